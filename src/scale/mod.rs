@@ -1,0 +1,13 @@
+//! How the pool sizes itself.
+
+mod fixed;
+mod policy;
+mod predicted_wait;
+mod queue_depth;
+mod sample;
+
+pub use fixed::Fixed;
+pub use policy::{FAST_TICK, KICK_SPACING, Plan, Reason, SLOW_TICK, ScalingPolicy};
+pub use predicted_wait::PredictedWait;
+pub use queue_depth::QueueDepth;
+pub use sample::Sample;
