@@ -1,0 +1,166 @@
+//! Plain values folded from the meters: what statistics, telemetry and samples are made of.
+
+use std::time::Duration;
+
+use crate::run::histogram::Cells;
+
+/// How a job left the pool. Every accepted job ends in exactly one of these.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Outcome {
+    /// It ran and returned.
+    Ok,
+    /// It ran and panicked.
+    Panicked,
+    /// It was cancelled before it started.
+    Cancelled,
+    /// It waited longer than its `expires_in` and was never run.
+    Expired,
+    /// It ran longer than its `timeout`.
+    TimedOut,
+    /// It was handed back, unrun, in a shutdown report.
+    Returned,
+}
+
+impl Outcome {
+    /// Every outcome, in the order of their discriminants.
+    pub const ALL: [Outcome; 6] = [
+        Outcome::Ok,
+        Outcome::Panicked,
+        Outcome::Cancelled,
+        Outcome::Expired,
+        Outcome::TimedOut,
+        Outcome::Returned,
+    ];
+
+    /// The metric label.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Outcome::Ok => "ok",
+            Outcome::Panicked => "panic",
+            Outcome::Cancelled => "cancelled",
+            Outcome::Expired => "expired",
+            Outcome::TimedOut => "timeout",
+            Outcome::Returned => "returned",
+        }
+    }
+}
+
+/// Why a submission was refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Refusal {
+    /// The queue was full.
+    QueueFull,
+    /// The queue stayed full until the caller's deadline.
+    Deadline,
+    /// The pool was closed.
+    Shutdown,
+    /// The process was forked; the workers live in the parent only.
+    Forked,
+}
+
+impl Refusal {
+    /// Every refusal, in the order of their discriminants.
+    pub const ALL: [Refusal; 4] =
+        [Refusal::QueueFull, Refusal::Deadline, Refusal::Shutdown, Refusal::Forked];
+
+    /// The metric label.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Refusal::QueueFull => "queue_full",
+            Refusal::Deadline => "deadline",
+            Refusal::Shutdown => "shutdown",
+            Refusal::Forked => "forked",
+        }
+    }
+}
+
+/// Everything counted since the pool was built, as of one moment. Never goes backwards.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Totals {
+    /// Time since the pool was built.
+    pub(crate) at: Duration,
+    pub(crate) accepted: u64,
+    /// By [`Refusal`].
+    pub(crate) refused: [u64; Refusal::ALL.len()],
+    /// By [`Outcome`].
+    pub(crate) outcomes: [u64; Outcome::ALL.len()],
+    /// Jobs that left the queue: started, cancelled, expired or returned.
+    pub(crate) dequeued: u64,
+    pub(crate) busy: Duration,
+    pub(crate) log2_run_sum: u64,
+    pub(crate) steals: u64,
+    /// Submission to start, of every job that ran.
+    pub(crate) wait: Cells,
+    /// Start to end, of every job that ran.
+    pub(crate) run: Cells,
+    pub(crate) workers_started: u64,
+    /// By [`StopCause`].
+    pub(crate) workers_stopped: [u64; StopCause::ALL.len()],
+    pub(crate) spawn_failures: u64,
+    /// Decisions that changed the number of workers: `[direction][reason]`, direction 0 is up.
+    pub(crate) scale_events: [[u64; super::Reason::ALL.len()]; 2],
+    /// Evaluations in which jobs waited and nothing was added, by reason.
+    pub(crate) suppressed: [u64; super::Reason::ALL.len()],
+    /// Every verdict of every evaluation, by reason.
+    pub(crate) verdicts: [u64; super::Reason::ALL.len()],
+    pub(crate) evaluations: u64,
+    /// Time one evaluation took, the acting on it included.
+    pub(crate) tick: Cells,
+    /// Times the reconciling check found a queue nobody served and woke or started a worker.
+    pub(crate) recoveries: u64,
+    /// `reconfigure` and `resize` calls: accepted, rejected.
+    pub(crate) reloads: [u64; 2],
+}
+
+/// Why a worker's thread ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum StopCause {
+    Retired,
+    Panic,
+    Shutdown,
+}
+
+impl StopCause {
+    pub(crate) const ALL: [StopCause; 3] =
+        [StopCause::Retired, StopCause::Panic, StopCause::Shutdown];
+
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            StopCause::Retired => "retired",
+            StopCause::Panic => "panic",
+            StopCause::Shutdown => "shutdown",
+        }
+    }
+}
+
+/// Levels at one moment.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct Levels {
+    pub(crate) queued: u64,
+    /// `None` when unbounded.
+    pub(crate) queue_limit: Option<u64>,
+    pub(crate) oldest_age: Duration,
+    pub(crate) submitters_blocked: u64,
+    pub(crate) starting: u32,
+    pub(crate) idle: u32,
+    /// Inside a job and not inside a declared blocking section.
+    pub(crate) busy: u32,
+    /// Inside a declared blocking section, or waiting for another job of this pool.
+    pub(crate) blocked: u32,
+    pub(crate) retiring: u32,
+    pub(crate) target: u32,
+    pub(crate) min: u32,
+    pub(crate) max: u32,
+    pub(crate) demand: u32,
+    /// Busy share of worker time over the last second or so.
+    pub(crate) utilization: f64,
+    pub(crate) longest_running: Duration,
+    /// Unix time of the supervisor's last evaluation, in seconds.
+    pub(crate) last_tick_unix: f64,
+    /// CPU time of the worker threads so far; `None` where the platform does not tell.
+    pub(crate) worker_cpu: Option<Duration>,
+    /// CPU used by the process over its cores; `None` where unknown.
+    pub(crate) cpu_saturation: Option<f64>,
+}
