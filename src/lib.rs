@@ -4,6 +4,6 @@ mod config;
 mod scale;
 
 pub use scale::{
-    FAST_TICK, Fixed, KICK_SPACING, Plan, PredictedWait, QueueDepth, Reason, SLOW_TICK, Sample,
-    ScalingPolicy,
+    Constants, FAST_TICK, Fixed, KICK_SPACING, Plan, PredictedWait, QueueDepth, Reason, SLOW_TICK,
+    Sample, ScalingPolicy,
 };

@@ -68,6 +68,20 @@ pub struct Sample {
     pub run_ages: Vec<Duration>,
 }
 
+impl Sample {
+    /// Whether nothing can change until another job arrives: the pool is empty and as small as
+    /// it may get. One silent evaluation comes first, so that a trickle of jobs does not send the
+    /// supervisor to sleep after each of them and levels that fade reach zero.
+    pub(crate) fn is_at_rest(&self) -> bool {
+        let quiet = self.queued == 0 && self.arrivals == 0 && self.busy_peak == 0;
+        quiet && self.busy == 0 && self.starting == 0 && self.is_idle_at_min()
+    }
+
+    fn is_idle_at_min(&self) -> bool {
+        self.workers == self.min && self.idle == self.workers
+    }
+}
+
 impl Default for Sample {
     fn default() -> Self {
         Sample {

@@ -1,0 +1,129 @@
+//! The constants of the default policy: one plain struct, so that each can be swept.
+
+use std::time::Duration;
+
+use super::policy::{FAST_TICK, KICK_SPACING, SLOW_TICK};
+
+/// The constants of [`PredictedWait`](crate::PredictedWait), each with the reason for its default.
+///
+/// "Simulated" refers to the law in virtual time on 4 cores with up to 256 workers, against
+/// eleven other laws. The objective itself (`target_wait`), `keep_alive` and the bounds are no
+/// constants: they are configuration and come with each [`Sample`](crate::Sample).
+///
+/// Any value is legal and none makes the policy panic, but not every value makes sense.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct Constants {
+    /// Pause between evaluations while nothing waits for a worker. Simulated: from 100 to 500 ms
+    /// nothing changes once submitters kick.
+    pub slow_tick: Duration,
+    /// Pause between evaluations while jobs wait and no worker is idle. Simulated: 2 ms gains
+    /// only on nested jobs.
+    pub fast_tick: Duration,
+    /// Closest that evaluations started by submitters may lie together.
+    pub kick_spacing: Duration,
+    /// The same while the verdict is that no worker can be added: asking sooner than the next
+    /// fast tick would only repeat the answer.
+    pub kick_spacing_held: Duration,
+    /// Half-life of the run time and the rate of arrivals. Simulated: 1 s changes little.
+    pub service_half_life: Duration,
+    /// Half-life of the runnable share. It must show a change of phase within one burst;
+    /// simulated, 20 to 250 ms are alike.
+    pub runnable_half_life: Duration,
+    /// Runnable workers per core up to which the pool grows: libdispatch aims at the cores.
+    pub soft_per_core: f64,
+    /// Runnable workers per core that hogs may cause: libdispatch's soft maximum and MariaDB's
+    /// oversubscription are 2.
+    pub hard_per_core: f64,
+    /// A hog rule starts when the head of the queue has waited this many targets: only then has
+    /// it clearly been passed over.
+    pub hog_wait_targets: u32,
+    /// A job younger than this is no hog. The kernel's concurrency-managed workqueue excludes
+    /// work that holds a CPU for longer than 10 ms, MariaDB's tpool tasks of 500 ms.
+    pub hog_age: Duration,
+    /// A job is a hog only if it has run for this many times the geometric mean of the run
+    /// times. A uniform batch of 200 ms jobs therefore has no hogs.
+    pub hog_age_ratio: f64,
+    /// Half-life of that geometric mean: long enough to remember the short jobs while hogs run.
+    pub hog_half_life: Duration,
+    /// At most this many hogs per core are left out of the count of runnable workers.
+    pub hogs_per_core: f64,
+    /// Jobs wait on jobs when none has left the queue for this long, two fast ticks, and (see
+    /// the next field) nobody runs. MariaDB and libdispatch create a thread at once in that state.
+    pub blocked_after: Duration,
+    /// Nobody runs: fewer runnable workers per core than this.
+    pub blocked_per_core: f64,
+    /// The escape from jobs that wait on jobs starts the cores, then twice, four times … as many
+    /// at each fast tick, and doubles this many times at most.
+    pub escape_doublings: u32,
+    /// One worker more, whatever the CPUs say, when no job has left the queue for this long: the
+    /// gate thread of .NET and the stall timer of MariaDB both look every 500 ms.
+    pub starved_after: Duration,
+    /// One evaluation may add this many workers, the number of cores or as many as there are,
+    /// whichever is most. Kubernetes grows by the larger of 4 pods and 100 %.
+    pub growth_floor: u32,
+    /// Idle workers kept on top of what the window needed: the kernel's workqueue keeps one.
+    pub spare: u32,
+    /// The window, which starts at `keep_alive`, doubles with each regretted retirement up to
+    /// this. tokio keeps idle threads for 10 s; Java, folly and PostgreSQL for 60 s.
+    pub window_max: Duration,
+    /// The window halves after this many windows without regret.
+    pub calm_windows: u32,
+    /// Regrets closer together than this are one regret.
+    pub regret_spacing: Duration,
+    /// At most one part in this many of the workers is retired in one evaluation. Halving, as
+    /// Knative does, is the harshest in use.
+    pub shrink_divisor: u32,
+    /// Too many want a core when the runnable workers exceed this many times the hard ceiling
+    /// of the cores …
+    pub overload_ratio: f64,
+    /// … the workers exceed this many times what they may grow to …
+    pub overload_excess: f64,
+    /// … and both have held for this long. .NET stops surplus threads and TiKV cuts its pool
+    /// likewise; half a second keeps a short burst from costing workers.
+    pub overload_after: Duration,
+    /// An overload is shed in steps this far apart …
+    pub shed_spacing: Duration,
+    /// … of one part in this many of the surplus.
+    pub shed_divisor: u32,
+    /// A pool at its upper bound is stalled when no job has left the queue for this long: twice
+    /// [`starved_after`](Constants::starved_after), so a pool that could still have helped itself
+    /// would have tried before anyone is alarmed.
+    pub stall_after: Duration,
+}
+
+impl Default for Constants {
+    fn default() -> Self {
+        Constants {
+            slow_tick: SLOW_TICK,
+            fast_tick: FAST_TICK,
+            kick_spacing: KICK_SPACING,
+            kick_spacing_held: FAST_TICK,
+            service_half_life: Duration::from_millis(250),
+            runnable_half_life: Duration::from_millis(50),
+            soft_per_core: 1.0,
+            hard_per_core: 2.0,
+            hog_wait_targets: 5,
+            hog_age: Duration::from_millis(100),
+            hog_age_ratio: 10.0,
+            hog_half_life: Duration::from_secs(5),
+            hogs_per_core: 3.0,
+            blocked_after: Duration::from_millis(10),
+            blocked_per_core: 0.1,
+            escape_doublings: 6,
+            starved_after: Duration::from_millis(500),
+            growth_floor: 4,
+            spare: 1,
+            window_max: Duration::from_secs(60),
+            calm_windows: 10,
+            regret_spacing: Duration::from_secs(1),
+            shrink_divisor: 4,
+            overload_ratio: 2.0,
+            overload_excess: 1.25,
+            overload_after: Duration::from_millis(500),
+            shed_spacing: Duration::from_millis(100),
+            shed_divisor: 4,
+            stall_after: Duration::from_secs(1),
+        }
+    }
+}

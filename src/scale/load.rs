@@ -1,0 +1,288 @@
+//! What a sample and its past mean, in the terms of the law: rates, shares and ceilings.
+
+use std::time::Duration;
+
+use super::constants::Constants;
+use super::decay::{Decayed, exp2};
+use super::sample::Sample;
+
+/// The runnable share never counts as less than this, so that a pool of sleepers may grow a
+/// thousandfold but the division stays finite.
+const RUNNABLE_SHARE_MIN: f64 = 0.001;
+/// No machine has more cores; keeps an infinite count out of the sums.
+const CORES_MAX: f64 = 65_536.0;
+/// A hundredth of a core: the least that a CPU quota grants. Keeps zero out of the quotients.
+const CORES_MIN: f64 = 0.01;
+/// Less than this much of one completion is left in a faded sum: its quotient means nothing.
+const WEIGHT_MIN: f64 = 1e-9;
+
+/// What the policy remembers about the load: exponentially faded sums.
+#[derive(Clone, Debug)]
+pub(crate) struct Estimates {
+    /// Time, arrivals, completions and seconds inside jobs.
+    flow: Decayed<4>,
+    /// Seconds inside jobs, and those of them that wanted a core, both as seen at evaluations.
+    runnable: Decayed<2>,
+    /// Sum of log2 of the run times in nanoseconds, and completions.
+    magnitude: Decayed<2>,
+    /// The geometric mean of the run times in seconds, once one job has completed.
+    typical_run_s: Option<f64>,
+}
+
+impl Estimates {
+    pub(crate) fn new(constants: &Constants) -> Self {
+        Estimates {
+            flow: Decayed::new(constants.service_half_life),
+            runnable: Decayed::new(constants.runnable_half_life),
+            magnitude: Decayed::new(constants.hog_half_life),
+            typical_run_s: None,
+        }
+    }
+
+    /// Takes in what happened since the previous evaluation.
+    pub(crate) fn update(&mut self, sample: &Sample) {
+        let dt = sample.elapsed.min(Duration::from_secs(1));
+        let dt_s = dt.as_secs_f64();
+        let completions = sample.completions as f64;
+        let busy_s = sample.busy_time.as_secs_f64();
+        self.flow.add(dt, [dt_s, sample.arrivals as f64, completions, busy_s]);
+
+        // What was not looked at must not count as asleep: it only makes the past fade.
+        let seen = sample.runnable.map_or([0.0; 2], |runnable| {
+            [f64::from(sample.busy) * dt_s, f64::from(runnable) * dt_s]
+        });
+        self.runnable.add(dt, seen);
+
+        self.magnitude.add(dt, [sample.log2_service_sum as f64, completions]);
+        let [log2_sum, count] = self.magnitude.sums();
+        if count > WEIGHT_MIN {
+            self.typical_run_s = Some(exp2(log2_sum / count) / 1e9);
+        }
+    }
+
+    /// The load at this evaluation.
+    pub(crate) fn read<'a>(&self, sample: &'a Sample, constants: &Constants) -> Load<'a> {
+        let [time, arrivals, completions, busy_s] = self.flow.sums();
+        let cores = match sample.cores {
+            cores if cores.is_nan() => 1.0,
+            cores => cores.clamp(CORES_MIN, CORES_MAX),
+        };
+        let runnable_share = self.runnable_share();
+        let seen = sample.runnable.map(f64::from);
+        Load {
+            sample,
+            min: sample.min.min(sample.max),
+            cores,
+            pending: sample
+                .queued
+                .saturating_sub(u64::from(sample.idle) + u64::from(sample.starting)),
+            runnable: seen.unwrap_or(f64::from(sample.busy) * runnable_share),
+            runnable_share,
+            hogs: self.hogs(sample, cores, constants),
+            // Before the first completion this is a lower bound that grows with the time spent.
+            service_s: busy_s / completions.max(1.0),
+            arrivals_per_s: if time > 0.0 { arrivals / time } else { 0.0 },
+        }
+    }
+
+    /// The share of a busy worker's time that wants a core; 1 if nothing was measured.
+    fn runnable_share(&self) -> f64 {
+        let [busy, runnable] = self.runnable.sums();
+        if busy > 0.0 { (runnable / busy).clamp(RUNNABLE_SHARE_MIN, 1.0) } else { 1.0 }
+    }
+
+    /// Runnable workers whose job has run for far longer than a job of this pool usually does.
+    /// None before the first completion: without it nobody knows what is long.
+    fn hogs(&self, sample: &Sample, cores: f64, constants: &Constants) -> f64 {
+        let Some(typical_s) = self.typical_run_s else { return 0.0 };
+        let long_s = constants.hog_age.as_secs_f64().max(constants.hog_age_ratio * typical_s);
+        let hogs = sample.run_ages.iter().filter(|age| age.as_secs_f64() > long_s).count();
+        (hogs as f64).min((constants.hogs_per_core * cores).ceil())
+    }
+}
+
+/// One evaluation's view of the pool.
+#[derive(Clone, Debug)]
+pub(crate) struct Load<'a> {
+    pub(crate) sample: &'a Sample,
+    /// The lower bound, never above the upper one.
+    pub(crate) min: u32,
+    pub(crate) cores: f64,
+    /// Jobs that no idle or starting worker is about to take.
+    pub(crate) pending: u64,
+    /// Busy workers that want a core; an estimate where the sample did not look.
+    pub(crate) runnable: f64,
+    runnable_share: f64,
+    hogs: f64,
+    /// Mean time that a job keeps a worker.
+    service_s: f64,
+    arrivals_per_s: f64,
+}
+
+impl Load<'_> {
+    pub(crate) fn cores_whole(&self) -> u32 {
+        self.cores.ceil() as u32
+    }
+
+    /// How long the job that waits longest, or the last one, will have waited: seconds.
+    pub(crate) fn predicted_wait_s(&self) -> f64 {
+        let workers = f64::from(self.sample.workers.max(1));
+        let drain_s = self.pending as f64 * self.service_s / workers;
+        self.sample.oldest_age.as_secs_f64().max(drain_s)
+    }
+
+    /// Workers for the jobs that arrive (Little's law) and to start those that wait within the
+    /// target.
+    pub(crate) fn needed(&self) -> u64 {
+        (self.offered() + self.backlog()).ceil() as u64
+    }
+
+    /// One worker for every job here: more could never be of use.
+    pub(crate) fn one_each(&self) -> u64 {
+        let occupied = u64::from(self.sample.busy) + u64::from(self.sample.starting);
+        occupied.saturating_add(self.sample.queued)
+    }
+
+    /// The number to scale machines by: no upper bound applies, but beyond what the arrivals
+    /// need no job counts for more than one worker. Zero when nothing happens.
+    pub(crate) fn demand(&self) -> u32 {
+        let sample = self.sample;
+        if sample.queued == 0 && sample.busy == 0 && sample.busy_peak == 0 && sample.arrivals == 0 {
+            return 0;
+        }
+        let demand = self.needed().min(self.one_each()).max(self.offered().ceil() as u64);
+        u32::try_from(demand).unwrap_or(u32::MAX)
+    }
+
+    /// How many workers make sense with `per_core` runnable ones per core: as many as keep the
+    /// cores busy at the present share of sleep, or those missing right now, hogs left out.
+    ///
+    /// An idle worker counts as runnable here, because a job waits for it: between two short jobs
+    /// every worker is idle for a moment, and an evaluation must not mistake that for room.
+    pub(crate) fn ceiling(&self, per_core: f64) -> u32 {
+        let room = per_core * self.cores;
+        let by_share = (room / self.runnable_share).ceil() + self.hogs;
+        let coming = f64::from(self.sample.starting) + f64::from(self.sample.idle);
+        let missing = (room - (self.runnable - self.hogs) - coming).floor();
+        let by_deficit = f64::from(self.sample.workers) + missing;
+        let workers = by_share.max(by_deficit).max(self.cores.ceil());
+        (workers as u32).clamp(self.min, self.sample.max)
+    }
+
+    /// Workers occupied by the jobs that arrive, in the long run.
+    fn offered(&self) -> f64 {
+        self.arrivals_per_s * self.service_s
+    }
+
+    /// Workers that start all waiting jobs within the target. A target of zero needs them all at
+    /// once, which the callers limit to one for each job.
+    fn backlog(&self) -> f64 {
+        let work_s = self.sample.queued as f64 * self.service_s;
+        let target_s = self.sample.target_wait.as_secs_f64();
+        if work_s > 0.0 { work_s / target_s } else { 0.0 }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn estimates() -> Estimates {
+        Estimates::new(&Constants::default())
+    }
+
+    fn secs(n: u64) -> Duration {
+        Duration::from_secs(n)
+    }
+
+    #[test]
+    fn the_ceiling_follows_the_share_of_sleep_or_what_is_missing_now() {
+        let cases = [
+            // busy, idle, starting, runnable, share, hogs => ceiling with one per core of four
+            ((8, 0, 0, 8.0, 1.0, 0.0), 4),
+            ((8, 0, 0, 8.0, 0.5, 0.0), 8),
+            ((8, 0, 0, 8.0, 0.3, 0.0), 14),
+            ((8, 0, 0, 2.0, 1.0, 0.0), 10),
+            ((8, 0, 1, 2.0, 1.0, 0.0), 10),
+            ((8, 1, 0, 2.0, 1.0, 0.0), 10),
+            ((4, 0, 0, 4.0, 0.5, 3.0), 11),
+            ((20, 0, 0, 2.0, 1.0, 2.0), 24),
+            ((20, 0, 0, 2.5, 1.0, 0.0), 21),
+            ((50, 0, 0, 0.0, 0.001, 0.0), 100),
+            ((1, 0, 0, 40.0, 1.0, 0.0), 4),
+        ];
+        for (case, expected) in cases {
+            let (busy, idle, starting, runnable, runnable_share, hogs) = case;
+            let workers = busy + idle + starting;
+            let base = Sample { cores: 4.0, max: 100, ..Sample::default() };
+            let sample = Sample { workers, busy, idle, starting, ..base };
+            let load = estimates().read(&sample, &Constants::default());
+            let load = Load { runnable, runnable_share, hogs, ..load };
+            assert_eq!(load.ceiling(1.0), expected, "{case:?}");
+        }
+    }
+
+    #[test]
+    fn what_was_not_looked_at_is_guessed_from_what_was() {
+        let mut estimates = estimates();
+        let unseen = Sample { elapsed: secs(1), busy: 40, ..Sample::default() };
+        estimates.update(&unseen);
+        let load = estimates.read(&unseen, &Constants::default());
+        assert_eq!(load.runnable, 40.0, "nothing is known: all want a core");
+        estimates.update(&Sample { busy: 8, runnable: Some(2), ..unseen.clone() });
+        estimates.update(&unseen);
+        let load = estimates.read(&unseen, &Constants::default());
+        assert!((load.runnable - 10.0).abs() < 1e-9, "{}", load.runnable);
+    }
+
+    #[test]
+    fn an_hour_of_silence_counts_as_a_second() {
+        let [mut hour, mut second] = [estimates(), estimates()];
+        for (estimates, elapsed) in [(&mut hour, secs(3_600)), (&mut second, secs(1))] {
+            let past = Sample { elapsed: secs(1), arrivals: 50, ..Sample::default() };
+            estimates.update(&past);
+            estimates.update(&Sample { elapsed, ..Sample::default() });
+        }
+        assert_eq!(hour.flow.sums(), second.flow.sums());
+    }
+
+    #[test]
+    fn at_most_three_hogs_a_core_are_left_out() {
+        let mut estimates = estimates();
+        estimates.update(&Sample { completions: 1, log2_service_sum: 20, ..Sample::default() });
+        for (cores, ages, expected) in [(4.0, 100, 12.0), (4.0, 5, 5.0), (0.25, 100, 1.0)] {
+            let run_ages = vec![secs(1); ages];
+            let sample = Sample { cores, run_ages, ..Sample::default() };
+            assert_eq!(estimates.read(&sample, &Constants::default()).hogs, expected);
+        }
+    }
+
+    #[test]
+    fn a_hog_has_run_ten_times_as_long_as_usual_and_a_tenth_of_a_second() {
+        // Run times of 2^20 ns (1 ms) and 2^27 ns (134 ms).
+        for (log2, long) in [(20, 100), (27, 1_342)] {
+            let mut estimates = estimates();
+            estimates.update(&Sample {
+                completions: 1,
+                log2_service_sum: log2,
+                ..Sample::default()
+            });
+            for (age, hogs) in [(long, 0.0), (long + 1, 1.0)] {
+                let run_ages = vec![Duration::from_millis(age)];
+                let sample = Sample { cores: 4.0, run_ages, ..Sample::default() };
+                assert_eq!(estimates.read(&sample, &Constants::default()).hogs, hogs, "{age} ms");
+            }
+        }
+    }
+
+    #[test]
+    fn hours_of_hogs_do_not_change_what_is_usual() {
+        let mut estimates = estimates();
+        estimates.update(&Sample { completions: 9, log2_service_sum: 180, ..Sample::default() });
+        for _ in 0..10_000 {
+            estimates.update(&Sample { elapsed: secs(1), ..Sample::default() });
+        }
+        let usual = estimates.typical_run_s.unwrap_or_default();
+        assert!((usual - 0.001_048_576).abs() < 1e-9, "{usual}");
+    }
+}

@@ -1,0 +1,153 @@
+//! When the pool shrinks, and when it must not.
+
+use std::time::Duration;
+
+use super::story::{Story, change, millis, secs};
+use crate::scale::policy::{Reason, SLOW_TICK};
+
+/// Ticks on for `long`, retiring whoever may go; returns the steps.
+fn shrink_for(story: &mut Story, long: Duration) -> Vec<u32> {
+    let end = story.now + long;
+    let mut steps = Vec::new();
+    while story.now < end {
+        let plan = story.after(SLOW_TICK);
+        if plan.retire_idle > 0 {
+            assert_eq!(plan.reason, Reason::ShrinkIdle);
+            steps.push(plan.retire_idle);
+            let idle = story.levels.idle - plan.retire_idle;
+            story.workers(story.levels.busy, idle);
+        }
+    }
+    steps
+}
+
+#[test]
+fn idle_workers_leave_by_quarters_after_one_window() {
+    let mut story = Story::new();
+    story.workers(0, 64);
+    story.after(Duration::ZERO);
+    assert_eq!(shrink_for(&mut story, secs(10) - SLOW_TICK), []);
+    assert_eq!(shrink_for(&mut story, secs(10)), [16, 12, 9, 7, 5, 4, 3, 2, 2, 1, 1, 1]);
+    assert_eq!(story.levels.workers, 1);
+    assert_eq!(story.after(SLOW_TICK).next_in, None);
+}
+
+#[test]
+fn what_the_window_needed_and_a_spare_stay() {
+    for (peak, spare, left) in [(0, 1, 4), (5, 1, 6), (5, 3, 8), (40, 1, 20), (5, 0, 5)] {
+        let mut story = Story::new();
+        story.policy = story.policy.spare(spare);
+        (story.levels.min, story.levels.max) = (4, 64);
+        story.workers(0, 20);
+        story.after(Duration::ZERO);
+        story.step(secs(4), |sample| sample.busy_peak = peak);
+        shrink_for(&mut story, secs(8));
+        assert_eq!(story.levels.workers, left, "a peak of {peak}, {spare} spare");
+    }
+}
+
+#[test]
+fn a_peak_is_forgotten_one_window_later() {
+    let mut story = Story::new();
+    story.workers(0, 20);
+    story.step(Duration::ZERO, |sample| sample.busy_peak = 20);
+    assert_eq!(shrink_for(&mut story, secs(10)), []);
+    assert_eq!(change(&story.after(SLOW_TICK)), (-5, Reason::ShrinkIdle));
+}
+
+#[test]
+fn nobody_leaves_while_a_job_waits_or_all_are_busy() {
+    let cases = [
+        // busy, idle, queued => change after a window without a peak
+        ((2, 8, 0), (-3, Reason::ShrinkIdle)),
+        ((2, 8, 1), (0, Reason::Steady)),
+        ((10, 0, 0), (0, Reason::Steady)),
+        ((9, 1, 0), (-1, Reason::ShrinkIdle)),
+    ];
+    for ((busy, idle, queued), expected) in cases {
+        let mut story = Story::new();
+        story.workers(busy, idle);
+        story.step(Duration::ZERO, |sample| sample.busy_peak = 0);
+        story.queue(queued, 0);
+        let plan = story.step(secs(10), |sample| sample.busy_peak = 0);
+        assert_eq!(change(&plan), expected, "{busy} busy, {idle} idle, {queued} queued");
+    }
+}
+
+#[test]
+fn a_keep_alive_of_zero_shrinks_at_once() {
+    let mut story = Story::new();
+    story.levels.keep_alive = Duration::ZERO;
+    story.workers(0, 8);
+    let plan = story.step(Duration::ZERO, |sample| sample.busy_peak = 8);
+    assert_eq!(plan.reason, Reason::Steady, "the last interval needed them");
+    assert_eq!(change(&story.after(millis(1))), (-2, Reason::ShrinkIdle));
+    assert_eq!(change(&story.after(millis(1))), (-2, Reason::ShrinkIdle));
+}
+
+#[test]
+fn an_endless_keep_alive_keeps_everyone() {
+    let mut story = Story::new();
+    story.levels.keep_alive = Duration::MAX;
+    story.workers(0, 8);
+    story.after(Duration::ZERO);
+    assert_eq!(change(&story.after(secs(1_000_000_000))), (0, Reason::Steady));
+}
+
+#[test]
+fn a_regretted_retirement_keeps_the_next_one_for_twice_as_long() {
+    let cases = [
+        // The load comes back after, then goes on for => workers are kept for
+        (secs(30), secs(1), secs(10)),
+        (secs(1), secs(1), secs(20)),
+        (secs(1), secs(170), secs(20)),
+        (secs(1), secs(210), secs(10)),
+    ];
+    for (pause, calm, kept) in cases {
+        let mut story = Story::new();
+        story.workers(0, 20);
+        story.after(Duration::ZERO);
+        shrink_for(&mut story, secs(12));
+        story.after(pause);
+        story.workers(8, 0).queue(8, 0);
+        assert_eq!(story.after(millis(5)).reason, Reason::GrowBlocked);
+        story.workers(0, 16).queue(0, 0);
+        let end = story.now + calm;
+        while story.now < end {
+            story.step(SLOW_TICK, |sample| sample.busy_peak = 16);
+        }
+        let peak = story.now;
+        while story.after(SLOW_TICK).retire_idle == 0 {}
+        assert_eq!(story.now - peak, kept + SLOW_TICK, "back after {pause:?}, calm {calm:?}");
+    }
+}
+
+#[test]
+fn new_configuration_starts_the_window_over_and_keeps_the_estimates() {
+    let changes: [fn(&mut Story); 5] = [
+        |_| {},
+        |story| story.levels.min = 2,
+        |story| story.levels.max = 63,
+        |story| story.levels.target_wait = millis(11),
+        |story| story.levels.keep_alive = secs(9),
+    ];
+    for (case, change) in changes.iter().enumerate() {
+        let mut story = Story::new();
+        story.workers(0, 20);
+        story.serve(20, millis(100), secs(5));
+        story.after(secs(10));
+        change(&mut story);
+        let plan = story.step(SLOW_TICK, |sample| sample.arrivals = 1);
+        assert_eq!(plan.retire_idle > 0, case == 0, "change {case}");
+        assert!(plan.demand > 0, "change {case}");
+    }
+}
+
+#[test]
+fn other_cores_leave_the_window_alone() {
+    let mut story = Story::new();
+    story.workers(0, 20);
+    story.after(Duration::ZERO);
+    story.levels.cores = 1.5;
+    assert_eq!(story.after(secs(11)).reason, Reason::ShrinkIdle);
+}
