@@ -1,8 +1,112 @@
-//! Configuration: plain data, validated once.
+//! Settings: plain data, validated as a whole, swapped as a whole.
 
 use std::time::Duration;
 
-/// See [`Builder::target_wait`](crate::Builder::target_wait).
+use crate::error::ConfigError;
+use crate::run::sleep::MAX_WORKERS;
+
+/// The default of [`Builder::queue_capacity`](crate::Builder::queue_capacity): room for a second's
+/// backlog at the rate of a busy service, and bounded memory by default.
+pub const DEFAULT_QUEUE_CAPACITY: usize = 10_000;
+/// The default of [`Builder::target_wait`](crate::Builder::target_wait). folly aims at 5 ms and
+/// sheds at 10; below about 5 ms a pool buys threads for nothing, at 50 ms a tenth of the jobs of a
+/// load step wait longer than 10 ms (simulated).
 pub const DEFAULT_TARGET_WAIT: Duration = Duration::from_millis(10);
-/// See [`Builder::keep_alive`](crate::Builder::keep_alive).
+/// The default of [`Builder::keep_alive`](crate::Builder::keep_alive): tokio's; Java, folly and
+/// PostgreSQL keep idle threads for 60 s, which is as far as the window doubles by itself.
 pub const DEFAULT_KEEP_ALIVE: Duration = Duration::from_secs(10);
+/// The most workers a pool may have.
+pub const WORKER_CEILING: usize = MAX_WORKERS;
+
+/// What [`submit`](crate::PoolHandle::submit) does when the queue is full.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
+#[non_exhaustive]
+pub enum Overflow {
+    /// Waits for room. The default.
+    #[default]
+    Block,
+    /// Refuses the job and gives it back.
+    Reject,
+    /// Runs the job on the submitting thread, which slows the submitter down to the pool's pace.
+    CallerRuns,
+}
+
+/// What dropping a [`Pool`](crate::Pool) does with the jobs it has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum DropPolicy {
+    /// Runs them all, for at most this long; then cancels what is queued, asks the running jobs to
+    /// stop and leaves those that do not to themselves, with a line on standard error that names
+    /// them.
+    Drain(Duration),
+    /// Cancels what is queued, asks the running jobs to stop, and waits for nobody.
+    Cancel,
+    /// Takes no more jobs and waits for nobody: the threads run what is queued and end by
+    /// themselves.
+    Detach,
+}
+
+impl Default for DropPolicy {
+    /// Drains for half a minute.
+    fn default() -> Self {
+        DropPolicy::Drain(Duration::from_secs(30))
+    }
+}
+
+/// Everything about a pool that can be changed while it runs.
+///
+/// [`PoolHandle::reconfigure`](crate::PoolHandle::reconfigure) hands out a copy to change; the copy
+/// is validated as a whole and takes effect as a whole, or not at all.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct Settings {
+    /// The fewest workers kept; 0 is allowed.
+    pub min_workers: usize,
+    /// The most workers; at least 1, at least `min_workers`, at most the pool's ceiling.
+    pub max_workers: usize,
+    /// The most jobs that may wait; `None` for no bound.
+    pub queue_capacity: Option<usize>,
+    /// What `submit` does when the queue is full.
+    pub overflow: Overflow,
+    /// The longest a job should wait.
+    pub target_wait: Duration,
+    /// How long an unneeded worker is kept at least.
+    pub keep_alive: Duration,
+    /// The cores to reckon with; `None` to ask the system, quotas included.
+    pub cores: Option<f64>,
+}
+
+impl Settings {
+    /// Every problem, not only the first.
+    pub(crate) fn problems(&self, ceiling: usize) -> Vec<ConfigError> {
+        let mut problems = Vec::new();
+        let mut problem = |field, problem: String| problems.push(ConfigError { field, problem });
+        let (min, max) = (self.min_workers, self.max_workers);
+        if max == 0 {
+            problem(
+                "workers",
+                "the upper bound is 0, so no job could ever run; write 0..=1".into(),
+            );
+        } else if min > max {
+            problem("workers", format!("{min}..={max} is upside down; write {max}..={min}"));
+        }
+        if max > ceiling {
+            let most =
+                if ceiling == WORKER_CEILING { "no pool can have" } else { "the ceiling is" };
+            problem("workers", format!("{max} workers asked for, but {most} {ceiling} at most"));
+        }
+        if self.queue_capacity == Some(0) {
+            problem("queue_capacity", "0 leaves no room for any job; write at least 1".into());
+        }
+        if let Some(cores) = self.cores
+            && !(cores.is_finite() && cores > 0.0)
+        {
+            problem("cores", format!("{cores} is not a number of cores; write more than 0"));
+        }
+        problems
+    }
+
+    pub(crate) fn capacity(&self) -> u64 {
+        self.queue_capacity.map_or(u64::MAX, |capacity| capacity as u64)
+    }
+}

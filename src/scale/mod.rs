@@ -1,20 +1,60 @@
-//! How the pool sizes itself.
+//! How the pool sizes itself: the control plane.
+//!
+//! ```text
+//! clock ─► sample ─► policy ─► supervisor ─► telemetry
+//!                      ▲           └─► starts and retires workers
+//!                settings (swapped whole)
+//! ```
+//!
+//! The supervisor's loop in five lines: look ([`observer`] makes a [`Sample`]), decide (a
+//! [`ScalingPolicy`] makes a [`Plan`]), act, write down ([`journal`], [`export`]), rest until the
+//! next look is due or a submitter kicks. Only [`supervisor`] acts; everything that chooses is a
+//! pure function of plain values.
 
 mod constants;
 mod decay;
+#[cfg(feature = "prometheus")]
+pub(crate) mod exposition;
+#[cfg(feature = "metrics")]
+#[cfg_attr(not(feature = "prometheus"), allow(dead_code, reason = "the page needs all of it"))]
+mod family;
 mod fixed;
 mod load;
+#[cfg(feature = "metrics")]
+#[cfg_attr(not(feature = "prometheus"), allow(dead_code, reason = "the page needs all of it"))]
+pub(crate) mod metric_table;
 mod pace;
 mod policy;
 mod predicted_wait;
 mod queue_depth;
 mod retention;
 mod sample;
+mod sink;
+#[cfg(feature = "metrics")]
+pub(crate) mod telemetry;
+#[cfg(feature = "metrics")]
+mod thinning;
+pub(crate) mod totals;
 mod window;
+
+mod arrivals;
+mod core;
+mod export;
+mod journal;
+mod observer;
+mod probe;
+mod reconcile;
+mod supervisor;
 
 pub use constants::Constants;
 pub use fixed::Fixed;
+pub use journal::Decision;
 pub use policy::{FAST_TICK, KICK_SPACING, Plan, Reason, SLOW_TICK, ScalingPolicy};
 pub use predicted_wait::PredictedWait;
 pub use queue_depth::QueueDepth;
 pub use sample::Sample;
+pub use sink::HistogramSink;
+
+pub(crate) use self::core::Core;
+pub(crate) use export::Export;
+pub(crate) use supervisor::Supervisor;

@@ -2,79 +2,8 @@
 
 use std::time::Duration;
 
+use crate::outcome::{Outcome, Refusal, StopCause};
 use crate::run::histogram::Cells;
-
-/// How a job left the pool. Every accepted job ends in exactly one of these.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum Outcome {
-    /// It ran and returned.
-    Ok,
-    /// It ran and panicked.
-    Panicked,
-    /// It was cancelled before it started.
-    Cancelled,
-    /// It waited longer than its `expires_in` and was never run.
-    Expired,
-    /// It ran longer than its `timeout`.
-    TimedOut,
-    /// It was handed back, unrun, in a shutdown report.
-    Returned,
-}
-
-impl Outcome {
-    /// Every outcome, in the order of their discriminants.
-    pub const ALL: [Outcome; 6] = [
-        Outcome::Ok,
-        Outcome::Panicked,
-        Outcome::Cancelled,
-        Outcome::Expired,
-        Outcome::TimedOut,
-        Outcome::Returned,
-    ];
-
-    /// The metric label.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Outcome::Ok => "ok",
-            Outcome::Panicked => "panic",
-            Outcome::Cancelled => "cancelled",
-            Outcome::Expired => "expired",
-            Outcome::TimedOut => "timeout",
-            Outcome::Returned => "returned",
-        }
-    }
-}
-
-/// Why a submission was refused.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum Refusal {
-    /// The queue was full.
-    QueueFull,
-    /// The queue stayed full until the caller's deadline.
-    Deadline,
-    /// The pool was closed.
-    Shutdown,
-    /// The process was forked; the workers live in the parent only.
-    Forked,
-}
-
-impl Refusal {
-    /// Every refusal, in the order of their discriminants.
-    pub const ALL: [Refusal; 4] =
-        [Refusal::QueueFull, Refusal::Deadline, Refusal::Shutdown, Refusal::Forked];
-
-    /// The metric label.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Refusal::QueueFull => "queue_full",
-            Refusal::Deadline => "deadline",
-            Refusal::Shutdown => "shutdown",
-            Refusal::Forked => "forked",
-        }
-    }
-}
 
 /// Everything counted since the pool was built, as of one moment. Never goes backwards.
 #[derive(Clone, Debug, Default)]
@@ -112,27 +41,6 @@ pub(crate) struct Totals {
     pub(crate) recoveries: u64,
     /// `reconfigure` and `resize` calls: accepted, rejected.
     pub(crate) reloads: [u64; 2],
-}
-
-/// Why a worker's thread ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum StopCause {
-    Retired,
-    Panic,
-    Shutdown,
-}
-
-impl StopCause {
-    pub(crate) const ALL: [StopCause; 3] =
-        [StopCause::Retired, StopCause::Panic, StopCause::Shutdown];
-
-    pub(crate) fn as_str(self) -> &'static str {
-        match self {
-            StopCause::Retired => "retired",
-            StopCause::Panic => "panic",
-            StopCause::Shutdown => "shutdown",
-        }
-    }
 }
 
 /// Levels at one moment.

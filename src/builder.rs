@@ -1,0 +1,277 @@
+//! From settings to a running pool.
+
+use std::ops::RangeInclusive;
+use std::time::Duration;
+
+use crate::config::{
+    DEFAULT_KEEP_ALIVE, DEFAULT_QUEUE_CAPACITY, DEFAULT_TARGET_WAIT, DropPolicy, Overflow,
+    Settings, WORKER_CEILING,
+};
+use crate::error::{BuildError, ConfigError};
+use crate::name::PoolName;
+use crate::pool::Pool;
+use crate::pool_handle::PoolHandle;
+use crate::run::panics;
+use crate::run::parker::{Parker, SystemParker};
+use crate::run::shared::{Seams, Shared};
+use crate::run::spawner::{Spawner, SystemSpawner};
+use crate::run::worker;
+use crate::scale::{Core, Export, HistogramSink, PredictedWait, ScalingPolicy, Supervisor};
+use crate::sync::Arc;
+use crate::time::Clock;
+
+/// A table of at least so many slots is made even for a small pool, so that it can be resized.
+const SLOTS_AT_LEAST: usize = 256;
+/// Stacks smaller than this cannot hold a worker's own frames.
+const STACK_AT_LEAST: usize = 64 * 1024;
+
+/// Collects what a pool should be; made by [`Pool::builder`].
+///
+/// Nothing is checked before [`Builder::build`], which then names every problem at once:
+///
+/// ```
+/// use springtide::Pool;
+///
+/// let error = Pool::builder("").workers(8..=2).queue_capacity(0).build().unwrap_err();
+/// assert_eq!(
+///     error.to_string(),
+///     "name: it is empty; it becomes a metric label and a thread name, write a word; \
+///      workers: 8..=2 is upside down; write 2..=8; \
+///      queue_capacity: 0 leaves no room for any job; write at least 1",
+/// );
+/// ```
+#[must_use = "nothing happens until build() is called"]
+pub struct Builder {
+    name: String,
+    settings: Settings,
+    ceiling: Option<usize>,
+    policy: Box<dyn ScalingPolicy>,
+    sink: HistogramSink,
+    metrics: bool,
+    stack_size: Option<usize>,
+    on_drop: DropPolicy,
+    seams: Seams,
+}
+
+impl Builder {
+    pub(crate) fn new(name: String) -> Builder {
+        let cores = std::thread::available_parallelism().map_or(1, |n| n.get());
+        Builder {
+            name,
+            settings: Settings {
+                min_workers: 1,
+                max_workers: (16 * cores).clamp(32, 512),
+                queue_capacity: Some(DEFAULT_QUEUE_CAPACITY),
+                overflow: Overflow::default(),
+                target_wait: DEFAULT_TARGET_WAIT,
+                keep_alive: DEFAULT_KEEP_ALIVE,
+                cores: None,
+            },
+            ceiling: None,
+            policy: Box::new(PredictedWait::default()),
+            sink: HistogramSink::default(),
+            metrics: true,
+            stack_size: None,
+            on_drop: DropPolicy::default(),
+            seams: Seams {
+                clock: Clock::system(),
+                parker: Arc::new(SystemParker),
+                spawner: Arc::new(SystemSpawner),
+            },
+        }
+    }
+
+    /// The fewest and the most workers. 0 is allowed below: an idle pool then has no threads but
+    /// its supervisor's. Unless set, 1 to sixteen for each core (32 at least, 512 at most).
+    pub fn workers(mut self, workers: RangeInclusive<usize>) -> Self {
+        self.settings.min_workers = *workers.start();
+        self.settings.max_workers = *workers.end();
+        self
+    }
+
+    /// The most jobs that may wait to start. [`DEFAULT_QUEUE_CAPACITY`] unless set.
+    pub fn queue_capacity(mut self, jobs: usize) -> Self {
+        self.settings.queue_capacity = Some(jobs);
+        self
+    }
+
+    /// Lets any number of jobs wait: memory is then bounded by the submitters only.
+    pub fn unbounded(mut self) -> Self {
+        self.settings.queue_capacity = None;
+        self
+    }
+
+    /// What [`submit`](PoolHandle::submit) does when the queue is full. [`Overflow::Block`] unless
+    /// set.
+    pub fn overflow(mut self, rule: Overflow) -> Self {
+        self.settings.overflow = rule;
+        self
+    }
+
+    /// The longest a job should wait: the objective of the default policy.
+    /// [`DEFAULT_TARGET_WAIT`] unless set.
+    pub fn target_wait(mut self, target: Duration) -> Self {
+        self.settings.target_wait = target;
+        self
+    }
+
+    /// How long a worker that nothing needs is kept at least. [`DEFAULT_KEEP_ALIVE`] unless set.
+    pub fn keep_alive(mut self, window: Duration) -> Self {
+        self.settings.keep_alive = window;
+        self
+    }
+
+    /// The rule by which the supervisor sizes the pool. [`PredictedWait`] unless set.
+    pub fn policy(mut self, policy: impl ScalingPolicy + 'static) -> Self {
+        self.policy = Box::new(policy);
+        self
+    }
+
+    /// The cores to reckon with, fractions allowed. Unless set the system is asked, quotas
+    /// included, every half minute.
+    pub fn cores(mut self, cores: f64) -> Self {
+        self.settings.cores = Some(cores);
+        self
+    }
+
+    /// How far [`resize`](PoolHandle::resize) may raise the upper bound, at most
+    /// [`WORKER_CEILING`]. The upper bound or 256, whichever is more, unless set.
+    pub fn ceiling(mut self, workers: usize) -> Self {
+        self.ceiling = Some(workers);
+        self
+    }
+
+    /// Stack of each worker in bytes; the system's choice unless set.
+    pub fn stack_size(mut self, bytes: usize) -> Self {
+        self.stack_size = Some(bytes);
+        self
+    }
+
+    /// What dropping the [`Pool`] does with the jobs it has. Drains for half a minute unless set.
+    pub fn on_drop(mut self, policy: DropPolicy) -> Self {
+        self.on_drop = policy;
+        self
+    }
+
+    /// How the wait and run histograms leave the process; see [`HistogramSink`].
+    pub fn histogram_sink(mut self, sink: HistogramSink) -> Self {
+        self.sink = sink;
+        self
+    }
+
+    /// Exports nothing for this pool. [`stats`](PoolHandle::stats) works all the same: the meters
+    /// are the pool's own senses and always on.
+    pub fn without_metrics(mut self) -> Self {
+        self.metrics = false;
+        self
+    }
+
+    #[doc(hidden)]
+    pub fn clock(mut self, clock: Clock) -> Self {
+        self.seams.clock = clock;
+        self
+    }
+
+    #[doc(hidden)]
+    pub fn spawner(mut self, spawner: impl Spawner + 'static) -> Self {
+        self.seams.spawner = Arc::new(spawner);
+        self
+    }
+
+    #[doc(hidden)]
+    pub fn parker(mut self, parker: impl Parker + 'static) -> Self {
+        self.seams.parker = Arc::new(parker);
+        self
+    }
+
+    /// Starts the pool, with its lower bound of workers.
+    ///
+    /// # Errors
+    ///
+    /// [`BuildError::Invalid`] names every setting that cannot be used; [`BuildError::Spawn`] if
+    /// the system refuses the supervisor's thread, or the first worker's. Workers it refuses after
+    /// the first are asked for again later.
+    pub fn build(self) -> Result<Pool, BuildError> {
+        let problems = self.problems();
+        if !problems.is_empty() {
+            return Err(BuildError::Invalid(problems));
+        }
+        panics::note_locations();
+        let settings = self.settings;
+        let ceiling = self.ceiling.unwrap_or(settings.max_workers.max(SLOTS_AT_LEAST));
+        let spawner = Arc::clone(&self.seams.spawner);
+        let name = PoolName::take(&self.name);
+        let capacity = settings.capacity();
+        let shared = Shared::new(name, ceiling, capacity, self.stack_size, self.seams);
+        let core = Arc::new(Core::new(Arc::new(shared), settings, self.policy.name(), ceiling));
+        let export = Export::new(&core, self.metrics, self.sink);
+        let supervisor = Supervisor::new(Arc::clone(&core), self.policy, export);
+        let started = start_first_workers(&core).and_then(|()| {
+            let thread_name = worker::supervisor_name(core.shared.name.as_str());
+            spawner.spawn(thread_name, None, Box::new(move || supervisor.run()))
+        });
+        match started {
+            // Not joined: its last act is to say that the pool has ended.
+            Ok(_supervisor) => Ok(Pool::new(PoolHandle { core }, self.on_drop)),
+            Err(error) => {
+                worker::abandon(&core.shared);
+                Err(BuildError::Spawn(error))
+            }
+        }
+    }
+
+    fn problems(&self) -> Vec<ConfigError> {
+        let mut problems = Vec::new();
+        if self.name.is_empty() {
+            problems.push(ConfigError {
+                field: "name",
+                problem: "it is empty; it becomes a metric label and a thread name, write a word"
+                    .into(),
+            });
+        }
+        if let Some(at) = self.name.find('\0') {
+            let problem = format!("byte {at} is NUL, which no thread name can hold; leave it out");
+            problems.push(ConfigError { field: "name", problem });
+        }
+        problems.extend(self.settings.problems(self.ceiling.unwrap_or(WORKER_CEILING)));
+        if let Some(ceiling) = self.ceiling
+            && !(1..=WORKER_CEILING).contains(&ceiling)
+        {
+            let problem = format!("{ceiling} is out of range; write 1 to {WORKER_CEILING}");
+            problems.push(ConfigError { field: "ceiling", problem });
+        }
+        if let Some(bytes) = self.stack_size
+            && bytes < STACK_AT_LEAST
+        {
+            let problem = format!("{bytes} bytes are too few; write at least {STACK_AT_LEAST}");
+            problems.push(ConfigError { field: "stack_size", problem });
+        }
+        problems
+    }
+}
+
+/// The lower bound of workers, before there is a supervisor. One is enough to begin with.
+fn start_first_workers(core: &Core) -> std::io::Result<()> {
+    let min = core.settings.load().min_workers;
+    for started in 0..min {
+        match worker::start(&core.shared) {
+            Ok(()) => core.journal.lock().workers_started += 1,
+            Err(error) if started == 0 => return Err(error),
+            Err(_) => {
+                core.journal.lock().spawn_failures += 1;
+                break;
+            }
+        }
+    }
+    Ok(())
+}
+
+impl std::fmt::Debug for Builder {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Builder")
+            .field("name", &self.name)
+            .field("settings", &self.settings)
+            .field("policy", &self.policy.name())
+            .finish_non_exhaustive()
+    }
+}

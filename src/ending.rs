@@ -1,0 +1,166 @@
+//! How a pool ends: refuse, drain, cancel, report.
+//!
+//! The supervisor brings the workers home; whoever asks for the end closes the gate, moves the
+//! phase on, and waits as long as it wants to.
+
+use std::time::Duration;
+
+use crate::error::{CancelReason, JobInfo};
+use crate::outcome::Outcome;
+use crate::run::attempt;
+use crate::run::desk::Desk;
+use crate::run::job::{Job, Task};
+use crate::run::phase::Stage;
+pub use crate::run::returned::ReturnedJob;
+use crate::run::shared::Shared;
+use crate::scale::Core;
+use crate::sync::Arc;
+use crate::sync::atomic::Ordering;
+use crate::sync::thread;
+use crate::time::Nanos;
+
+/// What running jobs get to notice that they were cancelled, before they are reported as still
+/// running. With the sweep of the queue it stays within the promised 50 ms.
+const NOTICE: Duration = Duration::from_millis(20);
+/// How long a sweep waits for a submitter that was let in and has not pushed its job yet.
+const PUSH_GRACE: Duration = Duration::from_millis(20);
+
+/// How things stood when a call that ends the pool returned.
+///
+/// The counts are those of the pool's whole life, so two calls agree and the accounting can be
+/// checked: accepted = ok + panicked + cancelled + expired + timed out + returned + still running
+/// (+ still queued, if the call was made from inside one of the pool's own jobs, which cannot wait
+/// for itself).
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct ShutdownReport {
+    /// Jobs accepted.
+    pub accepted: u64,
+    /// Jobs that ran and returned.
+    pub completed: u64,
+    /// Jobs that panicked.
+    pub panicked: u64,
+    /// Jobs cancelled before they started, by their handles or by this shutdown.
+    pub cancelled: u64,
+    /// Jobs that waited too long to be run.
+    pub expired: u64,
+    /// Jobs that ran past their timeout.
+    pub timed_out: u64,
+    /// Fire-and-forget jobs that were never run, over all calls.
+    pub returned_count: u64,
+    /// Those jobs, for whoever asks first: run them, store them, or drop them.
+    pub returned: Vec<ReturnedJob>,
+    /// Jobs that are still queued.
+    pub still_queued: u64,
+    /// Jobs that are still running; their threads cannot be stopped from outside.
+    pub still_running: Vec<JobInfo>,
+    /// Every thread has ended and was joined.
+    pub ended: bool,
+}
+
+pub(crate) fn report(core: &Core) -> ShutdownReport {
+    let totals = core.totals();
+    let of = |outcome: Outcome| totals.outcomes[outcome as usize];
+    let shared = &core.shared;
+    ShutdownReport {
+        accepted: totals.accepted,
+        completed: of(Outcome::Ok),
+        panicked: of(Outcome::Panicked),
+        cancelled: of(Outcome::Cancelled),
+        expired: of(Outcome::Expired),
+        timed_out: of(Outcome::TimedOut),
+        returned_count: of(Outcome::Returned),
+        returned: std::mem::take(&mut *shared.returned.lock()),
+        still_queued: totals.accepted - totals.dequeued,
+        still_running: shared.running_jobs(),
+        ended: shared.phase.stage() == Stage::Ended,
+    }
+}
+
+/// Lets no more jobs in; the queued ones run, and then the threads end.
+pub(crate) fn begin_drain(shared: &Shared) {
+    shared.gate.close();
+    shared.phase.advance(Stage::Draining);
+    shared.paused.store(false, Ordering::Release);
+    shared.sleep.announce_to_all();
+}
+
+/// Starts no more jobs: cancels or takes back what is queued and asks the running jobs to stop.
+pub(crate) fn stop(shared: &Shared) {
+    begin_drain(shared);
+    shared.phase.advance(Stage::Stopping);
+    sweep(shared, Some(shared.now().after(PUSH_GRACE)));
+    shared.sleep.announce_to_all();
+}
+
+/// Empties the queue of a closed pool: handles are told, fire-and-forget jobs are kept to be handed
+/// back. A submitter may have been let in without having pushed yet; that is waited for until
+/// `patience`, or not at all.
+pub(crate) fn sweep(shared: &Shared, patience: Option<Nanos>) {
+    loop {
+        while let Some(job) = shared.queue.take_any() {
+            take_back(shared, job);
+        }
+        let late = patience.is_none_or(|patience| shared.now() >= patience);
+        if shared.gate.queued() == 0 || late {
+            break;
+        }
+        thread::yield_now();
+    }
+    shared.quiet.ring();
+}
+
+fn take_back(shared: &Shared, job: Job) {
+    match job.task {
+        Task::Tracked(tracked) => {
+            attempt::cancel_taken(shared, &*tracked, CancelReason::Shutdown);
+        }
+        Task::Plain(body) => {
+            let waited = shared.now().since(job.queued_at);
+            shared.gate.release();
+            shared.returned.lock().push(ReturnedJob { body, waited });
+            shared.outside.count_outcome(Outcome::Returned);
+        }
+    }
+}
+
+/// Cancels the queued jobs that have handles and leaves the others where they are: nobody can run
+/// them, and those who wait should know.
+pub(crate) fn cancel_handles(shared: &Shared, reason: CancelReason) {
+    let mut others = Vec::new();
+    while let Some(job) = shared.queue.take_any() {
+        match &job.task {
+            Task::Tracked(tracked) => attempt::cancel_taken(shared, &**tracked, reason),
+            Task::Plain(_) => others.push(job),
+        }
+    }
+    for job in others {
+        shared.queue.push(job);
+    }
+}
+
+/// Waits until every thread has ended; false if the deadline came first. Does not wait inside one
+/// of the pool's own jobs, which the pool waits for, nor in a forked child, which has no threads.
+pub(crate) fn wait_ended(shared: &Arc<Shared>, deadline: Option<Nanos>) -> bool {
+    let ended = || shared.phase.stage() == Stage::Ended;
+    if Desk::of(shared).is_some() || shared.is_forked() {
+        return ended();
+    }
+    shared.quiet.wait(shared, deadline, ended)
+}
+
+/// Drains for `patience`, then cancels.
+pub(crate) fn drain_then_stop(core: &Core, patience: Duration) -> ShutdownReport {
+    let shared = &core.shared;
+    begin_drain(shared);
+    if !wait_ended(shared, Some(shared.now().after(patience))) && Desk::of(shared).is_none() {
+        stop_and_notice(shared);
+    }
+    report(core)
+}
+
+/// Cancels everything now; running jobs get a moment to notice.
+pub(crate) fn stop_and_notice(shared: &Arc<Shared>) {
+    stop(shared);
+    wait_ended(shared, Some(shared.now().after(NOTICE)));
+}

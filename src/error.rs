@@ -1,0 +1,368 @@
+//! Errors: one type a verb, and whoever refuses a job gives it back.
+
+use std::any::Any;
+use std::fmt;
+use std::io;
+use std::time::Duration;
+
+use crate::outcome::Refusal;
+use crate::run::panics::PanicReport;
+
+/// Why a job has no result.
+///
+/// The payload of a panic can be taken out with [`JobError::into_panic`]; dropping the error drops
+/// it, and a payload whose destructor panics is contained there.
+pub struct JobError {
+    cause: Cause,
+}
+
+enum Cause {
+    Panicked(Box<PanicReport>),
+    Cancelled(CancelReason),
+    Expired,
+    TimedOut,
+    Forked,
+}
+
+/// Who cancelled a job.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum CancelReason {
+    /// [`JobHandle::cancel`](crate::JobHandle::cancel), or the drop of a handle that cancels.
+    Requested,
+    /// The pool was shut down before the job started.
+    Shutdown,
+    /// The system refused the pool its first thread, again and again.
+    NoWorkers,
+}
+
+impl JobError {
+    pub(crate) fn panicked(report: PanicReport) -> JobError {
+        JobError { cause: Cause::Panicked(Box::new(report)) }
+    }
+
+    pub(crate) fn cancelled(reason: CancelReason) -> JobError {
+        JobError { cause: Cause::Cancelled(reason) }
+    }
+
+    pub(crate) fn expired() -> JobError {
+        JobError { cause: Cause::Expired }
+    }
+
+    pub(crate) fn timed_out() -> JobError {
+        JobError { cause: Cause::TimedOut }
+    }
+
+    pub(crate) fn forked() -> JobError {
+        JobError { cause: Cause::Forked }
+    }
+
+    /// The job panicked.
+    pub fn is_panicked(&self) -> bool {
+        matches!(self.cause, Cause::Panicked(_))
+    }
+
+    /// The job was cancelled before it started.
+    pub fn is_cancelled(&self) -> bool {
+        matches!(self.cause, Cause::Cancelled(_))
+    }
+
+    /// The job waited longer than its `expires_in` and was never run.
+    pub fn is_expired(&self) -> bool {
+        matches!(self.cause, Cause::Expired)
+    }
+
+    /// The job ran longer than its `timeout`. It may still be running: a thread cannot be stopped
+    /// from outside, only asked through [`JobContext::is_cancelled`](crate::JobContext::is_cancelled).
+    pub fn is_timed_out(&self) -> bool {
+        matches!(self.cause, Cause::TimedOut)
+    }
+
+    /// The handle was used in a forked child, where the pool has no threads.
+    pub fn is_forked(&self) -> bool {
+        matches!(self.cause, Cause::Forked)
+    }
+
+    /// Who cancelled the job, if it was cancelled.
+    pub fn cancel_reason(&self) -> Option<CancelReason> {
+        match self.cause {
+            Cause::Cancelled(reason) => Some(reason),
+            _ => None,
+        }
+    }
+
+    /// The panic's message, if the job panicked with text.
+    pub fn panic_message(&self) -> Option<&str> {
+        match &self.cause {
+            Cause::Panicked(report) => Some(report.message()),
+            _ => None,
+        }
+    }
+
+    /// Where the job panicked, as `file:line:column`. `None` also when the program replaced the
+    /// panic hook after the first pool was built.
+    pub fn panic_location(&self) -> Option<&str> {
+        match &self.cause {
+            Cause::Panicked(report) => report.location(),
+            _ => None,
+        }
+    }
+
+    /// The panic's payload, for [`std::panic::resume_unwind`]; the error itself if the job did not
+    /// panic.
+    ///
+    /// # Errors
+    ///
+    /// Gives the error back when it is not a panic.
+    pub fn into_panic(self) -> Result<Box<dyn Any + Send>, JobError> {
+        match self.cause {
+            Cause::Panicked(report) => Ok(report.into_payload()),
+            cause => Err(JobError { cause }),
+        }
+    }
+}
+
+impl fmt::Display for JobError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.cause {
+            Cause::Panicked(report) => {
+                write!(f, "job panicked: {}", report.message())?;
+                match report.location() {
+                    Some(location) => write!(f, " at {location}"),
+                    None => Ok(()),
+                }
+            }
+            Cause::Cancelled(CancelReason::Requested) => f.write_str("job cancelled on request"),
+            Cause::Cancelled(CancelReason::Shutdown) => f.write_str("job cancelled by shutdown"),
+            Cause::Cancelled(CancelReason::NoWorkers) => {
+                f.write_str("job cancelled: the system refuses to start a worker thread")
+            }
+            Cause::Expired => f.write_str("job expired in the queue"),
+            Cause::TimedOut => f.write_str("job ran longer than its timeout"),
+            Cause::Forked => f.write_str("the pool's threads live in the parent of this fork"),
+        }
+    }
+}
+
+impl fmt::Debug for JobError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "JobError({self})")
+    }
+}
+
+impl std::error::Error for JobError {}
+
+/// What a job gets from [`JobContext::check`](crate::JobContext::check) once it should stop.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Cancelled;
+
+impl fmt::Display for Cancelled {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the job was asked to stop")
+    }
+}
+
+impl std::error::Error for Cancelled {}
+
+/// A submission that was refused, with the job in it.
+pub struct SubmitError<F> {
+    job: F,
+    refusal: Refusal,
+}
+
+impl<F> SubmitError<F> {
+    pub(crate) fn new(job: F, refusal: Refusal) -> Self {
+        SubmitError { job, refusal }
+    }
+
+    /// The job, to run it elsewhere or try again.
+    pub fn into_job(self) -> F {
+        self.job
+    }
+
+    /// Why it was refused.
+    pub fn refusal(&self) -> Refusal {
+        self.refusal
+    }
+
+    /// The queue was full.
+    pub fn is_full(&self) -> bool {
+        self.refusal == Refusal::QueueFull
+    }
+
+    /// The queue stayed full until the deadline.
+    pub fn is_timed_out(&self) -> bool {
+        self.refusal == Refusal::Deadline
+    }
+
+    /// The pool was closed.
+    pub fn is_closed(&self) -> bool {
+        self.refusal == Refusal::Shutdown
+    }
+}
+
+fn why(refusal: Refusal) -> &'static str {
+    match refusal {
+        Refusal::QueueFull => "the queue is full",
+        Refusal::Deadline => "the queue stayed full until the deadline",
+        Refusal::Shutdown => "the pool is closed",
+        Refusal::Forked => "the pool's threads live in the parent of this fork",
+    }
+}
+
+impl<F> fmt::Display for SubmitError<F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "job refused: {}", why(self.refusal))
+    }
+}
+
+impl<F> fmt::Debug for SubmitError<F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "SubmitError({:?})", self.refusal)
+    }
+}
+
+impl<F> std::error::Error for SubmitError<F> {}
+
+/// What [`try_submit`](crate::PoolHandle::try_submit) answers instead of waiting.
+#[non_exhaustive]
+pub enum TrySubmitError<F> {
+    /// The queue is full; here is the job.
+    Full(F),
+    /// The pool takes no more jobs; here is this one.
+    Closed(F),
+}
+
+impl<F> TrySubmitError<F> {
+    pub(crate) fn new(job: F, refusal: Refusal) -> Self {
+        match refusal {
+            Refusal::QueueFull | Refusal::Deadline => TrySubmitError::Full(job),
+            Refusal::Shutdown | Refusal::Forked => TrySubmitError::Closed(job),
+        }
+    }
+
+    /// The job, to run it elsewhere or try again.
+    pub fn into_job(self) -> F {
+        match self {
+            TrySubmitError::Full(job) | TrySubmitError::Closed(job) => job,
+        }
+    }
+
+    /// The queue was full.
+    pub fn is_full(&self) -> bool {
+        matches!(self, TrySubmitError::Full(_))
+    }
+
+    /// The pool was closed.
+    pub fn is_closed(&self) -> bool {
+        matches!(self, TrySubmitError::Closed(_))
+    }
+}
+
+impl<F> fmt::Display for TrySubmitError<F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let refusal = if self.is_full() { Refusal::QueueFull } else { Refusal::Shutdown };
+        write!(f, "job refused: {}", why(refusal))
+    }
+}
+
+impl<F> fmt::Debug for TrySubmitError<F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(if self.is_full() { "Full(..)" } else { "Closed(..)" })
+    }
+}
+
+impl<F> std::error::Error for TrySubmitError<F> {}
+
+/// Why a wait for the pool to be idle ended without it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum WaitIdleError {
+    /// The time was up first.
+    TimedOut,
+    /// The caller is one of the pool's own jobs, so the pool cannot be idle while it waits.
+    InsideWorker,
+    /// The pool's threads live in the parent of this fork.
+    Forked,
+}
+
+impl fmt::Display for WaitIdleError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            WaitIdleError::TimedOut => "the pool was still busy when the time was up",
+            WaitIdleError::InsideWorker => "a job cannot wait for its own pool to be idle",
+            WaitIdleError::Forked => "the pool's threads live in the parent of this fork",
+        })
+    }
+}
+
+impl std::error::Error for WaitIdleError {}
+
+/// One setting that cannot be used: what, why, and what would be right.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ConfigError {
+    /// The setting, as the builder's method is called.
+    pub field: &'static str,
+    /// What is wrong and what would be right.
+    pub problem: String,
+}
+
+impl fmt::Display for ConfigError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.field, self.problem)
+    }
+}
+
+impl std::error::Error for ConfigError {}
+
+/// Why a pool could not be built.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum BuildError {
+    /// Settings that cannot be used; all of them, not only the first.
+    Invalid(Vec<ConfigError>),
+    /// The system refused to start the supervisor or the first worker.
+    Spawn(io::Error),
+}
+
+impl fmt::Display for BuildError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            BuildError::Invalid(problems) => {
+                for (index, problem) in problems.iter().enumerate() {
+                    let separator = if index == 0 { "" } else { "; " };
+                    write!(f, "{separator}{problem}")?;
+                }
+                Ok(())
+            }
+            BuildError::Spawn(error) => write!(f, "no thread could be started: {error}"),
+        }
+    }
+}
+
+impl std::error::Error for BuildError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            BuildError::Invalid(_) => None,
+            BuildError::Spawn(error) => Some(error),
+        }
+    }
+}
+
+/// A job that is running right now.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct JobInfo {
+    /// The kind given to [`PoolHandle::job`](crate::PoolHandle::job); `"job"` for the others.
+    pub kind: &'static str,
+    /// Its number, if it has a handle.
+    pub id: Option<crate::JobId>,
+    /// The index of the worker it runs on.
+    pub worker: usize,
+    /// How long it has been running.
+    pub age: Duration,
+    /// Whether it is inside a blocking section or waits for another job.
+    pub blocked: bool,
+}

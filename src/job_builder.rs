@@ -1,0 +1,124 @@
+//! A job with options.
+
+use std::time::Duration;
+
+use crate::error::{SubmitError, TrySubmitError};
+use crate::pool_handle::{PoolHandle, into_try};
+use crate::run::context::JobContext;
+use crate::run::handle::JobHandle;
+use crate::run::job::Task;
+use crate::run::submit::{self, Terms, WhenFull};
+
+/// The options of one job; made by [`PoolHandle::job`].
+///
+/// ```
+/// use springtide::Pool;
+/// use std::time::Duration;
+///
+/// let pool = Pool::builder("options").workers(1..=2).build()?;
+/// let handle = pool
+///     .job("resize")
+///     .expires_in(Duration::from_secs(5))
+///     .timeout(Duration::from_secs(30))
+///     .submit(|cx| cx.is_cancelled())?;
+/// assert!(!handle.join()?);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, Copy, Debug)]
+#[must_use = "nothing is submitted until one of the submit methods is called"]
+pub struct JobBuilder<'a> {
+    pool: &'a PoolHandle,
+    terms: Terms,
+}
+
+impl<'a> JobBuilder<'a> {
+    pub(crate) fn new(pool: &'a PoolHandle, kind: &'static str) -> Self {
+        let kind = pool.core.shared.kind(kind);
+        JobBuilder { pool, terms: Terms { kind, ..Terms::default() } }
+    }
+
+    /// The job is not run once it has waited this long; it ends as expired.
+    pub fn expires_in(mut self, after: Duration) -> Self {
+        self.terms.expires_in = Some(after);
+        self
+    }
+
+    /// How long the job may run, counted from its start. When the time is up its context says
+    /// cancelled and its handle resolves as timed out, even if the job does not notice; its result
+    /// is then dropped.
+    pub fn timeout(mut self, after: Duration) -> Self {
+        self.terms.timeout = Some(after);
+        self
+    }
+
+    /// [`PoolHandle::submit`] with these options.
+    ///
+    /// # Errors
+    ///
+    /// As [`PoolHandle::submit`].
+    pub fn submit<F, T>(self, job: F) -> Result<JobHandle<T>, SubmitError<F>>
+    where
+        F: FnOnce(&JobContext<'_>) -> T + Send + 'static,
+        T: Send + 'static,
+    {
+        self.enter(job, self.pool.when_full())
+    }
+
+    /// [`PoolHandle::try_submit`] with these options.
+    ///
+    /// # Errors
+    ///
+    /// As [`PoolHandle::try_submit`].
+    pub fn try_submit<F, T>(self, job: F) -> Result<JobHandle<T>, TrySubmitError<F>>
+    where
+        F: FnOnce(&JobContext<'_>) -> T + Send + 'static,
+        T: Send + 'static,
+    {
+        self.enter(job, WhenFull::Refuse).map_err(into_try)
+    }
+
+    /// [`PoolHandle::submit_timeout`] with these options.
+    ///
+    /// # Errors
+    ///
+    /// As [`PoolHandle::submit_timeout`].
+    pub fn submit_timeout<F, T>(
+        self,
+        job: F,
+        timeout: Duration,
+    ) -> Result<JobHandle<T>, SubmitError<F>>
+    where
+        F: FnOnce(&JobContext<'_>) -> T + Send + 'static,
+        T: Send + 'static,
+    {
+        self.enter(job, self.pool.until(timeout))
+    }
+
+    /// [`PoolHandle::execute`] with these options.
+    ///
+    /// # Errors
+    ///
+    /// As [`PoolHandle::execute`].
+    pub fn execute<F>(self, job: F) -> Result<(), SubmitError<F>>
+    where
+        F: FnOnce(&JobContext<'_>) + Send + 'static,
+    {
+        self.submit(job).map(JobHandle::detach)
+    }
+
+    fn enter<F, T>(self, job: F, when_full: WhenFull) -> Result<JobHandle<T>, SubmitError<F>>
+    where
+        F: FnOnce(&JobContext<'_>) -> T + Send + 'static,
+        T: Send + 'static,
+    {
+        let shared = &self.pool.core.shared;
+        match submit::admit(shared, when_full) {
+            Ok(entry) => {
+                let (tracked, handle) = submit::tracked(shared, self.terms, job);
+                submit::deliver(shared, entry, Task::Tracked(tracked));
+                Ok(handle)
+            }
+            Err(refusal) => Err(SubmitError::new(job, refusal)),
+        }
+    }
+}

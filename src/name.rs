@@ -1,0 +1,76 @@
+//! Names of pools: no two living pools of a process share one, or their metrics would merge
+//! silently.
+
+use std::collections::BTreeSet;
+use std::fmt;
+
+use crate::sync::plain::{AtomicBool, Mutex, Ordering};
+
+static TAKEN: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
+
+/// A name that is taken until the pool has ended, or until this is dropped.
+#[derive(Debug)]
+pub(crate) struct PoolName {
+    text: String,
+    released: AtomicBool,
+}
+
+impl PoolName {
+    /// `wanted`, or `wanted#2`, `wanted#3`, … if it is taken.
+    pub(crate) fn take(wanted: &str) -> PoolName {
+        let mut taken = TAKEN.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+        let mut name = wanted.to_owned();
+        let mut number = 1;
+        while taken.contains(&name) {
+            number += 1;
+            name = format!("{wanted}#{number}");
+        }
+        taken.insert(name.clone());
+        PoolName { text: name, released: AtomicBool::new(false) }
+    }
+
+    pub(crate) fn as_str(&self) -> &str {
+        &self.text
+    }
+
+    /// The pool has ended: the next one may have the name, even while handles to this one remain.
+    pub(crate) fn release(&self) {
+        if !self.released.swap(true, Ordering::AcqRel) {
+            let mut taken = TAKEN.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+            taken.remove(&self.text);
+        }
+    }
+}
+
+impl fmt::Display for PoolName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
+impl Drop for PoolName {
+    fn drop(&mut self) {
+        self.release();
+    }
+}
+
+#[cfg(all(test, not(any(loom, shuttle))))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_second_pool_of_a_name_gets_a_number_and_the_name_is_free_after_the_first() {
+        let first = PoolName::take("name-test");
+        let second = PoolName::take("name-test");
+        assert_eq!((first.as_str(), second.as_str()), ("name-test", "name-test#2"));
+        drop(first);
+        let third = PoolName::take("name-test");
+        assert_eq!(third.as_str(), "name-test");
+        second.release();
+        second.release();
+        let fourth = PoolName::take("name-test");
+        assert_eq!(fourth.as_str(), "name-test#2");
+        drop(second);
+        assert_eq!(PoolName::take("name-test").as_str(), "name-test#3", "released only once");
+    }
+}

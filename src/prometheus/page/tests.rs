@@ -1,0 +1,177 @@
+use std::io::Write;
+use std::process::{Command, Stdio};
+use std::sync::Arc;
+
+use metrics_exporter_prometheus::PrometheusBuilder;
+
+use super::*;
+use crate::prometheus::configure;
+use crate::scale::HistogramSink;
+use crate::scale::telemetry::Telemetry;
+use crate::scale::totals::Levels;
+
+struct Source(&'static str, Totals);
+
+impl ExactSource for Source {
+    fn name(&self) -> String {
+        self.0.to_owned()
+    }
+    fn totals(&self) -> Totals {
+        self.1.clone()
+    }
+}
+
+fn some_totals() -> Totals {
+    let mut totals = Totals { accepted: 7, ..Totals::default() };
+    for i in 1..=3000u64 {
+        totals.wait.record(i * i * 97);
+        totals.run.record(i * 50_000);
+        totals.tick.record(i * 11);
+    }
+    totals
+}
+
+fn source(name: &'static str) -> Arc<dyn ExactSource> {
+    let source: Arc<dyn ExactSource> = Arc::new(Source(name, some_totals()));
+    register(Arc::downgrade(&source));
+    source
+}
+
+/// A handle of a recorder that some pools have reported to.
+fn recorder(builder: PrometheusBuilder, pools: &[(&str, HistogramSink)]) -> PrometheusHandle {
+    let recorder = builder.build_recorder();
+    metrics::with_local_recorder(&recorder, || {
+        for (name, sink) in pools {
+            let levels = Levels { cpu_saturation: Some(0.3), ..Levels::default() };
+            Telemetry::new(name, "fixed", *sink).flush(&some_totals(), &levels);
+        }
+    });
+    recorder.handle()
+}
+
+/// Checks a page the way Prometheus does, as far as a test can: no series and no family twice.
+fn assert_sound(page: &str) {
+    let mut seen = std::collections::HashSet::new();
+    for line in page.lines().filter(|line| !line.is_empty()) {
+        let key = match line.strip_prefix("# ") {
+            Some(comment) => comment.splitn(3, ' ').take(2).collect::<Vec<_>>().join(" "),
+            None => line.rsplit_once(' ').expect(line).0.to_owned(),
+        };
+        assert!(seen.insert(key), "twice: {line}");
+    }
+}
+
+#[test]
+fn a_page_holds_both_sinks_and_each_family_once() {
+    let pools = [("facade_a", HistogramSink::Facade), ("exact_a", HistogramSink::Exact)];
+    let handle = recorder(configure(PrometheusBuilder::new()), &pools);
+    let _kept = source("exact_a");
+    let page = render(&handle);
+    assert_sound(&page);
+    for line in [
+        "# TYPE springtide_queue_wait_seconds histogram",
+        "springtide_queue_wait_seconds_count{pool=\"facade_a\"} 1000",
+        "springtide_queue_wait_seconds_count{pool=\"exact_a\"} 3000",
+        "springtide_run_seconds_bucket{pool=\"exact_a\",le=\"0.025\"} 500",
+        "springtide_run_seconds_sum{pool=\"exact_a\"} 225.075",
+        "springtide_queue_limit_jobs{pool=\"facade_a\"} inf",
+    ] {
+        assert!(page.lines().any(|l| l == line), "{line} not in\n{page}");
+    }
+    let facade_bounds = page.matches("springtide_run_seconds_bucket{pool=\"facade_a\"").count();
+    assert_eq!(facade_bounds, 19, "both sinks have the same bounds");
+}
+
+#[test]
+fn a_pool_that_is_gone_leaves_the_page() {
+    let handle = configure(PrometheusBuilder::new()).build_recorder().handle();
+    let kept = source("short_lived");
+    assert!(render(&handle).contains("short_lived"));
+    drop(kept);
+    assert!(!render(&handle).contains("short_lived"));
+}
+
+#[test]
+fn pools_of_one_name_share_their_series() {
+    let handle = configure(PrometheusBuilder::new()).build_recorder().handle();
+    let _kept = [source("twins"), source("twins")];
+    let page = render(&handle);
+    assert_sound(&page);
+    assert!(page.contains("springtide_run_seconds_count{pool=\"twins\"} 6000"));
+}
+
+#[test]
+fn one_name_with_both_sinks_is_still_a_sound_page() {
+    let handle = recorder(configure(PrometheusBuilder::new()), &[("b", HistogramSink::Facade)]);
+    let _kept = source("b");
+    assert_sound(&render(&handle));
+}
+
+#[test]
+fn labels_of_the_exporter_reach_the_exact_series() {
+    let builder = configure(PrometheusBuilder::new()).add_global_label("region", "eu} 1");
+    let handle = recorder(builder, &[("exact_c", HistogramSink::Exact)]);
+    let _kept = source("exact_c");
+    let page = render(&handle);
+    let count = page
+        .lines()
+        .find(|l| l.starts_with("springtide_run_seconds_count") && l.contains("pool=\"exact_c\""));
+    assert!(count.is_some_and(|l| l.contains("region=\"eu} 1\"")), "{count:?}");
+}
+
+#[test]
+fn a_summary_of_an_unconfigured_recorder_gives_way() {
+    let pools = [("facade_d", HistogramSink::Facade)];
+    let handle = recorder(PrometheusBuilder::new(), &pools);
+    assert!(handle.render().contains("# TYPE springtide_run_seconds summary"));
+    let _kept = source("exact_d");
+    let page = render(&handle);
+    assert_sound(&page);
+    assert!(!page.contains("summary"));
+    assert!(page.contains("springtide_run_seconds_count{pool=\"exact_d\"} 3000"));
+    assert!(page.contains("springtide_jobs_submitted_total{pool=\"facade_d\"} 7"));
+}
+
+#[test]
+fn both_naming_modes_of_the_exporter_give_the_same_names() {
+    let names = |builder: PrometheusBuilder| {
+        let handle = recorder(configure(builder), &[("e", HistogramSink::Facade)]);
+        let page = handle.render();
+        let mut names: Vec<String> = page
+            .lines()
+            .filter_map(|line| line.strip_prefix("# TYPE "))
+            .map(str::to_owned)
+            .collect();
+        names.sort();
+        names
+    };
+    let plain = names(PrometheusBuilder::new());
+    assert_eq!(plain.len(), crate::scale::metric_table::TABLE.len());
+    assert_eq!(plain, names(PrometheusBuilder::new().with_recommended_naming(true)));
+}
+
+#[test]
+fn promtool_accepts_the_page() {
+    let pools = [("facade_f", HistogramSink::Facade), ("exact_f", HistogramSink::Exact)];
+    let handle = recorder(configure(PrometheusBuilder::new()), &pools);
+    let _kept = source("exact_f");
+    let promtool = Command::new("promtool")
+        .args(["check", "metrics"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn();
+    let mut promtool = match promtool {
+        Ok(child) => child,
+        Err(error) if std::env::var_os("SPRINGTIDE_REQUIRE_PROMTOOL").is_none() => {
+            eprintln!("skipped, no promtool: {error}");
+            return;
+        }
+        Err(error) => panic!("promtool is required and missing: {error}"),
+    };
+    let page = render(&handle);
+    promtool.stdin.take().unwrap().write_all(page.as_bytes()).unwrap();
+    let verdict = promtool.wait_with_output().unwrap();
+    let said = String::from_utf8_lossy(&verdict.stderr).into_owned();
+    assert!(verdict.status.success() && said.is_empty(), "{said}\n{page}");
+}

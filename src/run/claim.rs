@@ -1,0 +1,104 @@
+//! The claim word of one job: who may run it, and who may say that it never will.
+//!
+//! ```text
+//! queued ──start──► running ──finish──► finished
+//!    │                 └──give_up──► given up ──finish──► finished
+//!    └──withdraw──► withdrawn
+//! ```
+//!
+//! Start, cancel, expiry, shutdown and join-inline compete for the same compare-and-swap out of
+//! `queued`, so a job runs at most once even if a queue were to hand it out twice (invariant C1),
+//! and exactly one of them frees what it captured (C2). `give_up` resolves the handle of a job
+//! that overran its timeout while it still runs; the result that comes later is dropped (C3).
+
+use crate::sync::atomic::{AtomicU8, Ordering};
+
+const QUEUED: u8 = 0;
+const RUNNING: u8 = 1;
+const GIVEN_UP: u8 = 2;
+const FINISHED: u8 = 3;
+const WITHDRAWN: u8 = 4;
+const STATE: u8 = 7;
+const CANCEL_REQUESTED: u8 = 8;
+
+/// What became of an attempt to cancel.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Cancel {
+    /// The job had not started and never will; the caller must resolve it.
+    Withdrawn,
+    /// The job is running and was told.
+    Requested,
+    /// Too late: it is over.
+    TooLate,
+}
+
+#[derive(Debug)]
+pub(crate) struct Claim(AtomicU8);
+
+impl Claim {
+    pub(crate) fn new() -> Claim {
+        Claim(AtomicU8::new(QUEUED))
+    }
+
+    fn move_state(&self, from: u8, to: u8) -> bool {
+        // AcqRel: pairs with itself, so whoever wins sees what the previous holder wrote.
+        self.0
+            .fetch_update(Ordering::AcqRel, Ordering::Acquire, |word| {
+                (word & STATE == from).then_some(word & !STATE | to)
+            })
+            .is_ok()
+    }
+
+    /// True for the one caller that may run the job (C1).
+    #[must_use]
+    pub(crate) fn start(&self) -> bool {
+        self.move_state(QUEUED, RUNNING)
+    }
+
+    /// True for the one caller that may say the job never runs (C1, C2).
+    #[must_use]
+    pub(crate) fn withdraw(&self) -> bool {
+        self.move_state(QUEUED, WITHDRAWN)
+    }
+
+    /// Withdraws the job, or tells it if it is running.
+    #[must_use]
+    pub(crate) fn cancel(&self) -> Cancel {
+        if self.withdraw() {
+            return Cancel::Withdrawn;
+        }
+        match self.0.fetch_or(CANCEL_REQUESTED, Ordering::AcqRel) & STATE {
+            RUNNING | GIVEN_UP => Cancel::Requested,
+            _ => Cancel::TooLate,
+        }
+    }
+
+    /// True for the caller that may resolve the handle of a job that still runs (C3).
+    #[must_use]
+    pub(crate) fn give_up(&self) -> bool {
+        self.move_state(RUNNING, GIVEN_UP)
+    }
+
+    /// The job has ended; true if its result is still wanted (C3).
+    #[must_use]
+    pub(crate) fn finish(&self) -> bool {
+        self.0
+            .fetch_update(Ordering::AcqRel, Ordering::Acquire, |word| {
+                Some(word & !STATE | FINISHED)
+            })
+            .is_ok_and(|before| before & STATE == RUNNING)
+    }
+
+    pub(crate) fn is_queued(&self) -> bool {
+        self.0.load(Ordering::Acquire) & STATE == QUEUED
+    }
+
+    /// The handle was resolved while the job still runs.
+    pub(crate) fn is_given_up(&self) -> bool {
+        self.0.load(Ordering::Acquire) & STATE == GIVEN_UP
+    }
+
+    pub(crate) fn is_cancel_requested(&self) -> bool {
+        self.0.load(Ordering::Acquire) & CANCEL_REQUESTED != 0
+    }
+}

@@ -1,0 +1,69 @@
+//! A worker's place of work: which pool and slot its thread belongs to, and its own deque.
+//!
+//! Jobs find it through a thread-local, which is how a submission from inside a job gets to the
+//! worker's own deque and how waiting inside a job knows that it must not just wait.
+
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+
+use super::job::Job;
+use super::queue::LocalQueue;
+use super::shared::Shared;
+use crate::sync::{Arc, thread_local};
+
+/// Shells in the own deque before it is searched for them.
+const SHELLS_TOLERATED: u64 = 64;
+
+pub(crate) struct Desk {
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) index: usize,
+    pub(crate) local: LocalQueue<Job>,
+    /// Jobs run by a waiting job of this worker whose shells may still be in its deque.
+    shells: Cell<u64>,
+}
+
+thread_local! {
+    static DESK: RefCell<Option<Rc<Desk>>> = const { RefCell::new(None) };
+}
+
+impl Desk {
+    /// Opens the desk of slot `index` on the calling thread.
+    pub(crate) fn open(shared: Arc<Shared>, index: usize) -> Rc<Desk> {
+        let local = shared.queue.open(index);
+        let desk = Rc::new(Desk { shared, index, local, shells: Cell::new(0) });
+        DESK.with(|here| *here.borrow_mut() = Some(Rc::clone(&desk)));
+        desk
+    }
+
+    /// Leaves the calling thread without a desk. The deque goes back once the last reference does.
+    pub(crate) fn clear() {
+        let desk = DESK.with(|here| here.borrow_mut().take());
+        drop(desk);
+    }
+
+    /// The desk of the calling thread, if it is a worker of this pool. `None` also while the
+    /// thread's locals are being torn down.
+    pub(crate) fn of(shared: &Arc<Shared>) -> Option<Rc<Desk>> {
+        DESK.try_with(|here| {
+            here.try_borrow()
+                .ok()?
+                .as_ref()
+                .filter(|desk| Arc::ptr_eq(&desk.shared, shared))
+                .cloned()
+        })
+        .ok()
+        .flatten()
+    }
+
+    /// A waiting job of this worker has run the job it waits for; its shell may be in the deque.
+    /// A job that submits and joins in a loop never goes back to the deque, so they are cleared
+    /// away here, each looked at a constant number of times on average.
+    pub(crate) fn shell_made(&self) {
+        self.shells.set(self.shells.get() + 1);
+        if self.shells.get() > SHELLS_TOLERATED.max(self.local.len() as u64 / 2) {
+            let purged = self.local.purge(Job::is_shell);
+            self.shared.gate.shells_removed(purged as u64);
+            self.shells.set(0);
+        }
+    }
+}

@@ -1,0 +1,449 @@
+//! Admission: who gets into the queue, who waits for room, who is turned away.
+//!
+//! Two counters that only grow, each written by one side: `admitted` by submitters, `released` by
+//! whoever takes a job out of the queue. Their difference is the queue's length.
+//!
+//! * G1: a place is taken in `admitted` before the job is pushed and given back in `released` once
+//!   it has left the queue, so `admitted - released` never understates what is queued.
+//! * G2: the closed bit and the count share one word, so after `close` no more jobs are admitted,
+//!   and `released == admitted` means that the queue is empty for good.
+//! * G3: a submitter that is about to wait sets the waiting bit in `released` and decides on the
+//!   count that this very step returned. A release before it is in that count; a release after it
+//!   sees the bit and wakes somebody. There is no gap between the two.
+//! * G4: one release wakes one waiter. A waiter that was woken and gives up passes the wake-up on.
+
+use std::collections::VecDeque;
+use std::task::Waker;
+
+use crossbeam_utils::CachePadded;
+
+use crate::sync::atomic::{AtomicU64, Ordering};
+use crate::sync::thread::Thread;
+use crate::sync::{Arc, Mutex};
+
+/// The top bit of `admitted` (closed) and of `released` (somebody waits).
+const FLAG: u64 = 1 << 63;
+const COUNT: u64 = FLAG - 1;
+
+/// Why there was no way in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum NoEntry {
+    Full,
+    Closed,
+}
+
+pub(crate) struct Gate {
+    /// {closed: 1 | jobs ever admitted: 63}, with the limit its writers compare it to.
+    entrance: CachePadded<Entrance>,
+    /// {somebody waits: 1 | jobs ever released: 63}.
+    released: CachePadded<AtomicU64>,
+    line: Mutex<Line>,
+}
+
+struct Entrance {
+    admitted: AtomicU64,
+    /// The first count that may not be admitted: released + capacity as last seen, so at worst
+    /// too small. Spares submitters the line that workers write.
+    limit: AtomicU64,
+}
+
+/// Those who wait for room, and what the limit is made of.
+struct Line {
+    capacity: u64,
+    /// Jobs cancelled in the queue whose empty shells are still in it.
+    shells: u64,
+    waiters: VecDeque<Arc<Waiter>>,
+}
+
+impl Line {
+    /// How many jobs may ever be admitted, given the count released. Shells are free up to the
+    /// capacity; beyond it they take places, so that cancelling cannot grow the queue for ever.
+    fn limit(&self, released: u64) -> u64 {
+        let excess = self.shells.saturating_sub(self.capacity);
+        released.saturating_add(self.capacity.saturating_sub(excess)).min(COUNT)
+    }
+}
+
+/// One waiting submitter.
+#[derive(Debug)]
+pub(crate) struct Waiter(Mutex<Call>);
+
+#[derive(Debug)]
+enum Call {
+    Thread(Thread),
+    Task(Waker),
+    Called,
+}
+
+impl Waiter {
+    pub(crate) fn thread(thread: Thread) -> Arc<Waiter> {
+        Arc::new(Waiter(Mutex::new(Call::Thread(thread))))
+    }
+
+    pub(crate) fn task(waker: Waker) -> Arc<Waiter> {
+        Arc::new(Waiter(Mutex::new(Call::Task(waker))))
+    }
+
+    pub(crate) fn is_called(&self) -> bool {
+        matches!(*self.0.lock(), Call::Called)
+    }
+
+    /// The task moved to another waker; false if it was called already.
+    pub(crate) fn rearm(&self, waker: &Waker) -> bool {
+        let mut call = self.0.lock();
+        match &mut *call {
+            Call::Called => false,
+            Call::Task(known) if known.will_wake(waker) => true,
+            known => {
+                let stale = std::mem::replace(known, Call::Task(waker.clone()));
+                drop(call);
+                drop(stale);
+                true
+            }
+        }
+    }
+
+    fn call(&self) {
+        let previous = std::mem::replace(&mut *self.0.lock(), Call::Called);
+        match previous {
+            Call::Thread(thread) => thread.unpark(),
+            Call::Task(waker) => {
+                super::panics::contain(|| waker.wake());
+            }
+            Call::Called => {}
+        }
+    }
+}
+
+/// What came of joining the line.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Joined {
+    /// In line: wait until called.
+    Waiting,
+    /// There is room after all, or the gate was closed: try again.
+    TryAgain,
+}
+
+impl Gate {
+    pub(crate) fn new(capacity: u64) -> Gate {
+        Gate {
+            entrance: CachePadded::new(Entrance {
+                admitted: AtomicU64::new(0),
+                limit: AtomicU64::new(capacity.min(COUNT)),
+            }),
+            released: CachePadded::new(AtomicU64::new(0)),
+            line: Mutex::new(Line { capacity, shells: 0, waiters: VecDeque::new() }),
+        }
+    }
+
+    /// Takes up to `wanted` places (G1); returns how many.
+    pub(crate) fn admit(&self, wanted: u64) -> Result<u64, NoEntry> {
+        let Entrance { admitted, limit } = &*self.entrance;
+        // Acquire pairs with the close's AcqRel: whoever sees the bit sees what led to it.
+        let mut seen = admitted.load(Ordering::Acquire);
+        loop {
+            if seen & FLAG != 0 {
+                return Err(NoEntry::Closed);
+            }
+            let mut room = limit.load(Ordering::Relaxed).saturating_sub(seen);
+            if room < wanted {
+                room = self.refresh_limit().saturating_sub(seen);
+            }
+            if room == 0 {
+                return Err(NoEntry::Full);
+            }
+            let taken = room.min(wanted);
+            match admitted.compare_exchange_weak(
+                seen,
+                seen + taken,
+                Ordering::AcqRel,
+                Ordering::Acquire,
+            ) {
+                Ok(_) => return Ok(taken),
+                Err(now) => seen = now,
+            }
+        }
+    }
+
+    /// Takes a place whatever the bound says: for jobs submitted inside the pool, and for those
+    /// their submitter runs itself.
+    pub(crate) fn admit_over_the_bound(&self) -> Result<(), NoEntry> {
+        self.entrance
+            .admitted
+            .fetch_update(Ordering::AcqRel, Ordering::Acquire, |seen| {
+                (seen & FLAG == 0).then_some(seen + 1)
+            })
+            .map(drop)
+            .map_err(|_| NoEntry::Closed)
+    }
+
+    fn refresh_limit(&self) -> u64 {
+        let line = self.line.lock();
+        let limit = line.limit(self.released.load(Ordering::Acquire) & COUNT);
+        self.entrance.limit.store(limit, Ordering::Relaxed);
+        limit
+    }
+
+    /// One job has left the queue (G1); lets the next submitter in (G4).
+    pub(crate) fn release(&self) {
+        // AcqRel: pairs with the waiting submitter's fetch_or (G3) and with readers of the
+        // counts, who must see the release before the outcome that follows it.
+        let before = self.released.fetch_add(1, Ordering::AcqRel);
+        if before & FLAG != 0 {
+            self.call_next();
+        }
+    }
+
+    fn call_next(&self) {
+        let called = {
+            let mut line = self.line.lock();
+            let called = line.waiters.pop_front();
+            self.clear_flag_if_nobody_waits(&line);
+            called
+        };
+        if let Some(waiter) = called {
+            waiter.call();
+        }
+    }
+
+    fn clear_flag_if_nobody_waits(&self, line: &Line) {
+        if line.waiters.is_empty() {
+            self.released.fetch_and(COUNT, Ordering::AcqRel);
+        }
+    }
+
+    /// Joins the line (G3). One that was called before and found the room taken goes to its head.
+    pub(crate) fn join_line(&self, waiter: &Arc<Waiter>, was_called: bool) -> Joined {
+        let mut line = self.line.lock();
+        let released = self.released.fetch_or(FLAG, Ordering::AcqRel) & COUNT;
+        let admitted = self.entrance.admitted.load(Ordering::Acquire);
+        let limit = line.limit(released);
+        if admitted & FLAG != 0 || admitted < limit {
+            self.entrance.limit.store(limit, Ordering::Relaxed);
+            self.clear_flag_if_nobody_waits(&line);
+            return Joined::TryAgain;
+        }
+        if was_called {
+            line.waiters.push_front(Arc::clone(waiter));
+        } else {
+            line.waiters.push_back(Arc::clone(waiter));
+        }
+        Joined::Waiting
+    }
+
+    /// Leaves the line without having got in; a wake-up already received goes to the next (G4).
+    pub(crate) fn leave_line(&self, waiter: &Arc<Waiter>) {
+        let was_called = {
+            let mut line = self.line.lock();
+            let place = line.waiters.iter().position(|w| Arc::ptr_eq(w, waiter));
+            if let Some(place) = place {
+                line.waiters.remove(place);
+                self.clear_flag_if_nobody_waits(&line);
+            }
+            place.is_none()
+        };
+        if was_called {
+            self.call_next();
+        }
+    }
+
+    fn call_all(&self) {
+        let called = {
+            let mut line = self.line.lock();
+            let called = std::mem::take(&mut line.waiters);
+            self.clear_flag_if_nobody_waits(&line);
+            called
+        };
+        called.iter().for_each(|waiter| waiter.call());
+    }
+
+    /// Lets nobody in any more and sends the waiting away (G2). Returns the final count.
+    pub(crate) fn close(&self) -> u64 {
+        let before = self.entrance.admitted.fetch_or(FLAG, Ordering::AcqRel);
+        self.call_all();
+        before & COUNT
+    }
+
+    /// A new bound; everybody in line looks again.
+    pub(crate) fn set_capacity(&self, capacity: u64) {
+        {
+            let mut line = self.line.lock();
+            line.capacity = capacity;
+            let limit = line.limit(self.released.load(Ordering::Acquire) & COUNT);
+            self.entrance.limit.store(limit, Ordering::Relaxed);
+        }
+        self.call_all();
+    }
+
+    /// A queued job was cancelled, its empty shell stays queued for now.
+    pub(crate) fn shell_left(&self) {
+        self.line.lock().shells += 1;
+    }
+
+    /// `n` empty shells were taken out of the queue.
+    pub(crate) fn shells_removed(&self, n: u64) {
+        let in_the_way = {
+            let mut line = self.line.lock();
+            let in_the_way = line.shells > line.capacity;
+            line.shells = line.shells.saturating_sub(n);
+            in_the_way
+        };
+        if in_the_way {
+            self.call_next();
+        }
+    }
+
+    /// Jobs waiting to start.
+    pub(crate) fn queued(&self) -> u64 {
+        let (admitted, released) = self.counts();
+        admitted - released
+    }
+
+    /// (admitted, released), read so that the difference is never negative.
+    pub(crate) fn counts(&self) -> (u64, u64) {
+        let released = self.released.load(Ordering::Acquire) & COUNT;
+        let admitted = self.entrance.admitted.load(Ordering::Acquire) & COUNT;
+        (admitted, released)
+    }
+
+    pub(crate) fn is_closed(&self) -> bool {
+        self.entrance.admitted.load(Ordering::Acquire) & FLAG != 0
+    }
+
+    /// Submitters waiting for room.
+    pub(crate) fn waiting(&self) -> u64 {
+        self.line.lock().waiters.len() as u64
+    }
+}
+
+#[cfg(all(test, not(any(loom, shuttle))))]
+mod tests {
+    use super::*;
+    use std::sync::atomic::AtomicUsize;
+
+    struct Counted(AtomicUsize);
+    impl std::task::Wake for Counted {
+        fn wake(self: Arc<Self>) {
+            self.0.fetch_add(1, Ordering::SeqCst);
+        }
+    }
+
+    fn waiter() -> (Arc<Waiter>, Arc<Counted>) {
+        let counted = Arc::new(Counted(AtomicUsize::new(0)));
+        (Waiter::task(Arc::clone(&counted).into()), counted)
+    }
+
+    #[test]
+    fn a_full_queue_refuses_until_one_job_has_left() {
+        let gate = Gate::new(2);
+        assert_eq!((gate.admit(1), gate.admit(1)), (Ok(1), Ok(1)));
+        assert_eq!(gate.admit(1), Err(NoEntry::Full));
+        gate.release();
+        assert_eq!(gate.admit(1), Ok(1));
+        assert_eq!(gate.queued(), 2);
+    }
+
+    #[test]
+    fn a_batch_takes_what_fits() {
+        let gate = Gate::new(5);
+        assert_eq!(gate.admit(3), Ok(3));
+        assert_eq!(gate.admit(3), Ok(2));
+        assert_eq!(gate.admit(3), Err(NoEntry::Full));
+    }
+
+    #[test]
+    fn one_release_calls_one_waiter_in_order() {
+        let gate = Gate::new(1);
+        assert_eq!(gate.admit(1), Ok(1));
+        let (first, first_calls) = waiter();
+        let (second, second_calls) = waiter();
+        assert_eq!(gate.join_line(&first, false), Joined::Waiting);
+        assert_eq!(gate.join_line(&second, false), Joined::Waiting);
+        gate.release();
+        assert_eq!(first_calls.0.load(Ordering::SeqCst), 1);
+        assert_eq!(second_calls.0.load(Ordering::SeqCst), 0);
+        assert!(first.is_called() && !second.is_called());
+    }
+
+    #[test]
+    fn a_called_waiter_that_gives_up_passes_its_call_on() {
+        let gate = Gate::new(1);
+        assert_eq!(gate.admit(1), Ok(1));
+        let (first, _) = waiter();
+        let (second, second_calls) = waiter();
+        gate.join_line(&first, false);
+        gate.join_line(&second, false);
+        gate.release();
+        gate.leave_line(&first);
+        assert_eq!(second_calls.0.load(Ordering::SeqCst), 1);
+    }
+
+    #[test]
+    fn a_waiter_that_gives_up_before_it_is_called_takes_nobodys_turn() {
+        let gate = Gate::new(1);
+        assert_eq!(gate.admit(1), Ok(1));
+        let (first, _) = waiter();
+        let (second, second_calls) = waiter();
+        gate.join_line(&first, false);
+        gate.join_line(&second, false);
+        gate.leave_line(&first);
+        assert_eq!(second_calls.0.load(Ordering::SeqCst), 0);
+        gate.release();
+        assert_eq!(second_calls.0.load(Ordering::SeqCst), 1);
+    }
+
+    #[test]
+    fn closing_and_more_room_call_everybody() {
+        for change in
+            [|gate: &Gate| assert_eq!(gate.close(), 1), |gate: &Gate| gate.set_capacity(9)]
+        {
+            let gate = Gate::new(1);
+            assert_eq!(gate.admit(1), Ok(1));
+            let (waiter, calls) = waiter();
+            gate.join_line(&waiter, false);
+            change(&gate);
+            assert_eq!(calls.0.load(Ordering::SeqCst), 1);
+            assert_eq!(gate.waiting(), 0);
+        }
+    }
+
+    #[test]
+    fn after_closing_nobody_gets_in_and_the_count_is_final() {
+        let gate = Gate::new(4);
+        assert_eq!(gate.admit(2), Ok(2));
+        assert_eq!(gate.close(), 2);
+        assert_eq!(gate.admit(1), Err(NoEntry::Closed));
+        assert_eq!(gate.admit_over_the_bound(), Err(NoEntry::Closed));
+        gate.release();
+        gate.release();
+        assert_eq!(gate.counts(), (2, 2));
+    }
+
+    #[test]
+    fn cancelling_frees_the_place_at_once_but_shells_are_bounded() {
+        let gate = Gate::new(2);
+        for _ in 0..2 {
+            assert_eq!(gate.admit(1), Ok(1));
+            gate.shell_left();
+            gate.release();
+        }
+        for _ in 0..2 {
+            assert_eq!(gate.admit(1), Ok(1), "shells up to the capacity are free");
+            gate.shell_left();
+            gate.release();
+        }
+        assert_eq!(gate.admit(1), Err(NoEntry::Full), "beyond it they take places");
+        gate.shells_removed(1);
+        assert_eq!(gate.admit(1), Ok(1));
+    }
+
+    #[test]
+    fn a_smaller_bound_holds_at_once() {
+        let gate = Gate::new(10);
+        assert_eq!(gate.admit(5), Ok(5));
+        gate.set_capacity(3);
+        assert_eq!(gate.admit(1), Err(NoEntry::Full));
+        (0..3).for_each(|_| gate.release());
+        assert_eq!(gate.admit(1), Ok(1));
+    }
+}

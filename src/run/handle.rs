@@ -1,0 +1,184 @@
+//! The submitter's end of a job: wait for it, await it, cancel it, or let it go.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use super::attempt;
+use super::desk::Desk;
+use super::job::{Awaited, JobId, JobWaiter};
+use super::shared::Shared;
+use crate::error::{CancelReason, JobError};
+use crate::sync::Arc;
+use crate::sync::thread;
+
+/// How long a waiting thread sleeps at most before it looks again by itself.
+const LOOK_AGAIN: Duration = Duration::from_secs(1);
+
+/// The result to come of one job: join it, or await it on any executor.
+///
+/// Dropping the handle lets the job go on by itself (see [`JobHandle::cancel_on_drop`]).
+///
+/// ```
+/// use springtide::Pool;
+///
+/// let pool = Pool::builder("handles").workers(1..=2).build()?;
+/// let handle = pool.submit(|| 6 * 7)?;
+/// assert_eq!(handle.join()?, 42);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[must_use = "dropping the handle detaches the job; use execute() if the result does not matter"]
+pub struct JobHandle<T> {
+    job: Arc<dyn Awaited<T>>,
+    shared: Arc<Shared>,
+    cancel_on_drop: bool,
+}
+
+impl<T: Send + 'static> JobHandle<T> {
+    pub(crate) fn new(job: Arc<dyn Awaited<T>>, shared: Arc<Shared>) -> Self {
+        JobHandle { job, shared, cancel_on_drop: false }
+    }
+
+    /// Waits for the job and returns what it returned.
+    ///
+    /// Called from inside one of the pool's own jobs it first tries to run the awaited job itself,
+    /// here and now, so that jobs waiting for jobs cannot use up the workers. No other job is ever
+    /// run on a waiting thread: a lock held by the caller is not met again from below.
+    ///
+    /// # Errors
+    ///
+    /// [`JobError`] if the job panicked, was cancelled, expired or ran past its timeout.
+    pub fn join(self) -> Result<T, JobError> {
+        match self.wait(None) {
+            Ok(result) => result,
+            Err(_) => unreachable!("a wait without a deadline ends with a result"),
+        }
+    }
+
+    /// Waits for the job, but not longer than `timeout`; then the handle comes back.
+    ///
+    /// Inside one of the pool's own jobs the awaited job may be run by the caller, as with
+    /// [`JobHandle::join`], and then this takes as long as it takes.
+    ///
+    /// # Errors
+    ///
+    /// The handle, if the job was not over in time.
+    pub fn join_timeout(self, timeout: Duration) -> Result<Result<T, JobError>, Self> {
+        self.wait(Some(timeout))
+    }
+
+    /// The result if it is there already.
+    ///
+    /// # Errors
+    ///
+    /// The handle, if the job is not over.
+    pub fn try_join(self) -> Result<Result<T, JobError>, Self> {
+        self.job.take(None).ok_or(self)
+    }
+
+    fn wait(self, timeout: Option<Duration>) -> Result<Result<T, JobError>, Self> {
+        if let Some(result) = self.job.take(None) {
+            return Ok(result);
+        }
+        let desk = Desk::of(&self.shared);
+        if let Some(desk) = &desk {
+            self.run_here(desk);
+        }
+        let shared = Arc::clone(&self.shared);
+        let _mark = desk.as_ref().map(|desk| shared.blocked(desk.index));
+        let deadline = timeout.map(|timeout| self.shared.now().after(timeout));
+        loop {
+            if let Some(result) = self.job.take(Some(JobWaiter::Thread(thread::current()))) {
+                return Ok(result);
+            }
+            if self.shared.is_forked() {
+                return Ok(Err(JobError::forked()));
+            }
+            let left = deadline.map_or(LOOK_AGAIN, |deadline| deadline.since(self.shared.now()));
+            if left.is_zero() {
+                return Err(self);
+            }
+            thread::park(self.shared.parker.timeout(Some(left.min(LOOK_AGAIN))));
+        }
+    }
+
+    /// Runs the awaited job on this worker if it is still queued.
+    fn run_here(&self, desk: &Rc<Desk>) {
+        let job: Arc<dyn Awaited<T>> = Arc::clone(&self.job);
+        attempt::take_over(desk, job);
+    }
+}
+
+impl<T> JobHandle<T> {
+    /// Whether the result is there.
+    pub fn is_finished(&self) -> bool {
+        self.job.is_published()
+    }
+
+    /// Asks that the job not run. True if it had not started: it never will, what it captured has
+    /// been freed, and the handle resolves as cancelled. False if it is running, in which case its
+    /// [`JobContext::is_cancelled`](crate::JobContext::is_cancelled) now says so and the handle
+    /// resolves with whatever it returns, or if it is over.
+    pub fn cancel(&self) -> bool {
+        attempt::cancel(&self.shared, &*self.job, CancelReason::Requested)
+    }
+
+    /// Makes the drop of this handle cancel the job, as [`JobHandle::cancel`] does.
+    pub fn cancel_on_drop(mut self) -> Self {
+        self.cancel_on_drop = true;
+        self
+    }
+
+    /// Lets the job go on by itself; its result will be dropped by the worker.
+    pub fn detach(mut self) {
+        self.cancel_on_drop = false;
+    }
+
+    /// The job's number.
+    pub fn id(&self) -> JobId {
+        self.job.ticket().id
+    }
+}
+
+impl<T: Send + 'static> Future for JobHandle<T> {
+    type Output = Result<T, JobError>;
+
+    /// Resolves with the job's result. Polled from inside one of the pool's own jobs, it runs the
+    /// awaited job if that is still queued, as [`JobHandle::join`] does.
+    ///
+    /// # Cancellation
+    ///
+    /// Dropping the future is dropping the handle.
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        if self.job.ticket().claim.is_queued()
+            && let Some(desk) = Desk::of(&self.shared)
+        {
+            self.run_here(&desk);
+        }
+        match self.job.take(Some(JobWaiter::Task(cx.waker().clone()))) {
+            Some(result) => Poll::Ready(result),
+            None if self.shared.is_forked() => Poll::Ready(Err(JobError::forked())),
+            None => Poll::Pending,
+        }
+    }
+}
+
+impl<T> Drop for JobHandle<T> {
+    fn drop(&mut self) {
+        if self.cancel_on_drop && !self.job.is_published() {
+            attempt::cancel(&self.shared, &*self.job, CancelReason::Requested);
+        }
+        self.job.detach();
+    }
+}
+
+impl<T> std::fmt::Debug for JobHandle<T> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("JobHandle")
+            .field("id", &self.job.ticket().id)
+            .field("finished", &self.job.is_published())
+            .finish_non_exhaustive()
+    }
+}

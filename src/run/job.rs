@@ -1,0 +1,253 @@
+//! A job: what the queue carries, and for one with a handle the cell it shares with it.
+//!
+//! A fire-and-forget job is its closure in a box. A tracked job is one allocation that holds the
+//! claim word, the closure and the result; the queue and the handle each own a reference to it.
+//! The result passes through two stages so that the counts are right when somebody sees it: `run`
+//! leaves it computed, the worker accounts for the job, and `publish` shows it and wakes whoever
+//! waits. Everything a user wrote (closures, results, their destructors, wakers) runs outside the
+//! locks in this file.
+
+use std::task::Waker;
+use std::time::Duration;
+
+use super::claim::Claim;
+use super::context::JobContext;
+use super::panics::{catch, contain};
+use crate::error::JobError;
+use crate::outcome::Outcome;
+use crate::sync::thread::Thread;
+use crate::sync::{Arc, Mutex};
+use crate::time::Nanos;
+
+/// The number of a job that has a handle: unique in the process, not consecutive.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct JobId(pub(crate) u64);
+
+impl std::fmt::Display for JobId {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "job {}", self.0)
+    }
+}
+
+/// The place of a job's kind in the pool's table of kinds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct KindId(pub(crate) u16);
+
+/// What the queue carries.
+pub(crate) struct Job {
+    pub(crate) task: Task,
+    pub(crate) queued_at: Nanos,
+}
+
+pub(crate) enum Task {
+    Plain(Box<dyn FnOnce() + Send>),
+    Tracked(Arc<dyn Tracked>),
+}
+
+impl Job {
+    /// Whether somebody else has already dealt with it, so that only the shell is left.
+    pub(crate) fn is_shell(&self) -> bool {
+        match &self.task {
+            Task::Plain(_) => false,
+            Task::Tracked(tracked) => !tracked.ticket().claim.is_queued(),
+        }
+    }
+}
+
+/// What is fixed about a tracked job when it is submitted.
+#[derive(Debug)]
+pub(crate) struct Ticket {
+    pub(crate) claim: Claim,
+    pub(crate) id: JobId,
+    pub(crate) kind: KindId,
+    pub(crate) queued_at: Nanos,
+    pub(crate) expires_at: Nanos,
+    pub(crate) timeout: Option<Duration>,
+}
+
+/// A tracked job as the queue, the workers and the supervisor see it.
+pub(crate) trait Tracked: Send + Sync {
+    fn ticket(&self) -> &Ticket;
+
+    /// Runs the closure. Only after `claim.start()`; `overran` is asked when it has returned.
+    fn run(&self, cx: &JobContext<'_>, overran: &dyn Fn() -> bool) -> Outcome;
+
+    /// Frees the closure of a job that will never run and notes why. Only after
+    /// `claim.withdraw()`.
+    fn refuse(&self, why: JobError);
+
+    /// Notes that the job overran while it goes on running. Only after `claim.give_up()`.
+    fn give_up(&self);
+
+    /// Shows the result to the handle and wakes it.
+    fn publish(&self);
+}
+
+/// A tracked job as its handle sees it.
+pub(crate) trait Awaited<T>: Tracked {
+    /// Takes the result if it is there; otherwise leaves word whom to wake.
+    fn take(&self, waiter: Option<JobWaiter>) -> Option<Result<T, JobError>>;
+
+    fn is_published(&self) -> bool;
+
+    /// Nobody wants the result any more.
+    fn detach(&self);
+}
+
+/// Whom to wake when the result is there.
+pub(crate) enum JobWaiter {
+    Thread(Thread),
+    Task(Waker),
+}
+
+impl JobWaiter {
+    fn wake(self) {
+        match self {
+            JobWaiter::Thread(thread) => thread.unpark(),
+            JobWaiter::Task(waker) => {
+                contain(|| waker.wake());
+            }
+        }
+    }
+}
+
+/// The one allocation of a tracked job.
+pub(crate) struct Cell<F, T> {
+    ticket: Ticket,
+    body: Mutex<Option<F>>,
+    slot: Mutex<Slot<T>>,
+}
+
+struct Slot<T> {
+    stage: Stage<T>,
+    waiter: Option<JobWaiter>,
+    detached: bool,
+}
+
+enum Stage<T> {
+    Pending,
+    Computed(Result<T, JobError>),
+    Published(Result<T, JobError>),
+    Taken,
+}
+
+impl<F, T> Cell<F, T>
+where
+    F: FnOnce(&JobContext<'_>) -> T + Send + 'static,
+    T: Send + 'static,
+{
+    pub(crate) fn new(ticket: Ticket, body: F) -> Arc<Cell<F, T>> {
+        Arc::new(Cell {
+            ticket,
+            body: Mutex::new(Some(body)),
+            slot: Mutex::new(Slot { stage: Stage::Pending, waiter: None, detached: false }),
+        })
+    }
+
+    fn compute(&self, result: Result<T, JobError>) {
+        self.slot.lock().stage = Stage::Computed(result);
+    }
+}
+
+impl<F, T> Tracked for Cell<F, T>
+where
+    F: FnOnce(&JobContext<'_>) -> T + Send + 'static,
+    T: Send + 'static,
+{
+    fn ticket(&self) -> &Ticket {
+        &self.ticket
+    }
+
+    fn run(&self, cx: &JobContext<'_>, overran: &dyn Fn() -> bool) -> Outcome {
+        let body = self.body.lock().take().expect("the claim is won once, by its runner");
+        let result = catch(|| body(cx));
+        // Not wanted: the timeout's resolution stands, and the late result is dropped here (C3).
+        let wanted = self.ticket.claim.finish();
+        if !wanted || overran() {
+            contain(|| drop(result));
+            if wanted {
+                self.compute(Err(JobError::timed_out()));
+            }
+            return Outcome::TimedOut;
+        }
+        let outcome = if result.is_ok() { Outcome::Ok } else { Outcome::Panicked };
+        self.compute(result.map_err(JobError::panicked));
+        outcome
+    }
+
+    fn refuse(&self, why: JobError) {
+        let body = self.body.lock().take();
+        contain(|| drop(body));
+        self.compute(Err(why));
+    }
+
+    fn give_up(&self) {
+        self.compute(Err(JobError::timed_out()));
+    }
+
+    fn publish(&self) {
+        let (waiter, unwanted) = {
+            let mut slot = self.slot.lock();
+            let stage = std::mem::replace(&mut slot.stage, Stage::Taken);
+            let unwanted = match stage {
+                Stage::Computed(result) if slot.detached => Some(result),
+                Stage::Computed(result) => {
+                    slot.stage = Stage::Published(result);
+                    None
+                }
+                other => {
+                    slot.stage = other;
+                    None
+                }
+            };
+            (slot.waiter.take(), unwanted)
+        };
+        contain(|| drop(unwanted));
+        if let Some(waiter) = waiter {
+            waiter.wake();
+        }
+    }
+}
+
+impl<F, T> Awaited<T> for Cell<F, T>
+where
+    F: FnOnce(&JobContext<'_>) -> T + Send + 'static,
+    T: Send + 'static,
+{
+    fn take(&self, waiter: Option<JobWaiter>) -> Option<Result<T, JobError>> {
+        let (result, stale) = {
+            let mut slot = self.slot.lock();
+            match std::mem::replace(&mut slot.stage, Stage::Taken) {
+                Stage::Published(result) => (Some(result), slot.waiter.take()),
+                other => {
+                    slot.stage = other;
+                    let stale = match waiter {
+                        Some(waiter) => slot.waiter.replace(waiter),
+                        None => None,
+                    };
+                    (None, stale)
+                }
+            }
+        };
+        drop(stale);
+        result
+    }
+
+    fn is_published(&self) -> bool {
+        matches!(self.slot.lock().stage, Stage::Published(_) | Stage::Taken)
+    }
+
+    fn detach(&self) {
+        let (stage, waiter) = {
+            let mut slot = self.slot.lock();
+            slot.detached = true;
+            let stage = match slot.stage {
+                Stage::Published(_) => std::mem::replace(&mut slot.stage, Stage::Taken),
+                _ => Stage::Taken,
+            };
+            (stage, slot.waiter.take())
+        };
+        drop(waiter);
+        drop(stage);
+    }
+}

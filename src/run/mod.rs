@@ -1,0 +1,57 @@
+//! How a job moves: the data plane.
+//!
+//! ```text
+//! submit ─► gate ─► queue ─► worker ─► job ─► handle
+//!             │        │        └─ meter: its own cache lines, plain stores
+//!             └────────┴──► sleep: who is awake, who is told
+//! ```
+//!
+//! * [`gate`] lets a job in, or its submitter wait, and knows how many are queued.
+//! * [`queue`] holds them: an injector, and a deque for each worker.
+//! * [`sleep`] decides who wakes up for them, and loses nobody.
+//! * [`worker`] finds the next one; [`attempt`] runs it: claim, run, account, publish.
+//! * [`job`] is what is carried, [`claim`] who may run it, [`handle`] its submitter's end.
+//! * [`meter`] counts; [`roster`] and [`slot`] know who is there; [`phase`] how far the end is.
+//!
+//! Nothing here knows of `scale`: a pool whose supervisor sleeps for ever works at fixed size.
+
+pub(crate) mod claim;
+pub(crate) mod gate;
+pub(crate) mod panics;
+pub(crate) mod parker;
+pub(crate) mod sleep;
+
+#[cfg(not(loom))]
+pub(crate) mod attempt;
+#[cfg(not(loom))]
+pub(crate) mod context;
+#[cfg(not(loom))]
+pub(crate) mod desk;
+#[cfg(not(loom))]
+pub(crate) mod handle;
+#[cfg(not(loom))]
+pub(crate) mod histogram;
+#[cfg(not(loom))]
+pub(crate) mod job;
+#[cfg(not(loom))]
+pub(crate) mod meter;
+#[cfg(not(loom))]
+pub(crate) mod phase;
+#[cfg(not(loom))]
+pub(crate) mod queue;
+#[cfg(not(loom))]
+pub(crate) mod quiet;
+#[cfg(not(loom))]
+pub(crate) mod returned;
+#[cfg(not(loom))]
+pub(crate) mod roster;
+#[cfg(not(loom))]
+pub(crate) mod shared;
+#[cfg(not(loom))]
+pub(crate) mod slot;
+#[cfg(not(loom))]
+pub(crate) mod spawner;
+#[cfg(not(loom))]
+pub(crate) mod submit;
+#[cfg(not(loom))]
+pub(crate) mod worker;

@@ -1,0 +1,326 @@
+//! Where jobs wait: one injector for submitters, one FIFO deque for each worker, stealing between.
+//!
+//! The only file that names `crossbeam_deque`. Under Miri a mutexed twin with the same interface
+//! takes its place (crossbeam's deque knowingly holds a data race that Miri reports), and a
+//! differential test holds the two against each other.
+//!
+//! * Q1: the deques live in a fixed table, one for each slot, and stay there: what a retired
+//!   worker leaves behind can still be stolen, and its slot's next owner inherits it.
+//! * Q2: a deque's bit in `occupied` is set before the jobs in it are announced, so a scan that
+//!   follows the announcement sees it. Only the owner clears it, when it finds its deque empty.
+
+#[cfg(any(test, miri))]
+mod twin;
+
+use std::cell::Cell;
+
+#[cfg(not(miri))]
+use crossbeam_deque::{Injector, Steal, Stealer, Worker};
+#[cfg(miri)]
+use twin::{Injector, Steal, Stealer, Worker};
+
+use crossbeam_utils::CachePadded;
+
+use crate::sync::atomic::{AtomicU64, Ordering};
+use crate::sync::{Arc, Mutex, OnceLock};
+
+/// A local deque is left for the injector once in so many takes, so that jobs which keep
+/// submitting jobs cannot starve the submitters outside. 61 is the figure of Go's and tokio's
+/// schedulers.
+const INJECTOR_TURN: u32 = 61;
+
+/// Shuttle sees only its own atomics: this makes every deque call a scheduling point.
+fn scheduling_point() {
+    #[cfg(shuttle)]
+    {
+        AtomicU64::new(0).load(Ordering::SeqCst);
+    }
+}
+
+/// The queue of one pool.
+pub(crate) struct Queue<T> {
+    injector: Injector<T>,
+    decks: Box<[Deck<T>]>,
+    /// A bit for each deck that may hold jobs (Q2).
+    occupied: Box<[CachePadded<AtomicU64>]>,
+}
+
+/// One slot's deque: what thieves see, and where the owner's half rests between two owners.
+struct Deck<T> {
+    stealer: OnceLock<Stealer<T>>,
+    resting: Mutex<Option<Worker<T>>>,
+}
+
+impl<T> Queue<T> {
+    pub(crate) fn new(slots: usize) -> Queue<T> {
+        Queue {
+            injector: Injector::new(),
+            decks: (0..slots)
+                .map(|_| Deck { stealer: OnceLock::new(), resting: Mutex::new(None) })
+                .collect(),
+            occupied: (0..slots.div_ceil(64))
+                .map(|_| CachePadded::new(AtomicU64::new(0)))
+                .collect(),
+        }
+    }
+
+    /// Adds a job from outside the pool.
+    pub(crate) fn push(&self, job: T) {
+        scheduling_point();
+        self.injector.push(job);
+    }
+
+    /// The owner's half of a slot's deque, made on first use.
+    pub(crate) fn open(self: &Arc<Self>, slot: usize) -> LocalQueue<T> {
+        let rested = self.decks[slot].resting.lock().take();
+        let deque = rested.unwrap_or_else(Worker::new_fifo);
+        self.decks[slot].stealer.get_or_init(|| deque.stealer());
+        let local = LocalQueue {
+            deque: Some(deque),
+            slot,
+            queue: Arc::clone(self),
+            listed: Cell::new(false),
+            turn: Cell::new(0),
+            batched: Cell::new(0),
+            steals: Cell::new(0),
+        };
+        local.list();
+        local
+    }
+
+    /// Takes one job from anywhere, for whoever empties a pool that has ended.
+    pub(crate) fn take_any(&self) -> Option<T> {
+        self.take_injected(|| self.injector.steal()).or_else(|| self.steal_from_peers(0))
+    }
+
+    fn take_injected(&self, steal: impl Fn() -> Steal<T>) -> Option<T> {
+        loop {
+            scheduling_point();
+            match steal() {
+                Steal::Success(job) => return Some(job),
+                Steal::Empty => return None,
+                Steal::Retry => std::hint::spin_loop(),
+            }
+        }
+    }
+
+    /// Scans the decks whose bit is set, beginning behind `start`.
+    fn steal_from_peers(&self, start: usize) -> Option<T> {
+        let words = self.occupied.len();
+        for step in 0..=words {
+            let index = (start / 64 + step) % words;
+            let bits = self.occupied[index].load(Ordering::Acquire);
+            // The first word is looked at twice: from the start upwards, and last of all below it.
+            let above = u64::MAX << (start % 64);
+            let mut bits = match step {
+                0 => bits & above,
+                _ if step == words => bits & !above,
+                _ => bits,
+            };
+            while bits != 0 {
+                let slot = index * 64 + bits.trailing_zeros() as usize;
+                bits &= bits - 1;
+                if let Some(stealer) = self.decks.get(slot).and_then(|d| d.stealer.get())
+                    && let Some(job) = self.take_injected(|| stealer.steal())
+                {
+                    return Some(job);
+                }
+            }
+        }
+        None
+    }
+}
+
+impl<T> std::fmt::Debug for Queue<T> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Queue").field("decks", &self.decks.len()).finish_non_exhaustive()
+    }
+}
+
+/// A worker's own end of the queue; goes back to its deck when dropped.
+pub(crate) struct LocalQueue<T> {
+    /// `None` only while dropping.
+    deque: Option<Worker<T>>,
+    slot: usize,
+    queue: Arc<Queue<T>>,
+    /// Whether this deck's bit is set; the owner is its only writer.
+    listed: Cell<bool>,
+    /// Takes since the injector last had its turn.
+    turn: Cell<u32>,
+    /// At most so many jobs at the front of the deque came from the injector in a batch; they are
+    /// older than what the injector still holds, so its turn waits for them.
+    batched: Cell<usize>,
+    steals: Cell<u64>,
+}
+
+impl<T> LocalQueue<T> {
+    fn deque(&self) -> &Worker<T> {
+        self.deque.as_ref().expect("the deque is taken only in drop")
+    }
+
+    fn bit(&self) -> (&AtomicU64, u64) {
+        (&self.queue.occupied[self.slot / 64], 1 << (self.slot % 64))
+    }
+
+    fn list(&self) {
+        if !self.listed.replace(true) {
+            let (word, bit) = self.bit();
+            word.fetch_or(bit, Ordering::AcqRel);
+        }
+    }
+
+    fn unlist(&self) {
+        if self.listed.replace(false) {
+            let (word, bit) = self.bit();
+            word.fetch_and(!bit, Ordering::AcqRel);
+        }
+    }
+
+    /// Adds a job from inside one of this worker's own jobs.
+    pub(crate) fn push(&self, job: T) {
+        scheduling_point();
+        self.deque().push(job);
+        self.list();
+    }
+
+    fn pop(&self) -> Option<T> {
+        scheduling_point();
+        let job = self.deque().pop();
+        if job.is_none() {
+            self.unlist();
+            self.batched.set(0);
+        } else {
+            self.batched.set(self.batched.get().saturating_sub(1));
+        }
+        job
+    }
+
+    /// The next job: own deque, then the injector (up to `batch()` at once), then other workers.
+    pub(crate) fn take(&self, batch: impl FnOnce() -> usize) -> Option<T> {
+        self.turn.set(self.turn.get().saturating_add(1));
+        if self.turn.get() >= INJECTOR_TURN && self.batched.get() == 0 {
+            self.turn.set(0);
+            if let Some(job) = self.take_from_injector(1) {
+                return Some(job);
+            }
+        }
+        self.pop().or_else(|| self.take_from_injector(batch())).or_else(|| {
+            let job = self.queue.steal_from_peers((self.slot + 1) % self.queue.decks.len());
+            self.steals.set(self.steals.get() + u64::from(job.is_some()));
+            job
+        })
+    }
+
+    fn take_from_injector(&self, batch: usize) -> Option<T> {
+        let injector = &self.queue.injector;
+        if batch <= 1 {
+            return self.queue.take_injected(|| injector.steal());
+        }
+        let job = self
+            .queue
+            .take_injected(|| injector.steal_batch_with_limit_and_pop(self.deque(), batch));
+        if job.is_some() && !self.deque().is_empty() {
+            self.batched.set(batch - 1);
+            self.list();
+        }
+        job
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.deque().len()
+    }
+
+    /// Jobs taken from other workers' deques since this was last asked.
+    pub(crate) fn steals(&self) -> u64 {
+        self.steals.take()
+    }
+
+    /// Drops the jobs that `is_spent` says have been dealt with elsewhere, keeping the order of
+    /// the others.
+    pub(crate) fn purge(&self, is_spent: impl Fn(&T) -> bool) -> usize {
+        let mut purged = 0;
+        for _ in 0..self.deque().len() {
+            let Some(job) = self.pop() else { break };
+            if is_spent(&job) {
+                purged += 1;
+            } else {
+                self.push(job);
+            }
+        }
+        purged
+    }
+}
+
+impl<T> Drop for LocalQueue<T> {
+    fn drop(&mut self) {
+        // Leftovers stay in the deck, listed, for thieves and for the next owner (Q1).
+        *self.queue.decks[self.slot].resting.lock() = self.deque.take();
+    }
+}
+
+#[cfg(all(test, not(any(loom, shuttle))))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_retired_workers_leftovers_can_be_stolen_and_are_inherited() {
+        let queue = Arc::new(Queue::new(70));
+        let owner = queue.open(69);
+        for job in 0..8 {
+            owner.push(job);
+        }
+        drop(owner);
+        assert_eq!(queue.take_any(), Some(0), "stolen from a deck without an owner");
+        let thief = queue.open(3);
+        assert_eq!(thief.take(|| 8), Some(1));
+        assert_eq!(thief.steals(), 1);
+        let heir = queue.open(69);
+        assert_eq!(heir.take(|| 8), Some(2), "the next owner goes on where the last one stopped");
+    }
+
+    #[test]
+    fn one_worker_takes_injected_jobs_in_the_order_they_came() {
+        for batch in [1, 4, 8] {
+            let queue = Arc::new(Queue::new(1));
+            (0..1000).for_each(|job| queue.push(job));
+            let worker = queue.open(0);
+            let taken: Vec<i32> = std::iter::from_fn(|| worker.take(|| batch)).collect();
+            assert_eq!(taken, (0..1000).collect::<Vec<_>>(), "batches of {batch}");
+        }
+    }
+
+    #[test]
+    fn jobs_that_submit_jobs_do_not_starve_the_injector() {
+        let queue = Arc::new(Queue::new(1));
+        queue.push(-1);
+        let worker = queue.open(0);
+        worker.push(0);
+        let position = (1..1000).find(|n| {
+            let job = worker.take(|| 1).expect("the deque refills itself");
+            worker.push(*n);
+            job == -1
+        });
+        assert!(position.is_some_and(|n| n <= INJECTOR_TURN as i32));
+    }
+
+    #[test]
+    fn purging_keeps_the_order_of_what_stays() {
+        let queue = Arc::new(Queue::new(1));
+        let worker = queue.open(0);
+        (0..10).for_each(|job| worker.push(job));
+        assert_eq!(worker.purge(|job| job % 2 == 0), 5);
+        let rest: Vec<i32> = std::iter::from_fn(|| worker.take(|| 1)).collect();
+        assert_eq!(rest, [1, 3, 5, 7, 9]);
+    }
+
+    #[test]
+    fn every_start_of_a_scan_reaches_every_deck() {
+        let queue: Arc<Queue<usize>> = Arc::new(Queue::new(200));
+        for holder in [0, 63, 64, 130, 199] {
+            for start in 0..200 {
+                queue.open(holder).push(start);
+                assert_eq!(queue.steal_from_peers(start), Some(start));
+            }
+        }
+    }
+}

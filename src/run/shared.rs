@@ -1,0 +1,227 @@
+//! The parts of one pool that its threads share. It holds them; what they do is elsewhere.
+
+use std::time::Duration;
+
+use super::gate::Gate;
+use super::job::{Job, KindId};
+use super::meter::Meter;
+use super::parker::Parker;
+use super::phase::Phase;
+use super::queue::Queue;
+use super::quiet::QuietWatch;
+use super::returned::ReturnedJob;
+use super::roster::Roster;
+use super::sleep::Sleep;
+use super::slot::State;
+use super::spawner::Spawner;
+use crate::error::JobInfo;
+use crate::name::PoolName;
+use crate::outcome::{Outcome, Refusal};
+use crate::sync::atomic::{AtomicBool, AtomicU32};
+use crate::sync::plain::{AtomicU64, Ordering};
+use crate::sync::{Arc, Mutex};
+use crate::time::{Clock, Nanos};
+
+/// The most kinds of jobs a pool tells apart; further ones show as `"other"`.
+const MAX_KINDS: usize = 64;
+
+pub(crate) struct Shared {
+    pub(crate) name: PoolName,
+    /// The process that has the threads; a forked child has another number and no threads.
+    process: u32,
+    pub(crate) clock: Clock,
+    pub(crate) parker: Arc<dyn Parker>,
+    pub(crate) spawner: Arc<dyn Spawner>,
+    pub(crate) stack_size: Option<usize>,
+    pub(crate) gate: Gate,
+    pub(crate) queue: Arc<Queue<Job>>,
+    pub(crate) sleep: Sleep,
+    pub(crate) roster: Roster,
+    pub(crate) phase: Phase,
+    pub(crate) paused: AtomicBool,
+    /// Workers that should leave as they come out of their jobs.
+    pub(crate) drain: AtomicU32,
+    /// Cores, for the decision whether spinning can help; written by the supervisor.
+    pub(crate) cores: AtomicU32,
+    /// The most workers busy at once since the supervisor last looked.
+    pub(crate) busy_peak: AtomicU32,
+    /// When the supervisor means to look next, for jobs whose deadline is nearer.
+    pub(crate) next_look: AtomicU64,
+    pub(crate) quiet: QuietWatch,
+    pub(crate) outside: Outside,
+    pub(crate) returned: Mutex<Vec<ReturnedJob>>,
+    pub(crate) stopped: [AtomicU64; 3],
+    kinds: Mutex<Vec<&'static str>>,
+}
+
+/// Counts of what happens outside the workers: jobs their submitter runs, jobs that end in the
+/// queue, submissions refused.
+#[derive(Default)]
+pub(crate) struct Outside {
+    pub(crate) meter: Mutex<Meter>,
+    pub(crate) running: AtomicU64,
+    outcomes: [AtomicU64; Outcome::ALL.len()],
+    refused: [AtomicU64; Refusal::ALL.len()],
+}
+
+impl Outside {
+    pub(crate) fn count_outcome(&self, outcome: Outcome) {
+        // Release: as in the meter, whoever sees the outcome sees the job gone from the queue.
+        self.outcomes[outcome as usize].fetch_add(1, Ordering::Release);
+    }
+
+    pub(crate) fn outcome(&self, outcome: Outcome) -> u64 {
+        self.outcomes[outcome as usize].load(Ordering::Acquire)
+    }
+
+    pub(crate) fn count_refusal(&self, refusal: Refusal, n: u64) {
+        self.refused[refusal as usize].fetch_add(n, Ordering::Relaxed);
+    }
+
+    pub(crate) fn refusals(&self, refusal: Refusal) -> u64 {
+        self.refused[refusal as usize].load(Ordering::Relaxed)
+    }
+}
+
+/// What a pool is made of that a test may replace.
+pub(crate) struct Seams {
+    pub(crate) clock: Clock,
+    pub(crate) parker: Arc<dyn Parker>,
+    pub(crate) spawner: Arc<dyn Spawner>,
+}
+
+impl Shared {
+    pub(crate) fn new(
+        name: PoolName,
+        ceiling: usize,
+        capacity: u64,
+        stack_size: Option<usize>,
+        seams: Seams,
+    ) -> Shared {
+        Shared {
+            name,
+            process: std::process::id(),
+            clock: seams.clock,
+            sleep: Sleep::new(ceiling, Arc::clone(&seams.parker)),
+            parker: seams.parker,
+            spawner: seams.spawner,
+            stack_size,
+            gate: Gate::new(capacity),
+            queue: Arc::new(Queue::new(ceiling)),
+            roster: Roster::new(ceiling),
+            phase: Phase::new(),
+            paused: AtomicBool::new(false),
+            drain: AtomicU32::new(0),
+            cores: AtomicU32::new(1),
+            busy_peak: AtomicU32::new(0),
+            next_look: AtomicU64::new(0),
+            quiet: QuietWatch::default(),
+            outside: Outside::default(),
+            returned: Mutex::new(Vec::new()),
+            stopped: Default::default(),
+            kinds: Mutex::new(vec!["job", "other"]),
+        }
+    }
+
+    /// Whether this process has the pool's threads. Costs a system call: for slow paths only.
+    pub(crate) fn is_forked(&self) -> bool {
+        std::process::id() != self.process
+    }
+
+    pub(crate) fn is_paused(&self) -> bool {
+        self.paused.load(Ordering::Acquire)
+    }
+
+    pub(crate) fn kind(&self, name: &'static str) -> KindId {
+        let mut kinds = self.kinds.lock();
+        let known = kinds.iter().position(|known| *known == name);
+        KindId(match known {
+            Some(index) => index as u16,
+            None if kinds.len() < MAX_KINDS => {
+                kinds.push(name);
+                (kinds.len() - 1) as u16
+            }
+            None => 1,
+        })
+    }
+
+    /// The jobs running on workers now.
+    pub(crate) fn running_jobs(&self) -> Vec<JobInfo> {
+        let now = self.clock.now();
+        let kinds = self.kinds.lock().clone();
+        self.roster
+            .running()
+            .map(|(worker, job)| JobInfo {
+                kind: kinds.get(job.kind.0 as usize).copied().unwrap_or("other"),
+                id: job.id,
+                worker,
+                age: now.since(job.started),
+                blocked: job.blocked,
+            })
+            .collect()
+    }
+
+    /// Whether nothing is queued and nothing runs.
+    pub(crate) fn is_quiet(&self) -> bool {
+        let before = self.gate.counts();
+        if before.0 != before.1 || self.outside.running.load(Ordering::Acquire) > 0 {
+            return false;
+        }
+        // A job that ended while we looked may have submitted another: then the count has moved.
+        self.roster.running().next().is_none() && self.gate.counts() == before
+    }
+
+    /// Whether every accepted job has left the queue for good and nothing runs any more.
+    pub(crate) fn is_drained(&self) -> bool {
+        self.gate.is_closed() && self.is_quiet()
+    }
+
+    /// Marks a worker as waiting, until the mark is dropped.
+    pub(crate) fn blocked(&self, worker: usize) -> Blocked<'_> {
+        let current = &self.roster.slot(worker).current;
+        current.enter_blocked();
+        if self.gate.queued() > 0 {
+            self.sleep.kick();
+        }
+        Blocked { shared: self, worker }
+    }
+
+    /// A worker counts itself busy; remembers the most at once.
+    pub(crate) fn note_busy(&self, busy: u32) {
+        if busy > self.busy_peak.load(Ordering::Relaxed) {
+            self.busy_peak.fetch_max(busy, Ordering::Relaxed);
+        }
+    }
+
+    /// How long a thread may park: a second at most while jobs wait anywhere, so a wake-up that
+    /// the system loses costs a second, not a day.
+    pub(crate) fn park_bound(&self) -> Option<Duration> {
+        (self.gate.queued() > 0).then_some(Duration::from_secs(1))
+    }
+
+    pub(crate) fn workers_in(&self, state: State) -> u32 {
+        self.roster.in_state(state)
+    }
+
+    pub(crate) fn now(&self) -> Nanos {
+        self.clock.now()
+    }
+}
+
+/// While it lives, its worker counts as waiting rather than running.
+pub(crate) struct Blocked<'a> {
+    shared: &'a Shared,
+    worker: usize,
+}
+
+impl Drop for Blocked<'_> {
+    fn drop(&mut self) {
+        self.shared.roster.slot(self.worker).current.leave_blocked();
+    }
+}
+
+impl std::fmt::Debug for Shared {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Shared").field("name", &self.name).finish_non_exhaustive()
+    }
+}

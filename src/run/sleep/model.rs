@@ -1,0 +1,1 @@
+//! Models of the sleep protocol and the gate, for loom.

@@ -1,0 +1,206 @@
+//! The submitter's side: get in, push, tell somebody.
+
+use std::cell::Cell;
+use std::time::Duration;
+
+use super::attempt;
+use super::context::JobContext;
+use super::desk::Desk;
+use super::gate::{Joined, NoEntry, Waiter};
+use super::handle::JobHandle;
+use super::job::{Awaited, Cell as JobCell, Job, JobId, KindId, Task, Ticket, Tracked};
+use super::shared::Shared;
+use crate::outcome::Refusal;
+use crate::sync::plain::{AtomicU64, Ordering};
+use crate::sync::{Arc, thread, thread_local};
+use crate::time::Nanos;
+
+/// How long a blocked submitter sleeps at most before it looks again by itself.
+const LOOK_AGAIN: Duration = Duration::from_secs(1);
+
+/// What to do when the queue is full.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum WhenFull {
+    Wait,
+    WaitUntil(Nanos),
+    Refuse,
+    RunHere,
+}
+
+/// How a job got in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Entry {
+    /// It has a place in the queue.
+    Queue,
+    /// Its submitter is to run it.
+    Here,
+}
+
+/// What a job brings along besides its closure.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Terms {
+    pub(crate) kind: KindId,
+    pub(crate) expires_in: Option<Duration>,
+    pub(crate) timeout: Option<Duration>,
+}
+
+/// Gets one job in. Inside one of the pool's own jobs nothing is waited for: the worker that would
+/// make room is the one that waits, so the job goes in over the bound.
+pub(crate) fn admit(shared: &Arc<Shared>, when_full: WhenFull) -> Result<Entry, Refusal> {
+    if in_forked_child(shared) {
+        shared.outside.count_refusal(Refusal::Forked, 1);
+        return Err(Refusal::Forked);
+    }
+    let refusal = match shared.gate.admit(1) {
+        Ok(_) => return Ok(Entry::Queue),
+        Err(NoEntry::Closed) => Refusal::Shutdown,
+        Err(NoEntry::Full) => {
+            shared.sleep.kick();
+            match on_full(shared, when_full) {
+                Ok(entry) => return Ok(entry),
+                Err(refusal) => refusal,
+            }
+        }
+    };
+    shared.outside.count_refusal(refusal, 1);
+    Err(refusal)
+}
+
+/// As [`admit`], for a caller that will come back when there is room.
+pub(crate) fn admit_or_wait(shared: &Arc<Shared>) -> Result<(), Refusal> {
+    let inside = || Desk::of(shared).is_some();
+    let refusal = match shared.gate.admit(1) {
+        Ok(_) => return Ok(()),
+        Err(NoEntry::Full) if !inside() => {
+            shared.sleep.kick();
+            return Err(Refusal::QueueFull);
+        }
+        Err(NoEntry::Full) => match shared.gate.admit_over_the_bound() {
+            Ok(()) => return Ok(()),
+            Err(_) => Refusal::Shutdown,
+        },
+        Err(NoEntry::Closed) => Refusal::Shutdown,
+    };
+    shared.outside.count_refusal(refusal, 1);
+    Err(refusal)
+}
+
+/// Asking the system costs 0.1 µs, so it is done only when somebody will have to be woken, which
+/// costs ten times that. A child forked while every worker was busy finds out when it waits.
+fn in_forked_child(shared: &Shared) -> bool {
+    let seen = shared.sleep.look();
+    seen.sleeping() > 0 && seen.searching() == 0 && shared.is_forked()
+}
+
+fn on_full(shared: &Arc<Shared>, when_full: WhenFull) -> Result<Entry, Refusal> {
+    let over_the_bound = |entry| match shared.gate.admit_over_the_bound() {
+        Ok(()) => Ok(entry),
+        Err(_) => Err(Refusal::Shutdown),
+    };
+    match when_full {
+        WhenFull::Refuse => Err(Refusal::QueueFull),
+        WhenFull::RunHere => over_the_bound(Entry::Here),
+        _ if Desk::of(shared).is_some() => over_the_bound(Entry::Queue),
+        WhenFull::Wait => wait_for_room(shared, None),
+        WhenFull::WaitUntil(deadline) => wait_for_room(shared, Some(deadline)),
+    }
+}
+
+fn wait_for_room(shared: &Shared, deadline: Option<Nanos>) -> Result<Entry, Refusal> {
+    let mut was_called = false;
+    loop {
+        match shared.gate.admit(1) {
+            Ok(_) => return Ok(Entry::Queue),
+            Err(NoEntry::Closed) => return Err(Refusal::Shutdown),
+            Err(NoEntry::Full) => {}
+        }
+        if shared.is_forked() {
+            return Err(Refusal::Forked);
+        }
+        let waiter = Waiter::thread(thread::current());
+        if shared.gate.join_line(&waiter, was_called) == Joined::TryAgain {
+            continue;
+        }
+        while !waiter.is_called() {
+            let left = deadline.map_or(LOOK_AGAIN, |deadline| deadline.since(shared.now()));
+            if left.is_zero() {
+                shared.gate.leave_line(&waiter);
+                return Err(Refusal::Deadline);
+            }
+            thread::park(shared.parker.timeout(Some(left.min(LOOK_AGAIN))));
+            if shared.is_forked() {
+                return Err(Refusal::Forked);
+            }
+        }
+        was_called = true;
+    }
+}
+
+/// Makes the cell of a tracked job and its handle.
+pub(crate) fn tracked<F, T>(
+    shared: &Arc<Shared>,
+    terms: Terms,
+    body: F,
+) -> (Arc<dyn Tracked>, JobHandle<T>)
+where
+    F: FnOnce(&JobContext<'_>) -> T + Send + 'static,
+    T: Send + 'static,
+{
+    let now = shared.now();
+    let ticket = Ticket {
+        claim: super::claim::Claim::new(),
+        id: next_id(),
+        kind: terms.kind,
+        queued_at: now,
+        expires_at: terms.expires_in.map_or(Nanos::NEVER, |d| now.after(d)),
+        timeout: terms.timeout,
+    };
+    let cell = JobCell::new(ticket, body);
+    let handle: Arc<dyn Awaited<T>> = cell.clone();
+    (cell, JobHandle::new(handle, Arc::clone(shared)))
+}
+
+/// Hands an admitted job to the pool, or runs it here if that is how it got in.
+pub(crate) fn deliver(shared: &Arc<Shared>, entry: Entry, task: Task) {
+    let queued_at = match &task {
+        Task::Tracked(tracked) => tracked.ticket().queued_at,
+        Task::Plain(_) => shared.now(),
+    };
+    let job = Job { task, queued_at };
+    match entry {
+        Entry::Queue => {
+            push(shared, job);
+            shared.sleep.announce(1, || shared.gate.queued());
+        }
+        Entry::Here => attempt::run_on_submitter(shared, job),
+    }
+}
+
+/// Adds an admitted job to the queue without telling anybody yet.
+pub(crate) fn push(shared: &Arc<Shared>, job: Job) {
+    match Desk::of(shared) {
+        Some(desk) => desk.local.push(job),
+        None => shared.queue.push(job),
+    }
+}
+
+/// Numbers are handed to threads in blocks, so that submitters do not meet on a counter.
+const BLOCK: u64 = 1024;
+static NEXT_BLOCK: AtomicU64 = AtomicU64::new(0);
+
+thread_local! {
+    static NEXT: Cell<u64> = const { Cell::new(0) };
+}
+
+fn next_id() -> JobId {
+    let next = NEXT.try_with(|next| {
+        let mut id = next.get();
+        if id % BLOCK == 0 {
+            id = NEXT_BLOCK.fetch_add(BLOCK, Ordering::Relaxed);
+        }
+        next.set(id + 1);
+        id
+    });
+    let id = next.unwrap_or_else(|_| NEXT_BLOCK.fetch_add(BLOCK, Ordering::Relaxed));
+    JobId(id + 1)
+}

@@ -1,0 +1,279 @@
+//! The life of a worker: search, work, rest, and at last leave, giving everything back.
+
+use std::cell::Cell;
+use std::io;
+use std::rc::Rc;
+
+use super::attempt;
+use super::desk::Desk;
+use super::job::Job;
+use super::panics;
+use super::phase::Stage;
+use super::shared::Shared;
+use super::sleep::Order;
+use super::slot::State;
+use crate::outcome::StopCause;
+use crate::sync::Arc;
+use crate::sync::atomic::Ordering;
+use crate::sync::thread;
+
+/// Looks at the event count before parking, and yields in between: 2 to 4 rounds gave other pools
+/// four times the round-trip rate on idle cores.
+const SPIN_ROUNDS: u32 = 3;
+/// The most jobs taken from the injector at once.
+const BATCH_MAX: u64 = 8;
+/// Jobs that run longer than this on average are taken singly: a batch must not wait behind one
+/// that blocks.
+const LONG_JOB_NS: u64 = 1_000_000;
+
+/// Starts a worker. Only the supervisor, and the builder before there is one, may call this.
+pub(crate) fn start(shared: &Arc<Shared>) -> io::Result<()> {
+    let Some(index) = shared.roster.reserve() else {
+        return Err(io::Error::other("every slot of the worker table is in use"));
+    };
+    shared.sleep.enlist();
+    let body = {
+        let shared = Arc::clone(shared);
+        Box::new(move || live(shared, index))
+    };
+    let slot = shared.roster.slot(index);
+    match shared.spawner.spawn(
+        thread_name(shared.name.as_str(), &format!("-{index}")),
+        shared.stack_size,
+        body,
+    ) {
+        Ok(thread) => {
+            *slot.thread.lock() = Some(thread);
+            Ok(())
+        }
+        Err(error) => {
+            shared.sleep.strike_off();
+            slot.set_state(State::Vacant);
+            Err(error)
+        }
+    }
+}
+
+/// Linux keeps 15 bytes of a thread's name: the pool's part gives way to the suffix.
+fn thread_name(pool: &str, suffix: &str) -> String {
+    let room = 15 - suffix.len();
+    let kept = pool.char_indices().map(|(at, c)| at + c.len_utf8()).take_while(|end| *end <= room);
+    let end = kept.last().unwrap_or(0);
+    format!("{}{suffix}", &pool[..end])
+}
+
+/// The name of the supervisor's thread; no worker's, so that workers can be counted by name.
+pub(crate) fn supervisor_name(pool: &str) -> String {
+    thread_name(pool, "/tide")
+}
+
+/// Sends home the workers of a pool that could not be built; there is no supervisor to do it.
+pub(crate) fn abandon(shared: &Shared) {
+    shared.gate.close();
+    shared.phase.advance(Stage::Leaving);
+    shared.sleep.announce_to_all();
+    while shared.roster.anyone_left() {
+        shared.roster.reap();
+        thread::yield_now();
+    }
+    shared.phase.advance(Stage::Ended);
+}
+
+fn live(shared: Arc<Shared>, index: usize) {
+    let slot = shared.roster.slot(index);
+    slot.thread_id.store(os_thread_id(), Ordering::Relaxed);
+    shared.sleep.occupy(index);
+    let desk = Desk::open(Arc::clone(&shared), index);
+    let worker = Worker { desk, searching: Cell::new(true) };
+    let cause = match panics::catch(|| worker.work()) {
+        Ok(cause) => cause,
+        // A broken invariant of ours: it ends this worker, not the process.
+        Err(_report) => {
+            slot.current.end();
+            if worker.searching.get() {
+                shared.sleep.discharge_searcher(|| shared.gate.queued());
+            } else {
+                shared.sleep.discharge_busy(|| shared.gate.queued());
+            }
+            StopCause::Panic
+        }
+    };
+    slot.set_state(State::Leaving);
+    drop(worker);
+    Desk::clear();
+    shared.stopped[cause as usize].fetch_add(1, Ordering::Relaxed);
+    slot.thread_id.store(0, Ordering::Relaxed);
+    slot.set_state(State::Gone);
+    shared.quiet.ring();
+    if !shared.phase.is_running() {
+        shared.sleep.ring();
+    }
+}
+
+/// The system's number of the calling thread, as `/proc/self/task` calls it.
+#[cfg(target_os = "linux")]
+fn os_thread_id() -> u32 {
+    std::fs::read_link("/proc/thread-self")
+        .ok()
+        .and_then(|path| path.file_name()?.to_str()?.parse().ok())
+        .unwrap_or(0)
+}
+
+#[cfg(not(target_os = "linux"))]
+fn os_thread_id() -> u32 {
+    0
+}
+
+/// What a worker may do next.
+enum Standing {
+    TakeJobs,
+    /// The pool is paused: stay, but take nothing.
+    Hold,
+    Leave(StopCause),
+}
+
+struct Worker {
+    desk: Rc<Desk>,
+    /// How the sleep word counts this worker: as searching, or (false) as busy.
+    searching: Cell<bool>,
+}
+
+impl Worker {
+    fn shared(&self) -> &Shared {
+        &self.desk.shared
+    }
+
+    /// A worker is born searching. Returns when it has been discharged.
+    fn work(&self) -> StopCause {
+        self.shared().roster.slot(self.desk.index).set_state(State::Live);
+        loop {
+            let job = match self.search() {
+                Ok(job) => job,
+                Err(cause) => return cause,
+            };
+            if let Err(cause) = self.run_all(job) {
+                return cause;
+            }
+            self.searching.set(true);
+            self.shared().sleep.start_search();
+        }
+    }
+
+    /// Looks for a job, asleep in between; `Err` once it has been told to leave and is discharged.
+    fn search(&self) -> Result<Job, StopCause> {
+        let Shared { sleep, gate, phase, .. } = self.shared();
+        let queued = || gate.queued();
+        let mut rounds = 0;
+        loop {
+            let events = sleep.events();
+            match self.standing() {
+                Standing::TakeJobs => {
+                    if let Some(job) = self.take() {
+                        // The job found still counts as queued.
+                        let seen = sleep.found(|| queued().saturating_sub(1));
+                        self.searching.set(false);
+                        self.shared().note_busy(seen.busy());
+                        return Ok(job);
+                    }
+                }
+                Standing::Hold => {}
+                Standing::Leave(cause) => {
+                    sleep.discharge_searcher(queued);
+                    return Err(cause);
+                }
+            }
+            if rounds < SPIN_ROUNDS && self.may_spin() {
+                rounds += 1;
+                thread::yield_now();
+                continue;
+            }
+            rounds = 0;
+            if sleep.fall_asleep(self.desk.index, events).is_err() {
+                continue;
+            }
+            self.shared().quiet.ring();
+            if !phase.is_running() {
+                sleep.ring();
+            }
+            match sleep.rest(self.desk.index, self.shared().park_bound()) {
+                Order::Search => {}
+                Order::Leave => return Err(StopCause::Retired),
+            }
+        }
+    }
+
+    /// Runs `job` and whatever it finds after it, without touching the sleep word in between.
+    fn run_all(&self, job: Job) -> Result<(), StopCause> {
+        let Shared { sleep, gate, .. } = self.shared();
+        let mut next = Some(job);
+        let mut now = self.shared().now();
+        while let Some(job) = next {
+            now = attempt::take_on(&self.desk, job, now);
+            next = match self.standing() {
+                Standing::TakeJobs => self.take(),
+                Standing::Hold => None,
+                Standing::Leave(cause) => {
+                    sleep.discharge_busy(|| gate.queued());
+                    return Err(cause);
+                }
+            };
+        }
+        Ok(())
+    }
+
+    fn take(&self) -> Option<Job> {
+        let job = self.desk.local.take(|| self.batch());
+        let meter = self.shared().roster.slot(self.desk.index).meter();
+        let steals = self.desk.local.steals();
+        if steals > 0 {
+            meter.add_steals(steals);
+        }
+        job
+    }
+
+    /// How many jobs to take at once: a worker's share of the queue, one when jobs are long.
+    fn batch(&self) -> usize {
+        let shared = self.shared();
+        if shared.roster.slot(self.desk.index).meter().recent_run_ns() > LONG_JOB_NS {
+            return 1;
+        }
+        let live = u64::from(shared.sleep.look().live()).max(1);
+        (shared.gate.queued() / (2 * live)).clamp(1, BATCH_MAX) as usize
+    }
+
+    fn standing(&self) -> Standing {
+        let shared = self.shared();
+        match shared.phase.stage() {
+            Stage::Running | Stage::Draining => {}
+            Stage::Stopping | Stage::Leaving | Stage::Ended => {
+                return Standing::Leave(StopCause::Shutdown);
+            }
+        }
+        if shared.drain.load(Ordering::Relaxed) > 0 && take_one(&shared.drain) {
+            return Standing::Leave(StopCause::Retired);
+        }
+        if shared.is_paused() { Standing::Hold } else { Standing::TakeJobs }
+    }
+
+    /// Spinning helps the next submitter only if a core is free for it.
+    fn may_spin(&self) -> bool {
+        let seen = self.shared().sleep.look();
+        seen.searching() <= 1 && seen.live() <= self.shared().cores.load(Ordering::Relaxed)
+    }
+}
+
+fn take_one(tokens: &crate::sync::atomic::AtomicU32) -> bool {
+    tokens.fetch_update(Ordering::AcqRel, Ordering::Relaxed, |n| n.checked_sub(1)).is_ok()
+}
+
+#[cfg(all(test, not(any(loom, shuttle))))]
+mod tests {
+    use super::thread_name;
+
+    #[test]
+    fn a_thread_name_keeps_its_number_within_fifteen_bytes() {
+        assert_eq!(thread_name("thumbnails", "-3"), "thumbnails-3");
+        assert_eq!(thread_name("a-very-long-pool-name", "-1022"), "a-very-lon-1022");
+        assert_eq!(thread_name("nääääääääääää", "-10"), "näääää-10");
+    }
+}

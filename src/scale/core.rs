@@ -1,0 +1,140 @@
+//! One pool as its handles, its supervisor and its metrics pages share it.
+
+use std::time::Duration;
+
+use super::journal::Journal;
+use super::totals::{Levels, Totals};
+use crate::config::{Overflow, Settings};
+use crate::outcome::{Outcome, Refusal, StopCause};
+use crate::run::shared::Shared;
+use crate::run::slot::State;
+use crate::sync::plain::Ordering;
+use crate::sync::{Arc, Mutex, Swap};
+
+/// The running pool: its data plane, the settings in force, and what the supervisor wrote down.
+pub(crate) struct Core {
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) settings: Swap<Settings>,
+    pub(crate) journal: Mutex<Journal>,
+    #[cfg_attr(not(feature = "metrics"), allow(dead_code, reason = "it is a metric's label"))]
+    pub(crate) policy: &'static str,
+    /// One change of the settings at a time.
+    pub(crate) retuning: Mutex<()>,
+    pub(crate) ceiling: usize,
+}
+
+impl Core {
+    pub(crate) fn new(
+        shared: Arc<Shared>,
+        settings: Settings,
+        policy: &'static str,
+        ceiling: usize,
+    ) -> Core {
+        Core {
+            shared,
+            settings: Swap::new(settings),
+            journal: Mutex::new(Journal::default()),
+            policy,
+            retuning: Mutex::new(()),
+            ceiling,
+        }
+    }
+
+    /// The rule for a full queue.
+    pub(crate) fn overflow(&self) -> Overflow {
+        self.settings.load().overflow
+    }
+
+    /// Everything counted so far, folded from the meters at this moment. The order of the reads
+    /// (outcomes, then what left the queue, then what was accepted) makes the accounting identity
+    /// hold in every snapshot: accepted = queued + running + outcomes.
+    pub(crate) fn totals(&self) -> Totals {
+        let shared = &self.shared;
+        let sum = shared.roster.sum();
+        let mut totals = Totals { at: shared.now().as_duration(), ..Totals::default() };
+        let mut outside = Default::default();
+        {
+            let meter = shared.outside.meter.lock();
+            meter.add_to(&mut outside);
+            meter.fold_into(&mut totals.wait, &mut totals.run);
+        }
+        for outcome in Outcome::ALL {
+            let index = outcome as usize;
+            totals.outcomes[index] =
+                sum.outcomes[index] + outside.outcomes[index] + shared.outside.outcome(outcome);
+        }
+        (totals.accepted, totals.dequeued) = shared.gate.counts();
+        for refusal in Refusal::ALL {
+            totals.refused[refusal as usize] = shared.outside.refusals(refusal);
+        }
+        totals.busy = Duration::from_nanos(sum.busy_ns);
+        totals.log2_run_sum = sum.log2_run_sum;
+        totals.steals = sum.steals;
+        for meter in shared.roster.used().filter_map(|(_, slot)| slot.used_meter()) {
+            meter.fold_into(&mut totals.wait, &mut totals.run);
+        }
+        for cause in StopCause::ALL {
+            totals.workers_stopped[cause as usize] =
+                shared.stopped[cause as usize].load(Ordering::Relaxed);
+        }
+        let journal = self.journal.lock();
+        totals.workers_started = journal.workers_started;
+        totals.spawn_failures = journal.spawn_failures;
+        totals.scale_events = journal.scale_events;
+        totals.suppressed = journal.suppressed;
+        totals.verdicts = journal.verdicts;
+        totals.evaluations = journal.evaluations;
+        totals.tick = journal.tick.clone();
+        totals.recoveries = journal.recoveries;
+        totals.reloads = journal.reloads;
+        totals
+    }
+
+    /// The levels now: what the supervisor last wrote down, and on top of it what can be read
+    /// directly, so that a parked supervisor never shows old figures.
+    pub(crate) fn levels(&self) -> Levels {
+        let shared = &self.shared;
+        let mut levels = self.journal.lock().levels.clone();
+        let settings = self.settings.load();
+        let seen = shared.sleep.look();
+        let now = shared.now();
+        levels.queued = shared.gate.queued();
+        if levels.queued == 0 {
+            levels.oldest_age = Duration::ZERO;
+        }
+        levels.queue_limit = settings.queue_capacity.map(|n| n as u64);
+        levels.submitters_blocked = shared.gate.waiting();
+        levels.starting = shared.workers_in(State::Starting).min(seen.searching());
+        levels.idle = (seen.sleeping() + seen.searching()).saturating_sub(levels.starting);
+        let blocked = shared.roster.running().filter(|(_, job)| job.blocked).count() as u32;
+        levels.blocked = blocked.min(seen.busy());
+        levels.busy = seen.busy() - levels.blocked;
+        levels.retiring = shared.workers_in(State::Leaving);
+        levels.min = settings.min_workers as u32;
+        levels.max = settings.max_workers as u32;
+        levels.longest_running = shared
+            .roster
+            .running()
+            .map(|(_, job)| now.since(job.started))
+            .max()
+            .unwrap_or_default();
+        levels
+    }
+}
+
+impl std::fmt::Debug for Core {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Core").field("name", &self.shared.name).finish_non_exhaustive()
+    }
+}
+
+#[cfg(feature = "prometheus")]
+impl crate::prometheus::ExactSource for Core {
+    fn name(&self) -> String {
+        self.shared.name.to_string()
+    }
+
+    fn totals(&self) -> Totals {
+        Core::totals(self)
+    }
+}

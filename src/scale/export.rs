@@ -1,0 +1,106 @@
+//! When the metrics are flushed. What is flushed is `telemetry`'s; without the `metrics` feature
+//! only the levels that take time to measure are kept up to date here.
+
+use std::time::Duration;
+
+use super::core::Core;
+use super::observer::Observer;
+use super::sink::HistogramSink;
+#[cfg(feature = "metrics")]
+use super::telemetry::Telemetry;
+use crate::sync::Arc;
+#[cfg(feature = "prometheus")]
+use crate::sync::Weak;
+use crate::time::Nanos;
+
+/// The shortest time between two flushes; gauges are as old as this at most while jobs run.
+const FLUSH_EVERY: Duration = Duration::from_millis(250);
+
+/// CPU times are read from the system no more often than this: 1.4 µs a worker.
+const CPU_EVERY: Duration = Duration::from_secs(1);
+
+/// Where the supervisor's figures go.
+pub(crate) struct Export {
+    #[cfg(feature = "metrics")]
+    telemetry: Option<Telemetry>,
+    last: Option<Nanos>,
+    cpu_measured: Option<Nanos>,
+    accepted: u64,
+    busy_ns: u64,
+    worker_ns: u64,
+}
+
+impl Export {
+    /// `wanted` is false for a pool that exports nothing.
+    pub(crate) fn new(core: &Arc<Core>, wanted: bool, sink: HistogramSink) -> Export {
+        #[cfg(feature = "prometheus")]
+        if wanted && sink == HistogramSink::Exact {
+            let source: Weak<Core> = Arc::downgrade(core);
+            crate::prometheus::register(source);
+        }
+        #[cfg(not(feature = "metrics"))]
+        let _ = (core, wanted, sink);
+        Export {
+            #[cfg(feature = "metrics")]
+            telemetry: wanted.then(|| Telemetry::new(core.shared.name.as_str(), core.policy, sink)),
+            last: None,
+            cpu_measured: None,
+            accepted: 0,
+            busy_ns: 0,
+            worker_ns: 0,
+        }
+    }
+
+    pub(crate) fn flush_if_due(&mut self, core: &Core, observer: &mut Observer, now: Nanos) {
+        if self.last.is_none_or(|last| now.since(last) >= FLUSH_EVERY) {
+            self.flush(core, observer, now);
+        }
+    }
+
+    /// Before the supervisor parks: so that what is shown while it sleeps is final.
+    pub(crate) fn flush_if_changed(&mut self, core: &Core, observer: &mut Observer, now: Nanos) {
+        if core.shared.gate.counts().0 != self.accepted || self.last.is_none() {
+            self.flush(core, observer, now);
+        }
+    }
+
+    fn flush(&mut self, core: &Core, observer: &mut Observer, now: Nanos) {
+        self.measure(core, observer, now);
+        self.last = Some(now);
+        self.accepted = core.shared.gate.counts().0;
+        #[cfg(feature = "metrics")]
+        if let Some(telemetry) = &mut self.telemetry {
+            let (totals, levels) = (core.totals(), core.levels());
+            // A recorder is somebody else's code: a panic in it must not end the supervisor.
+            crate::run::panics::contain(|| telemetry.flush(&totals, &levels));
+        }
+    }
+
+    fn measure(&mut self, core: &Core, observer: &mut Observer, now: Nanos) {
+        let busy = observer.busy_ns - self.busy_ns;
+        let worker = observer.worker_ns - self.worker_ns;
+        (self.busy_ns, self.worker_ns) = (observer.busy_ns, observer.worker_ns);
+        let utilization = if worker == 0 { 0.0 } else { busy as f64 / worker as f64 };
+        let cpu_due = self.cpu_measured.is_none_or(|last| now.since(last) >= CPU_EVERY);
+        let cpu = cpu_due.then(|| {
+            self.cpu_measured = Some(now);
+            let cores = observer.probe.cores(now, core.settings.load().cores);
+            (observer.probe.worker_cpu(&core.shared), observer.probe.saturation(now, cores))
+        });
+        let levels = &mut core.journal.lock().levels;
+        levels.utilization = utilization.clamp(0.0, 1.0);
+        if let Some((worker_cpu, saturation)) = cpu {
+            levels.worker_cpu = worker_cpu;
+            levels.cpu_saturation = saturation;
+        }
+    }
+
+    /// The last flush of a pool that has ended.
+    pub(crate) fn close(&mut self, core: &Core, observer: &mut Observer) {
+        self.flush(core, observer, core.shared.now());
+        #[cfg(feature = "metrics")]
+        if let Some(telemetry) = &mut self.telemetry {
+            crate::run::panics::contain(|| telemetry.close());
+        }
+    }
+}

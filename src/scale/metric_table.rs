@@ -1,0 +1,411 @@
+//! The one table of everything that is exported: each family with its type, help and labels, and
+//! where its figures come from.
+//!
+//! A pool has the same series whatever the number of its workers and jobs: labels are the name
+//! of the pool and closed sets. Every series exists from the first flush on, at zero.
+
+use std::time::Duration;
+
+use super::family::{Family, Figures, Labels, Measure, Reading, Unit, counter, gauge, histogram};
+use super::policy::Reason;
+use super::totals::Levels;
+use crate::outcome::{Outcome, Refusal, StopCause};
+
+/// The histogram families of the table.
+pub(crate) fn measures() -> impl Iterator<Item = (&'static Family, Measure)> {
+    TABLE.iter().filter_map(|family| match family.reading {
+        Reading::Histogram(measure) => Some((family, measure)),
+        _ => None,
+    })
+}
+
+const US: u64 = 1_000;
+const MS: u64 = 1_000_000;
+const SEC: u64 = 1_000_000_000;
+
+/// Chosen for the wait a service can tolerate: the default target of 10 ms is in the middle.
+const WAIT_LADDER: [u64; 19] = [
+    10 * US,
+    25 * US,
+    50 * US,
+    100 * US,
+    250 * US,
+    500 * US,
+    MS,
+    2_500 * US,
+    5 * MS,
+    10 * MS,
+    25 * MS,
+    50 * MS,
+    100 * MS,
+    250 * MS,
+    500 * MS,
+    SEC,
+    2_500 * MS,
+    5 * SEC,
+    10 * SEC,
+];
+
+/// Jobs below 50 µs cost as much to queue as to run; beyond a minute only "long" matters.
+const RUN_LADDER: [u64; 18] = [
+    50 * US,
+    100 * US,
+    250 * US,
+    500 * US,
+    MS,
+    2_500 * US,
+    5 * MS,
+    10 * MS,
+    25 * MS,
+    50 * MS,
+    100 * MS,
+    250 * MS,
+    500 * MS,
+    SEC,
+    2_500 * MS,
+    5 * SEC,
+    10 * SEC,
+    60 * SEC,
+];
+
+/// An evaluation takes some 20 µs; whole milliseconds mean that thread creation is slow.
+const TICK_LADDER: [u64; 8] =
+    [10 * US, 25 * US, 50 * US, 100 * US, 250 * US, MS, 10 * MS, 100 * MS];
+
+/// The reasons for which a policy adds workers. Everything else counts as `custom`.
+const UP: [Reason; 9] = [
+    Reason::BelowMin,
+    Reason::FillCores,
+    Reason::Grow,
+    Reason::GrowBlocked,
+    Reason::GrowHog,
+    Reason::Starvation,
+    Reason::EscapeBlocked,
+    Reason::QueueDeep,
+    Reason::Custom("custom"),
+];
+
+/// The reasons for which a policy retires workers. Everything else counts as `custom`.
+const DOWN: [Reason; 5] = [
+    Reason::AboveMax,
+    Reason::QueueShallow,
+    Reason::ShrinkIdle,
+    Reason::ShrinkCpu,
+    Reason::Custom("custom"),
+];
+
+/// The reasons for which nothing is added while jobs wait. Everything else counts as `custom`.
+const HELD: [Reason; 9] = [
+    Reason::WillDrain,
+    Reason::CpuSaturated,
+    Reason::AtMax,
+    Reason::Steady,
+    Reason::SpawnFailed,
+    Reason::Paused,
+    Reason::PolicyPanicked,
+    Reason::ShrinkCpu,
+    Reason::Custom("custom"),
+];
+
+/// The count of one reason out of a closed set; the last of the set takes in all others, so that
+/// the series always add up to the number of events.
+fn by_reason(counts: &[u64; Reason::ALL.len()], set: &[Reason], index: usize) -> Option<u64> {
+    let reason = set.get(index)?;
+    if index + 1 < set.len() {
+        return Some(counts[reason.index()]);
+    }
+    let named: u64 = set[..index].iter().map(|other| counts[other.index()]).sum();
+    Some(counts.iter().sum::<u64>().saturating_sub(named))
+}
+
+fn scale_event_labels(index: usize) -> Vec<(&'static str, &'static str)> {
+    match index.checked_sub(UP.len()) {
+        None => vec![("direction", "up"), ("reason", UP[index].as_str())],
+        Some(down) => vec![("direction", "down"), ("reason", DOWN[down].as_str())],
+    }
+}
+
+fn scale_events(figures: &Figures<'_>, index: usize) -> Option<u64> {
+    let [up, down] = &figures.totals.scale_events;
+    match index.checked_sub(UP.len()) {
+        None => by_reason(up, &UP, index),
+        Some(index) => by_reason(down, &DOWN, index),
+    }
+}
+
+/// The values of the label `state`.
+const WORKER_STATES: [&str; 5] = ["starting", "idle", "busy", "blocked", "retiring"];
+
+/// In the order of [`WORKER_STATES`].
+fn workers_by_state(levels: &Levels) -> [u32; WORKER_STATES.len()] {
+    [levels.starting, levels.idle, levels.busy, levels.blocked, levels.retiring]
+}
+
+/// In the order of [`Totals::reloads`].
+const RELOAD_RESULTS: [&str; 2] = ["ok", "rejected"];
+
+fn seconds(duration: Duration) -> Option<f64> {
+    Some(duration.as_secs_f64())
+}
+
+/// Every exported family, in the order of documentation and dashboards.
+pub(crate) static TABLE: [Family; 31] = [
+    // Jobs.
+    counter("springtide_jobs_submitted_total", "Jobs accepted into the pool.", |f, _| {
+        Some(f.totals.accepted)
+    }),
+    counter(
+        "springtide_jobs_refused_total",
+        "Submissions that were not accepted, by reason.",
+        |f, i| f.totals.refused.get(i).copied(),
+    )
+    .labels(Refusal::ALL.len(), |i| vec![("reason", Refusal::ALL[i].as_str())]),
+    counter(
+        "springtide_jobs_completed_total",
+        "Jobs that left the pool, by outcome (expired = waited too long, timeout = ran too long).",
+        |f, i| f.totals.outcomes.get(i).copied(),
+    )
+    .labels(Outcome::ALL.len(), |i| vec![("outcome", Outcome::ALL[i].as_str())]),
+    histogram(
+        "springtide_queue_wait_seconds",
+        "Time from submission to start, of every job that ran.",
+        &WAIT_LADDER,
+        |totals| &totals.wait,
+    ),
+    histogram("springtide_run_seconds", "Time a job occupied a worker.", &RUN_LADDER, |totals| {
+        &totals.run
+    }),
+    // Queue.
+    gauge("springtide_queue_jobs", "Jobs waiting to start.", |f, _| Some(f.levels.queued as f64)),
+    gauge(
+        "springtide_queue_limit_jobs",
+        "Jobs the queue may hold (+Inf when unbounded).",
+        |f, _| Some(f.levels.queue_limit.map_or(f64::INFINITY, |limit| limit as f64)),
+    ),
+    gauge(
+        "springtide_queue_oldest_job_age_seconds",
+        "Age of the job that has waited longest; 0 when none waits.",
+        |f, _| seconds(f.levels.oldest_age),
+    )
+    .unit(Unit::Seconds),
+    gauge("springtide_submitters_blocked", "Threads waiting for room in the queue.", |f, _| {
+        Some(f.levels.submitters_blocked as f64)
+    }),
+    // Workers.
+    gauge(
+        "springtide_workers",
+        "Worker threads by state; the sum is the number of threads.",
+        |f, i| workers_by_state(f.levels).get(i).map(|n| f64::from(*n)),
+    )
+    .labels(WORKER_STATES.len(), |i| vec![("state", WORKER_STATES[i])]),
+    gauge("springtide_workers_target", "Workers the supervisor wants now.", |f, _| {
+        Some(f64::from(f.levels.target))
+    }),
+    gauge("springtide_workers_min", "Lower bound in force.", |f, _| Some(f64::from(f.levels.min))),
+    gauge("springtide_workers_max", "Upper bound in force.", |f, _| Some(f64::from(f.levels.max))),
+    gauge(
+        "springtide_demand_workers",
+        "Workers the offered load needs; may exceed the upper bound. Scale machines by its sum.",
+        |f, _| Some(f64::from(f.levels.demand)),
+    ),
+    gauge(
+        "springtide_utilization_ratio",
+        "Busy share of worker time over about the last second.",
+        |f, _| Some(f.levels.utilization),
+    )
+    .unit(Unit::Ratio),
+    counter(
+        "springtide_worker_busy_seconds_total",
+        "Worker time spent inside jobs, in whole seconds.",
+        |f, _| Some(f.totals.busy.as_secs()),
+    )
+    .unit(Unit::Seconds),
+    counter(
+        "springtide_worker_cpu_seconds_total",
+        "CPU time of the worker threads, in whole seconds; absent where the system does not tell.",
+        |f, _| f.levels.worker_cpu.map(|cpu| cpu.as_secs()),
+    )
+    .unit(Unit::Seconds),
+    gauge(
+        "springtide_cpu_saturation_ratio",
+        "CPU used by the process over the cores it may use; absent where unknown.",
+        |f, _| f.levels.cpu_saturation,
+    )
+    .unit(Unit::Ratio),
+    gauge(
+        "springtide_longest_running_job_seconds",
+        "Age of the job that has run longest; 0 when none runs.",
+        |f, _| seconds(f.levels.longest_running),
+    )
+    .unit(Unit::Seconds),
+    counter("springtide_steals_total", "Jobs taken from another worker's deque.", |f, _| {
+        Some(f.totals.steals)
+    }),
+    counter("springtide_workers_started_total", "Worker threads started.", |f, _| {
+        Some(f.totals.workers_started)
+    }),
+    counter("springtide_workers_stopped_total", "Worker threads ended, by cause.", |f, i| {
+        f.totals.workers_stopped.get(i).copied()
+    })
+    .labels(StopCause::ALL.len(), |i| vec![("cause", StopCause::ALL[i].as_str())]),
+    counter(
+        "springtide_worker_spawn_failures_total",
+        "Worker threads the system refused to create.",
+        |f, _| Some(f.totals.spawn_failures),
+    ),
+    // Supervisor.
+    counter(
+        "springtide_scale_events_total",
+        "Decisions that changed the number of workers, by direction and reason.",
+        scale_events,
+    )
+    .labels(UP.len() + DOWN.len(), scale_event_labels),
+    counter(
+        "springtide_scale_suppressed_total",
+        "Evaluations in which jobs waited and no worker was added, by reason.",
+        |f, i| by_reason(&f.totals.suppressed, &HELD, i),
+    )
+    .labels(HELD.len(), |i| vec![("reason", HELD[i].as_str())]),
+    counter("springtide_evaluations_total", "Evaluations of the scaling policy.", |f, _| {
+        Some(f.totals.evaluations)
+    }),
+    counter(
+        "springtide_recoveries_total",
+        "Times a queue that nobody served was found and a worker woken or started for it.",
+        |f, _| Some(f.totals.recoveries),
+    ),
+    histogram(
+        "springtide_supervisor_tick_seconds",
+        "Time one evaluation took, the acting on it included.",
+        &TICK_LADDER,
+        |totals| &totals.tick,
+    ),
+    gauge(
+        "springtide_supervisor_last_tick_timestamp_seconds",
+        "Unix time of the last evaluation; an old one is a fault only while jobs are queued.",
+        |f, _| Some(f.levels.last_tick_unix),
+    )
+    .unit(Unit::Seconds),
+    counter(
+        "springtide_config_reloads_total",
+        "Live changes of the configuration, by result.",
+        |f, i| f.totals.reloads.get(i).copied(),
+    )
+    .labels(RELOAD_RESULTS.len(), |i| vec![("result", RELOAD_RESULTS[i])]),
+    counter(
+        "springtide_samples_thinned_total",
+        "Samples left out of the exported histograms by the flush budget; 0 means exact.",
+        |f, _| Some(f.thinned),
+    ),
+];
+
+/// The family `springtide_info`, apart because one label is the name of a pool's own policy.
+pub(crate) static INFO: Family = Family {
+    name: "springtide_info",
+    unit: Unit::Count,
+    help: "1 while the pool lives; its labels name the version of the crate and the policy.",
+    labels: Labels { series: 1, of: |_| vec![("version", env!("CARGO_PKG_VERSION"))] },
+    reading: Reading::Gauge(|_, _| Some(1.0)),
+};
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+    use crate::scale::totals::Totals;
+
+    fn families() -> impl Iterator<Item = &'static Family> {
+        TABLE.iter().chain([&INFO])
+    }
+
+    #[test]
+    fn names_follow_the_conventions_of_prometheus() {
+        let mut seen = HashSet::new();
+        for family in families() {
+            let name = family.name;
+            assert!(seen.insert(name), "{name} twice");
+            let bare = name.strip_prefix("springtide_").expect(name);
+            assert!(bare.chars().all(|c| c.is_ascii_lowercase() || c == '_'), "{name}");
+            assert_eq!(family.kind() == "counter", name.ends_with("_total"), "{name}");
+            let stem = name.strip_suffix("_total").unwrap_or(name);
+            assert_eq!(family.unit == Unit::Seconds, stem.ends_with("_seconds"), "{name}");
+            assert_eq!(family.unit == Unit::Ratio, stem.ends_with("_ratio"), "{name}");
+            let scaled = ["ms", "milliseconds", "microseconds", "nanoseconds", "percent"];
+            let types = ["counter", "gauge", "histogram", "summary"];
+            assert!(!bare.split('_').any(|w| scaled.contains(&w) || types.contains(&w)), "{name}");
+            assert!(["_sum", "_count", "_bucket"].iter().all(|end| !name.ends_with(end)), "{name}");
+            assert!(family.help.ends_with(['.', ')']) || family.help.contains(';'), "{name}");
+            assert!(!family.help.contains(['\n', '\\']), "{name}");
+        }
+    }
+
+    #[test]
+    fn a_pool_has_at_most_130_series() {
+        let count = |family: &Family| match family.reading {
+            Reading::Histogram(measure) => measure.ladder.len() + 3,
+            _ => family.labels.series,
+        };
+        let series: usize = families().map(count).sum();
+        assert!((100..=130).contains(&series), "{series}");
+    }
+
+    #[test]
+    fn label_sets_are_closed_and_distinct() {
+        for family in families() {
+            let mut seen = HashSet::new();
+            for labels in (0..family.labels.series).map(family.labels.of) {
+                for (name, value) in &labels {
+                    assert!(!["pool", "le", "quantile", "job", "instance"].contains(name));
+                    assert!(!value.is_empty());
+                }
+                assert!(seen.insert(labels), "{}", family.name);
+            }
+        }
+    }
+
+    #[test]
+    fn every_series_can_be_read() {
+        let (totals, levels) = (Totals::default(), Levels::default());
+        let figures = Figures { totals: &totals, levels: &levels, thinned: 0 };
+        let unknown = ["springtide_worker_cpu_seconds_total", "springtide_cpu_saturation_ratio"];
+        for family in families() {
+            for i in 0..family.labels.series {
+                let read = match family.reading {
+                    Reading::Counter(read) => read(&figures, i).is_some(),
+                    Reading::Gauge(read) => read(&figures, i).is_some(),
+                    Reading::Histogram(measure) => (measure.cells)(&totals).count() == 0,
+                };
+                assert_eq!(read, !unknown.contains(&family.name), "{} {i}", family.name);
+            }
+        }
+    }
+
+    #[test]
+    fn an_unlisted_reason_counts_as_custom() {
+        let mut totals = Totals::default();
+        for (i, count) in totals.scale_events[0].iter_mut().enumerate() {
+            *count = 1 << i;
+        }
+        let levels = Levels::default();
+        let figures = Figures { totals: &totals, levels: &levels, thinned: 0 };
+        let up: Vec<u64> = (0..UP.len()).filter_map(|i| scale_events(&figures, i)).collect();
+        assert_eq!(up.iter().sum::<u64>(), totals.scale_events[0].iter().sum::<u64>());
+        assert_eq!(up[2], 1 << Reason::Grow.index());
+        assert_eq!(scale_events(&figures, UP.len()), Some(0));
+    }
+
+    #[test]
+    fn ladders_rise_and_have_two_digits() {
+        for (family, measure) in measures() {
+            assert!(measure.ladder.is_sorted_by(|a, b| a < b), "{}", family.name);
+            for &bound in measure.ladder {
+                let mut digits = bound;
+                while digits % 10 == 0 {
+                    digits /= 10;
+                }
+                assert!(digits < 100, "{bound}");
+            }
+        }
+    }
+}

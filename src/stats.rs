@@ -1,0 +1,239 @@
+//! One consistent look at a pool: counts, levels and quantiles, without any recorder.
+
+use std::time::Duration;
+
+use crate::outcome::{Outcome, Refusal, StopCause};
+use crate::run::histogram::Cells;
+use crate::scale::{Core, Reason};
+
+/// The pool at one moment. In every snapshot `accepted` equals
+/// `queued + running + ok + panicked + cancelled + expired + timed_out + returned`.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Stats {
+    /// The pool's name.
+    pub name: String,
+    /// Time since it was built.
+    pub uptime: Duration,
+    /// Jobs accepted so far.
+    pub accepted: u64,
+    /// Submissions refused so far, for any reason.
+    pub refused: u64,
+    /// The same by reason.
+    pub refused_by: Vec<(Refusal, u64)>,
+    /// Jobs waiting to start.
+    pub queued: u64,
+    /// Jobs started and not yet over.
+    pub running: u64,
+    /// Jobs that returned.
+    pub ok: u64,
+    /// Jobs that panicked.
+    pub panicked: u64,
+    /// Jobs cancelled before they started.
+    pub cancelled: u64,
+    /// Jobs that waited too long and were not run.
+    pub expired: u64,
+    /// Jobs that ran past their timeout.
+    pub timed_out: u64,
+    /// Jobs handed back by a shutdown.
+    pub returned: u64,
+    /// Workers by state.
+    pub workers: WorkerCounts,
+    /// Workers the supervisor wanted at its last look.
+    pub target: u32,
+    /// Lower bound in force.
+    pub min: u32,
+    /// Upper bound in force.
+    pub max: u32,
+    /// Workers the offered load needs, not capped by the upper bound.
+    pub demand: u32,
+    /// Submitters waiting for room in the queue.
+    pub submitters_blocked: u64,
+    /// Age of the oldest waiting job, as of the supervisor's last look.
+    pub oldest_age: Duration,
+    /// Busy share of worker time between the supervisor's last two reckonings, 0 to 1.
+    pub utilization: f64,
+    /// Submission to start, of all jobs that ran.
+    pub wait: Quantiles,
+    /// Start to end, of all jobs that ran.
+    pub run: Quantiles,
+    /// Worker time spent in jobs that are over.
+    pub busy_time: Duration,
+    /// Jobs taken from other workers' deques.
+    pub steals: u64,
+    /// Worker threads started so far.
+    pub threads_started: u64,
+    /// Worker threads retired so far, those ended by shutdown or by a panic left out.
+    pub threads_retired: u64,
+    /// Threads the system refused.
+    pub spawn_failures: u64,
+    /// Times the supervisor looked.
+    pub evaluations: u64,
+    /// Times a lost wake-up was noticed and made good.
+    pub recoveries: u64,
+    /// What it decided, counted by reason; reasons that never occurred are left out.
+    pub decisions: Vec<(&'static str, u64)>,
+}
+
+/// Workers by state.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct WorkerCounts {
+    /// All of them, but for those on their way out.
+    pub total: u32,
+    /// Asked for, not at work yet.
+    pub starting: u32,
+    /// Without a job.
+    pub idle: u32,
+    /// Inside a job.
+    pub busy: u32,
+    /// Inside a job that waits: a declared blocking section, or for another job of the pool.
+    pub blocked: u32,
+    /// On their way out.
+    pub retiring: u32,
+}
+
+/// A distribution in seven figures. Quantiles are read from cells and lie at most one cell above
+/// the truth, which is 1 to 10 %; count, mean and maximum are exact.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Quantiles {
+    /// How many.
+    pub count: u64,
+    /// Their mean.
+    pub mean: Duration,
+    /// Half are no longer than this.
+    pub p50: Duration,
+    /// 90 % are no longer than this.
+    pub p90: Duration,
+    /// 99 % are no longer than this.
+    pub p99: Duration,
+    /// 99.9 % are no longer than this.
+    pub p999: Duration,
+    /// The longest.
+    pub max: Duration,
+}
+
+impl Quantiles {
+    /// Reads the figures from counted durations.
+    pub fn of(cells: &Cells) -> Quantiles {
+        Quantiles {
+            count: cells.count(),
+            mean: cells.mean(),
+            p50: cells.quantile(0.5),
+            p90: cells.quantile(0.9),
+            p99: cells.quantile(0.99),
+            p999: cells.quantile(0.999),
+            max: Duration::from_nanos(cells.max_ns()),
+        }
+    }
+}
+
+pub(crate) fn stats(core: &Core) -> Stats {
+    let totals = core.totals();
+    let levels = core.levels();
+    let of = |outcome: Outcome| totals.outcomes[outcome as usize];
+    let over: u64 = totals.outcomes.iter().sum();
+    let refused_by = Refusal::ALL.map(|refusal| (refusal, totals.refused[refusal as usize]));
+    Stats {
+        name: core.shared.name.to_string(),
+        uptime: totals.at,
+        accepted: totals.accepted,
+        refused: totals.refused.iter().sum(),
+        refused_by: refused_by.to_vec(),
+        queued: totals.accepted - totals.dequeued,
+        running: totals.dequeued - over,
+        ok: of(Outcome::Ok),
+        panicked: of(Outcome::Panicked),
+        cancelled: of(Outcome::Cancelled),
+        expired: of(Outcome::Expired),
+        timed_out: of(Outcome::TimedOut),
+        returned: of(Outcome::Returned),
+        workers: WorkerCounts {
+            total: levels.starting + levels.idle + levels.busy + levels.blocked,
+            starting: levels.starting,
+            idle: levels.idle,
+            busy: levels.busy + levels.blocked,
+            blocked: levels.blocked,
+            retiring: levels.retiring,
+        },
+        target: levels.target,
+        min: levels.min,
+        max: levels.max,
+        demand: levels.demand,
+        submitters_blocked: levels.submitters_blocked,
+        oldest_age: levels.oldest_age,
+        utilization: levels.utilization,
+        wait: Quantiles::of(&totals.wait),
+        run: Quantiles::of(&totals.run),
+        busy_time: totals.busy,
+        steals: totals.steals,
+        threads_started: totals.workers_started,
+        threads_retired: totals.workers_stopped[StopCause::Retired as usize],
+        spawn_failures: totals.spawn_failures,
+        evaluations: totals.evaluations,
+        recoveries: totals.recoveries,
+        decisions: Reason::ALL
+            .iter()
+            .map(|reason| (reason.as_str(), totals.verdicts[reason.index()]))
+            .filter(|(_, count)| *count > 0)
+            .collect(),
+    }
+}
+
+/// Whether the pool can do its work.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Health {
+    /// What is wrong; empty when nothing is.
+    pub troubles: Vec<Trouble>,
+}
+
+impl Health {
+    /// Nothing is wrong.
+    pub fn is_healthy(&self) -> bool {
+        self.troubles.is_empty()
+    }
+}
+
+/// One thing that is wrong with a pool.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Trouble {
+    /// It takes no more jobs.
+    Closed,
+    /// It was paused and jobs are waiting.
+    Paused,
+    /// It is as large as it may get and no job has left the queue for a second.
+    Stalled,
+    /// The system refused the last thread that was asked for.
+    ThreadsRefused,
+    /// Jobs wait and there is no worker.
+    NoWorkers,
+    /// Jobs wait and the supervisor has not looked for seconds.
+    SupervisorSilent,
+}
+
+/// How long the supervisor may be silent while jobs are queued: many times its slowest tick.
+const SILENT_AFTER: Duration = Duration::from_secs(5);
+
+pub(crate) fn health(core: &Core) -> Health {
+    let shared = &core.shared;
+    let queued = shared.gate.queued() > 0;
+    let (stalled, refused, last_look) = {
+        let journal = core.journal.lock();
+        (journal.stalled, journal.spawn_refused, journal.last_look)
+    };
+    let silent = shared.now().as_duration().saturating_sub(last_look) > SILENT_AFTER;
+    let troubles = [
+        (shared.gate.is_closed(), Trouble::Closed),
+        (queued && shared.is_paused(), Trouble::Paused),
+        (queued && stalled, Trouble::Stalled),
+        (refused, Trouble::ThreadsRefused),
+        (queued && shared.sleep.look().live() == 0, Trouble::NoWorkers),
+        (queued && silent, Trouble::SupervisorSilent),
+    ];
+    Health {
+        troubles: troubles.iter().filter(|(is, _)| *is).map(|(_, trouble)| *trouble).collect(),
+    }
+}

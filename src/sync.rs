@@ -1,0 +1,126 @@
+//! The only file that names std's atomics, locks and threads, so that loom or shuttle can stand in.
+//!
+//! * plain build: std;
+//! * `--cfg loom`: loom's, for the models of the sleep word, the gate and the claim;
+//! * `--cfg shuttle`: shuttle's, for random schedules over the whole pool.
+//!
+//! [`plain`] is std in every build: it is for values that no protocol depends on (meters, gauges),
+//! whose every access would otherwise cost the checkers a scheduling point.
+
+pub(crate) use std::sync::Arc;
+pub(crate) use std::sync::OnceLock;
+#[cfg(feature = "prometheus")]
+pub(crate) use std::sync::Weak;
+
+pub(crate) mod plain {
+    pub(crate) use std::sync::Mutex;
+    pub(crate) use std::sync::atomic::{
+        AtomicBool, AtomicU8, AtomicU16, AtomicU32, AtomicU64, AtomicUsize, Ordering,
+    };
+}
+
+#[cfg(not(any(loom, shuttle)))]
+mod backend {
+    pub(crate) use std::sync::{Mutex, MutexGuard, atomic};
+    pub(crate) use std::thread_local;
+    pub(crate) mod thread {
+        pub(crate) use std::thread::{Builder, JoinHandle, Thread, current, yield_now};
+        pub(crate) fn park(timeout: Option<std::time::Duration>) {
+            match timeout {
+                Some(timeout) => std::thread::park_timeout(timeout),
+                None => std::thread::park(),
+            }
+        }
+    }
+}
+
+#[cfg(shuttle)]
+mod backend {
+    pub(crate) use shuttle::sync::{Mutex, MutexGuard, atomic};
+    pub(crate) use shuttle::thread_local;
+    pub(crate) mod thread {
+        pub(crate) use shuttle::thread::{Builder, JoinHandle, Thread, current, yield_now};
+        /// Shuttle has no time. A park that times out would hide every lost wake-up, so the
+        /// timeout is ignored and a lost wake-up shows as a deadlock.
+        pub(crate) fn park(_timeout: Option<std::time::Duration>) {
+            shuttle::thread::park();
+        }
+    }
+}
+
+#[cfg(loom)]
+mod backend {
+    pub(crate) use std::thread_local;
+
+    pub(crate) use loom::sync::{Mutex, MutexGuard, atomic};
+    pub(crate) mod thread {
+        pub(crate) use loom::thread::{Thread, current, yield_now};
+        /// As under shuttle: no timeout, so that a lost wake-up is a deadlock the model reports.
+        pub(crate) fn park(_timeout: Option<std::time::Duration>) {
+            loom::thread::park();
+        }
+    }
+}
+
+pub(crate) use backend::{MutexGuard, atomic, thread, thread_local};
+
+/// A lock whose poison is ignored: no user code ever runs under one of ours, so a panic inside
+/// is a bug that ends one worker, and the others must still get at the data.
+#[derive(Debug, Default)]
+pub(crate) struct Mutex<T>(backend::Mutex<T>);
+
+impl<T> Mutex<T> {
+    #[cfg(not(any(loom, shuttle)))]
+    pub(crate) const fn new(value: T) -> Self {
+        Mutex(backend::Mutex::new(value))
+    }
+
+    #[cfg(any(loom, shuttle))]
+    pub(crate) fn new(value: T) -> Self {
+        Mutex(backend::Mutex::new(value))
+    }
+
+    pub(crate) fn lock(&self) -> MutexGuard<'_, T> {
+        self.0.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+    }
+}
+
+/// A value that is read often and replaced whole: the only use of `arc_swap`.
+#[cfg(not(any(loom, shuttle)))]
+#[derive(Debug)]
+pub(crate) struct Swap<T>(arc_swap::ArcSwap<T>);
+
+#[cfg(not(any(loom, shuttle)))]
+impl<T> Swap<T> {
+    pub(crate) fn new(value: T) -> Self {
+        Swap(arc_swap::ArcSwap::from_pointee(value))
+    }
+
+    pub(crate) fn load(&self) -> Arc<T> {
+        self.0.load_full()
+    }
+
+    pub(crate) fn store(&self, value: Arc<T>) {
+        self.0.store(value);
+    }
+}
+
+/// Under a model checker the obviously right version.
+#[cfg(any(loom, shuttle))]
+#[derive(Debug)]
+pub(crate) struct Swap<T>(Mutex<Arc<T>>);
+
+#[cfg(any(loom, shuttle))]
+impl<T> Swap<T> {
+    pub(crate) fn new(value: T) -> Self {
+        Swap(Mutex::new(Arc::new(value)))
+    }
+
+    pub(crate) fn load(&self) -> Arc<T> {
+        Arc::clone(&self.0.lock())
+    }
+
+    pub(crate) fn store(&self, value: Arc<T>) {
+        *self.0.lock() = value;
+    }
+}

@@ -1,0 +1,97 @@
+//! Time as the pool keeps it: nanoseconds since the pool was built, from one injectable clock.
+
+use std::time::{Duration, Instant};
+
+use crate::sync::Arc;
+use crate::sync::plain::{AtomicU64, Ordering};
+
+/// Nanoseconds since a pool's clock was made. 64 bits last 584 years.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Nanos(pub(crate) u64);
+
+impl Nanos {
+    /// A moment that never comes: deadlines past the end of time saturate here.
+    pub(crate) const NEVER: Nanos = Nanos(u64::MAX);
+
+    pub(crate) fn from_duration(d: Duration) -> Nanos {
+        Nanos(u64::try_from(d.as_nanos()).unwrap_or(u64::MAX))
+    }
+
+    /// The moment `d` after this one; any duration is legal.
+    pub(crate) fn after(self, d: Duration) -> Nanos {
+        Nanos(self.0.saturating_add(Nanos::from_duration(d).0))
+    }
+
+    /// Time from `earlier` to here; zero if the clock stepped back in between.
+    pub(crate) fn since(self, earlier: Nanos) -> Duration {
+        Duration::from_nanos(self.0.saturating_sub(earlier.0))
+    }
+
+    pub(crate) fn as_duration(self) -> Duration {
+        Duration::from_nanos(self.0)
+    }
+}
+
+/// Where the pool reads the time. The system clock unless a test passes a [`ManualClock`].
+#[derive(Clone, Debug)]
+pub struct Clock(Source);
+
+#[derive(Clone, Debug)]
+enum Source {
+    System(Instant),
+    Manual(Arc<AtomicU64>),
+}
+
+impl Clock {
+    /// The system's monotonic clock, starting at zero now.
+    pub fn system() -> Clock {
+        Clock(Source::System(Instant::now()))
+    }
+
+    pub(crate) fn now(&self) -> Nanos {
+        match &self.0 {
+            Source::System(epoch) => Nanos::from_duration(epoch.elapsed()),
+            Source::Manual(nanos) => Nanos(nanos.load(Ordering::Acquire)),
+        }
+    }
+}
+
+impl Default for Clock {
+    fn default() -> Self {
+        Clock::system()
+    }
+}
+
+/// A clock that a test sets by hand, backwards too.
+#[derive(Clone, Debug, Default)]
+pub struct ManualClock(Arc<AtomicU64>);
+
+impl ManualClock {
+    /// A clock that shows zero.
+    pub fn new() -> ManualClock {
+        ManualClock::default()
+    }
+
+    /// The clock to hand to a pool.
+    pub fn clock(&self) -> Clock {
+        Clock(Source::Manual(Arc::clone(&self.0)))
+    }
+
+    /// Moves on by `d`.
+    pub fn advance(&self, d: Duration) {
+        let now = Nanos(self.0.load(Ordering::Acquire)).after(d);
+        self.0.store(now.0, Ordering::Release);
+    }
+
+    /// Jumps to `d` after zero, forwards or backwards.
+    pub fn set(&self, d: Duration) {
+        self.0.store(Nanos::from_duration(d).0, Ordering::Release);
+    }
+}
+
+/// The wall clock, for the one metric that needs it: seconds since 1970, 0 before.
+pub(crate) fn unix_now() -> f64 {
+    std::time::SystemTime::now()
+        .duration_since(std::time::UNIX_EPOCH)
+        .map_or(0.0, |since| since.as_secs_f64())
+}
