@@ -61,7 +61,7 @@ impl<'a> JobBuilder<'a> {
         F: FnOnce(&JobContext<'_>) -> T + Send + 'static,
         T: Send + 'static,
     {
-        self.enter(job, self.pool.when_full())
+        self.enter(job, || self.pool.when_full())
     }
 
     /// [`PoolHandle::try_submit`] with these options.
@@ -74,7 +74,7 @@ impl<'a> JobBuilder<'a> {
         F: FnOnce(&JobContext<'_>) -> T + Send + 'static,
         T: Send + 'static,
     {
-        self.enter(job, WhenFull::Refuse).map_err(into_try)
+        self.enter(job, || WhenFull::Refuse).map_err(into_try)
     }
 
     /// [`PoolHandle::submit_timeout`] with these options.
@@ -91,7 +91,7 @@ impl<'a> JobBuilder<'a> {
         F: FnOnce(&JobContext<'_>) -> T + Send + 'static,
         T: Send + 'static,
     {
-        self.enter(job, self.pool.until(timeout))
+        self.enter(job, || self.pool.until(timeout))
     }
 
     /// [`PoolHandle::execute`] with these options.
@@ -106,7 +106,11 @@ impl<'a> JobBuilder<'a> {
         self.submit(job).map(JobHandle::detach)
     }
 
-    fn enter<F, T>(self, job: F, when_full: WhenFull) -> Result<JobHandle<T>, SubmitError<F>>
+    fn enter<F, T>(
+        self,
+        job: F,
+        when_full: impl FnOnce() -> WhenFull,
+    ) -> Result<JobHandle<T>, SubmitError<F>>
     where
         F: FnOnce(&JobContext<'_>) -> T + Send + 'static,
         T: Send + 'static,

@@ -41,7 +41,7 @@ impl PoolHandle {
         F: FnOnce() -> T + Send + 'static,
         T: Send + 'static,
     {
-        self.enter(job, self.when_full())
+        self.enter(job, || self.when_full())
     }
 
     /// Submits a job if there is room right now.
@@ -66,7 +66,7 @@ impl PoolHandle {
         F: FnOnce() -> T + Send + 'static,
         T: Send + 'static,
     {
-        self.enter(job, WhenFull::Refuse).map_err(into_try)
+        self.enter(job, || WhenFull::Refuse).map_err(into_try)
     }
 
     /// Submits a job, waiting for room for at most `timeout`.
@@ -83,7 +83,7 @@ impl PoolHandle {
         F: FnOnce() -> T + Send + 'static,
         T: Send + 'static,
     {
-        self.enter(job, self.until(timeout))
+        self.enter(job, || self.until(timeout))
     }
 
     /// Submits a job, waiting for room without blocking the thread; on any executor.
@@ -132,7 +132,7 @@ impl PoolHandle {
     where
         F: FnOnce() + Send + 'static,
     {
-        self.enter_untracked(job, self.when_full())
+        self.enter_untracked(job, || self.when_full())
     }
 
     /// [`PoolHandle::execute`] if there is room right now.
@@ -144,7 +144,7 @@ impl PoolHandle {
     where
         F: FnOnce() + Send + 'static,
     {
-        self.enter_untracked(job, WhenFull::Refuse).map_err(into_try)
+        self.enter_untracked(job, || WhenFull::Refuse).map_err(into_try)
     }
 
     /// A job with options, of a kind that shows in [`PoolHandle::running_jobs`] and in shutdown
@@ -153,7 +153,11 @@ impl PoolHandle {
         JobBuilder::new(self, kind)
     }
 
-    fn enter<F, T>(&self, job: F, when_full: WhenFull) -> Result<JobHandle<T>, SubmitError<F>>
+    fn enter<F, T>(
+        &self,
+        job: F,
+        when_full: impl FnOnce() -> WhenFull,
+    ) -> Result<JobHandle<T>, SubmitError<F>>
     where
         F: FnOnce() -> T + Send + 'static,
         T: Send + 'static,
@@ -169,7 +173,11 @@ impl PoolHandle {
         }
     }
 
-    fn enter_untracked<F>(&self, job: F, when_full: WhenFull) -> Result<(), SubmitError<F>>
+    fn enter_untracked<F>(
+        &self,
+        job: F,
+        when_full: impl FnOnce() -> WhenFull,
+    ) -> Result<(), SubmitError<F>>
     where
         F: FnOnce() + Send + 'static,
     {

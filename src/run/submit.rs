@@ -44,9 +44,12 @@ pub(crate) struct Terms {
     pub(crate) timeout: Option<Duration>,
 }
 
-/// Gets one job in. Inside one of the pool's own jobs nothing is waited for: the worker that would
+/// Gets one job in; `when_full` is asked only if the queue is. Inside one of the pool's own jobs nothing is waited for: the worker that would
 /// make room is the one that waits, so the job goes in over the bound.
-pub(crate) fn admit(shared: &Arc<Shared>, when_full: WhenFull) -> Result<Entry, Refusal> {
+pub(crate) fn admit(
+    shared: &Arc<Shared>,
+    when_full: impl FnOnce() -> WhenFull,
+) -> Result<Entry, Refusal> {
     if in_forked_child(shared) {
         shared.outside.count_refusal(Refusal::Forked, 1);
         return Err(Refusal::Forked);
@@ -56,7 +59,7 @@ pub(crate) fn admit(shared: &Arc<Shared>, when_full: WhenFull) -> Result<Entry, 
         Err(NoEntry::Closed) => Refusal::Shutdown,
         Err(NoEntry::Full) => {
             shared.sleep.kick();
-            match on_full(shared, when_full) {
+            match on_full(shared, when_full()) {
                 Ok(entry) => return Ok(entry),
                 Err(refusal) => refusal,
             }
