@@ -213,12 +213,12 @@ impl Supervisor {
         let wake_at = overdue.map_or(wake_at, |deadline| deadline.min(wake_at));
         loop {
             if wake_at == Nanos::NEVER {
+                // Asleep before the flush, and still without an event when parking: no job can have
+                // ended in between, so what is shown while the supervisor sleeps is final.
+                let quiet = shared.sleep.look().all_asleep();
                 self.export.flush_if_changed(&core, &mut self.observer, shared.now());
-                if shared.sleep.park_supervisor(events) {
-                    shared.sleep.rest_supervisor(None);
-                } else {
-                    shared.sleep.rest_supervisor(Some(FAST_TICK));
-                }
+                let parked = quiet && shared.sleep.park_supervisor(events);
+                shared.sleep.rest_supervisor(if parked { None } else { Some(FAST_TICK) });
                 return;
             }
             let now = shared.now();

@@ -63,7 +63,8 @@ impl Seen {
         Events((self.0 >> 32) as u32)
     }
 
-    fn all_asleep(self) -> bool {
+    /// Nobody is in a job or looking for one.
+    pub(crate) fn all_asleep(self) -> bool {
         self.sleeping() == self.live() && self.searching() == 0
     }
 }
