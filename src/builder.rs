@@ -53,8 +53,17 @@ pub struct Builder {
     seams: Seams,
 }
 
+/// # Building
+impl Pool {
+    /// Begins to build a pool. The name is the `pool` label of its metrics and the prefix of its
+    /// threads' names; if another pool of this process has it, `#2` is added.
+    pub fn builder(name: impl Into<String>) -> Builder {
+        Builder::new(name.into())
+    }
+}
+
 impl Builder {
-    pub(crate) fn new(name: String) -> Builder {
+    fn new(name: String) -> Builder {
         let cores = std::thread::available_parallelism().map_or(1, |n| n.get());
         Builder {
             name,

@@ -51,7 +51,7 @@ pub(crate) fn wait_idle(core: &Core, timeout: Option<Duration>) -> Result<(), Wa
         return Err(WaitIdleError::Forked);
     }
     let deadline = timeout.map(|timeout| shared.now().after(timeout));
-    if shared.quiet.wait(shared, deadline, || shared.is_quiet()) {
+    if shared.wait_until(deadline, || shared.is_quiet()) {
         Ok(())
     } else {
         Err(WaitIdleError::TimedOut)

@@ -5,9 +5,10 @@
 
 use std::time::Duration;
 
-use crate::error::{CancelReason, JobInfo};
+use crate::error::CancelReason;
 use crate::outcome::Outcome;
 use crate::run::attempt;
+use crate::run::current::JobInfo;
 use crate::run::desk::Desk;
 use crate::run::job::{Job, Task};
 use crate::run::phase::Stage;
@@ -146,7 +147,7 @@ pub(crate) fn wait_ended(shared: &Arc<Shared>, deadline: Option<Nanos>) -> bool 
     if Desk::of(shared).is_some() || shared.is_forked() {
         return ended();
     }
-    shared.quiet.wait(shared, deadline, ended)
+    shared.wait_until(deadline, ended)
 }
 
 /// Drains for `patience`, then cancels.

@@ -48,14 +48,16 @@ pub use {
     },
     ending::{ReturnedJob, ShutdownReport},
     error::{
-        BuildError, CancelReason, Cancelled, ConfigError, JobError, JobInfo, SubmitError,
-        TrySubmitError, WaitIdleError,
+        BuildError, CancelReason, Cancelled, ConfigError, JobError, SubmitError, TrySubmitError,
+        WaitIdleError,
     },
     job_builder::JobBuilder,
     outcome::{Outcome, Refusal},
     pool::Pool,
     pool_handle::PoolHandle,
-    run::{context::JobContext, handle::JobHandle, histogram::Cells, job::JobId},
+    run::{
+        context::JobContext, current::JobInfo, handle::JobHandle, histogram::Cells, ticket::JobId,
+    },
     scale::{
         Constants, Decision, FAST_TICK, Fixed, HistogramSink, KICK_SPACING, Plan, PredictedWait,
         QueueDepth, Reason, SLOW_TICK, Sample, ScalingPolicy,

@@ -3,7 +3,6 @@
 use std::ops::Deref;
 use std::time::Duration;
 
-use crate::builder::Builder;
 use crate::config::DropPolicy;
 use crate::ending::{self, ShutdownReport};
 use crate::pool_handle::PoolHandle;
@@ -33,12 +32,6 @@ pub struct Pool {
 }
 
 impl Pool {
-    /// Begins to build a pool. The name is the `pool` label of its metrics and the prefix of its
-    /// threads' names; if another pool of this process has it, `#2` is added.
-    pub fn builder(name: impl Into<String>) -> Builder {
-        Builder::new(name.into())
-    }
-
     pub(crate) fn new(handle: PoolHandle, on_drop: DropPolicy) -> Pool {
         Pool { handle, on_drop }
     }

@@ -6,11 +6,13 @@
 
 use super::claim::Cancel;
 use super::context::JobContext;
+use super::current::Running;
 use super::desk::Desk;
-use super::job::{Job, KindId, Task, Tracked};
+use super::job::{Job, Task, Tracked};
 use super::panics::catch;
 use super::shared::Shared;
-use super::slot::{Running, Timed};
+use super::slot::Timed;
+use super::ticket::KindId;
 use crate::error::{CancelReason, JobError};
 use crate::outcome::Outcome;
 use crate::sync::Arc;
@@ -127,7 +129,7 @@ fn run(
         Task::Tracked(tracked) => {
             let ticket = tracked.ticket();
             let timeout = ticket.timeout;
-            let cx = JobContext { shared, claim: &ticket.claim, worker, started, timeout };
+            let cx = JobContext { pool: shared, claim: &ticket.claim, worker, started, timeout };
             let overran = || timeout.is_some_and(|timeout| shared.now().since(started) > timeout);
             let outcome = tracked.run(&cx, &overran);
             (outcome, Some(tracked))

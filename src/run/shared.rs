@@ -2,8 +2,10 @@
 
 use std::time::Duration;
 
+use super::context::Surroundings;
+use super::current::{Blocked, JobInfo};
 use super::gate::Gate;
-use super::job::{Job, KindId};
+use super::job::Job;
 use super::meter::Meter;
 use super::parker::Parker;
 use super::phase::Phase;
@@ -14,7 +16,7 @@ use super::roster::Roster;
 use super::sleep::Sleep;
 use super::slot::State;
 use super::spawner::Spawner;
-use crate::error::JobInfo;
+use super::ticket::KindId;
 use crate::name::PoolName;
 use crate::outcome::{Outcome, Refusal};
 use crate::sync::atomic::{AtomicBool, AtomicU32};
@@ -178,12 +180,17 @@ impl Shared {
 
     /// Marks a worker as waiting, until the mark is dropped.
     pub(crate) fn blocked(&self, worker: usize) -> Blocked<'_> {
-        let current = &self.roster.slot(worker).current;
-        current.enter_blocked();
+        let mark = self.roster.slot(worker).current.block();
         if self.gate.queued() > 0 {
             self.sleep.kick();
         }
-        Blocked { shared: self, worker }
+        mark
+    }
+
+    /// Waits until `is_over`, asked anew each time the pool gets quieter; false if the deadline
+    /// came first.
+    pub(crate) fn wait_until(&self, deadline: Option<Nanos>, is_over: impl Fn() -> bool) -> bool {
+        self.quiet.wait(&self.clock, &*self.parker, deadline, is_over)
     }
 
     /// A worker counts itself busy; remembers the most at once.
@@ -208,15 +215,18 @@ impl Shared {
     }
 }
 
-/// While it lives, its worker counts as waiting rather than running.
-pub(crate) struct Blocked<'a> {
-    shared: &'a Shared,
-    worker: usize,
-}
+/// What a running job asks through its context.
+impl Surroundings for Shared {
+    fn is_stopping(&self) -> bool {
+        self.phase.is_stopping()
+    }
 
-impl Drop for Blocked<'_> {
-    fn drop(&mut self) {
-        self.shared.roster.slot(self.worker).current.leave_blocked();
+    fn now(&self) -> Nanos {
+        self.clock.now()
+    }
+
+    fn block(&self, worker: usize) -> Blocked<'_> {
+        self.blocked(worker)
     }
 }
 
