@@ -6,7 +6,7 @@
 
 use super::claim::Cancel;
 use super::context::JobContext;
-use super::desk::Desk;
+use super::desk::{Desk, Inside};
 use super::job::{Job, KindId, Task, Tracked};
 use super::panics::catch;
 use super::shared::Shared;
@@ -99,6 +99,7 @@ pub(crate) fn run_on_submitter(shared: &Shared, job: Job) {
         return;
     }
     shared.outside.running.fetch_add(1, Ordering::AcqRel);
+    let inside = Inside::enter(shared);
     shared.gate.release();
     let started = shared.now();
     let (outcome, tracked) = run(shared, None, job.task, started);
@@ -106,6 +107,7 @@ pub(crate) fn run_on_submitter(shared: &Shared, job: Job) {
     if let Some(tracked) = tracked {
         tracked.publish();
     }
+    drop(inside);
     shared.outside.running.fetch_sub(1, Ordering::AcqRel);
     shared.quiet.ring();
 }
