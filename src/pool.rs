@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::config::DropPolicy;
 use crate::ending::{self, ShutdownReport};
 use crate::pool_handle::PoolHandle;
-use crate::run::desk::Desk;
+use crate::run::desk::Inside;
 
 /// A thread pool that sizes itself.
 ///
@@ -89,7 +89,7 @@ impl Drop for Pool {
             DropPolicy::Detach => ending::begin_drain(shared),
             DropPolicy::Cancel => ending::stop(shared),
             DropPolicy::Drain(patience) => {
-                let inside = Desk::of(shared).is_some();
+                let inside = Inside::is(shared);
                 let report = ending::drain_then_stop(&self.handle.core, patience);
                 if !inside && !report.ended {
                     let kinds: Vec<String> = report

@@ -7,7 +7,7 @@
 use super::claim::Cancel;
 use super::context::JobContext;
 use super::current::Running;
-use super::desk::Desk;
+use super::desk::{Desk, Inside};
 use super::job::{Job, Task, Tracked};
 use super::panics::catch;
 use super::shared::Shared;
@@ -101,6 +101,7 @@ pub(crate) fn run_on_submitter(shared: &Shared, job: Job) {
         return;
     }
     shared.outside.running.fetch_add(1, Ordering::AcqRel);
+    let inside = Inside::enter(shared);
     shared.gate.release();
     let started = shared.now();
     let (outcome, tracked) = run(shared, None, job.task, started);
@@ -108,6 +109,7 @@ pub(crate) fn run_on_submitter(shared: &Shared, job: Job) {
     if let Some(tracked) = tracked {
         tracked.publish();
     }
+    drop(inside);
     shared.outside.running.fetch_sub(1, Ordering::AcqRel);
     shared.quiet.ring();
 }

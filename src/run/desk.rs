@@ -1,7 +1,8 @@
 //! A worker's place of work: which pool and slot its thread belongs to, and its own deque.
 //!
 //! Jobs find it through a thread-local, which is how a submission from inside a job gets to the
-//! worker's own deque and how waiting inside a job knows that it must not just wait.
+//! worker's own deque and how waiting inside a job knows that it must not just wait. A thread may
+//! be inside a pool without a desk: the supervisor, and a submitter that runs its job itself.
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
@@ -24,6 +25,32 @@ pub(crate) struct Desk {
 
 thread_local! {
     static DESK: RefCell<Option<Rc<Desk>>> = const { RefCell::new(None) };
+    /// The pools this thread works for, by address, innermost last.
+    static INSIDE: RefCell<Vec<usize>> = const { RefCell::new(Vec::new()) };
+}
+
+/// While it lives, the calling thread does a pool's work. The pool's end and its quiet wait for
+/// that, so the thread must not wait for them, nor for room that it may have to make itself.
+pub(crate) struct Inside(());
+
+impl Inside {
+    pub(crate) fn enter(shared: &Shared) -> Inside {
+        let pool = std::ptr::from_ref(shared).addr();
+        let _ = INSIDE.try_with(|inside| inside.borrow_mut().push(pool));
+        Inside(())
+    }
+
+    /// Whether the calling thread is inside this pool. `false` while its locals are torn down.
+    pub(crate) fn is(shared: &Shared) -> bool {
+        let pool = std::ptr::from_ref(shared).addr();
+        INSIDE.try_with(|inside| inside.borrow().contains(&pool)).unwrap_or(false)
+    }
+}
+
+impl Drop for Inside {
+    fn drop(&mut self) {
+        let _ = INSIDE.try_with(|inside| inside.borrow_mut().pop());
+    }
 }
 
 impl Desk {

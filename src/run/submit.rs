@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::attempt;
 use super::context::JobContext;
-use super::desk::Desk;
+use super::desk::{Desk, Inside};
 use super::gate::{Joined, NoEntry, Waiter};
 use super::handle::JobHandle;
 use super::job::{Awaited, Cell as JobCell, Job, Task, Tracked};
@@ -72,10 +72,9 @@ pub(crate) fn admit(
 
 /// As [`admit`], for a caller that will come back when there is room.
 pub(crate) fn admit_or_wait(shared: &Arc<Shared>) -> Result<(), Refusal> {
-    let inside = || Desk::of(shared).is_some();
     let refusal = match shared.gate.admit(1) {
         Ok(_) => return Ok(()),
-        Err(NoEntry::Full) if !inside() => {
+        Err(NoEntry::Full) if !Inside::is(shared) => {
             shared.sleep.kick();
             return Err(Refusal::QueueFull);
         }
@@ -104,7 +103,7 @@ fn on_full(shared: &Arc<Shared>, when_full: WhenFull) -> Result<Entry, Refusal> 
     match when_full {
         WhenFull::Refuse => Err(Refusal::QueueFull),
         WhenFull::RunHere => over_the_bound(Entry::Here),
-        _ if Desk::of(shared).is_some() => over_the_bound(Entry::Queue),
+        _ if Inside::is(shared) => over_the_bound(Entry::Queue),
         WhenFull::Wait => wait_for_room(shared, None),
         WhenFull::WaitUntil(deadline) => wait_for_room(shared, Some(deadline)),
     }

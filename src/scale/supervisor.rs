@@ -11,6 +11,7 @@ use super::sample::Sample;
 use crate::config::Settings;
 use crate::ending;
 use crate::error::CancelReason;
+use crate::run::desk::Inside;
 use crate::run::panics::catch;
 use crate::run::phase::Stage;
 use crate::run::sleep::Events;
@@ -55,6 +56,7 @@ impl Supervisor {
         let core = Arc::clone(&self.core);
         let shared = &core.shared;
         shared.sleep.occupy_supervisor();
+        let _inside = Inside::enter(shared);
         loop {
             // Whatever comes after this kicks again; whatever came before is in the sample.
             let events = shared.sleep.acknowledge().events();
