@@ -24,6 +24,8 @@ use crate::sync::plain::{AtomicU64, Ordering};
 use crate::sync::{Arc, Mutex};
 use crate::time::{Clock, Nanos};
 
+/// Nobody has to leave.
+pub(crate) const NO_LIMIT: u32 = u32::MAX;
 /// The most kinds of jobs a pool tells apart; further ones show as `"other"`.
 const MAX_KINDS: usize = 64;
 
@@ -41,8 +43,8 @@ pub(crate) struct Shared {
     pub(crate) roster: Roster,
     pub(crate) phase: Phase,
     pub(crate) paused: AtomicBool,
-    /// Workers that should leave as they come out of their jobs.
-    pub(crate) drain: AtomicU32,
+    /// The workers above this number leave as they come out of their jobs; [`NO_LIMIT`] mostly.
+    pub(crate) limit: AtomicU32,
     /// Cores, for the decision whether spinning can help; written by the supervisor.
     pub(crate) cores: AtomicU32,
     /// The most workers busy at once since the supervisor last looked.
@@ -113,7 +115,7 @@ impl Shared {
             roster: Roster::new(ceiling),
             phase: Phase::new(),
             paused: AtomicBool::new(false),
-            drain: AtomicU32::new(0),
+            limit: AtomicU32::new(NO_LIMIT),
             cores: AtomicU32::new(1),
             busy_peak: AtomicU32::new(0),
             next_look: AtomicU64::new(0),
