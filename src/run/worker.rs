@@ -206,7 +206,7 @@ impl Worker {
     fn run_all(&self, job: Job) -> Result<(), StopCause> {
         let Shared { sleep, gate, .. } = self.shared();
         let mut next = Some(job);
-        let mut now = self.shared().now();
+        let mut now = self.shared().stamp();
         while let Some(job) = next {
             now = attempt::take_on(&self.desk, job, now);
             next = match self.standing() {
