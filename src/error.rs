@@ -72,7 +72,8 @@ impl JobError {
     }
 
     /// The job ran longer than its `timeout`. It may still be running: a thread cannot be stopped
-    /// from outside, only asked through [`JobContext::is_cancelled`](crate::JobContext::is_cancelled).
+    /// from outside, only asked through
+    /// [`JobContext::is_cancelled`](crate::JobContext::is_cancelled).
     pub fn is_timed_out(&self) -> bool {
         matches!(self.cause, Cause::TimedOut)
     }

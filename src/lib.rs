@@ -67,11 +67,6 @@ pub use {
     submit_batch::Batch,
 };
 
-/// Seams for tests: a clock set by hand, threads that are refused, wake-ups that get lost.
 #[doc(hidden)]
 #[cfg(not(loom))]
-pub mod testing {
-    pub use crate::run::parker::{Parker, SystemParker};
-    pub use crate::run::spawner::{Spawner, SystemSpawner, ThreadHandle};
-    pub use crate::time::{Clock, ManualClock};
-}
+pub mod testing;

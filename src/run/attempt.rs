@@ -84,8 +84,11 @@ fn run_on_worker(desk: &Desk, task: Task, queued_at: Nanos, started: Nanos) -> N
     };
     let (outcome, tracked) = run(shared, Some(desk.index), task, started);
     drop(watch);
-    let ended = shared.now();
-    slot.meter().job_ran(outcome, queued_at, started, ended);
+    let ended = shared.stamp();
+    if shared.metered {
+        slot.meter().job_took(queued_at, started, ended);
+    }
+    slot.meter().job_over(outcome);
     if let Some(tracked) = tracked {
         tracked.publish();
     }

@@ -3,14 +3,15 @@
 //! Two counters that only grow, each written by one side: `admitted` by submitters, `released` by
 //! whoever takes a job out of the queue. Their difference is the queue's length.
 //!
-//! * G1: a place is taken in `admitted` before the job is pushed and given back in `released` once
-//!   it has left the queue, so `admitted - released` never understates what is queued.
-//! * G2: the closed bit and the count share one word, so after `close` no more jobs are admitted,
-//!   and `released == admitted` means that the queue is empty for good.
-//! * G3: a submitter that is about to wait sets the waiting bit in `released` and decides on the
+//! * **G1** A place is taken in `admitted` before the job is pushed and given back in `released`
+//!   once it has left the queue, so `admitted - released` never understates what is queued.
+//! * **G2** The closed bit and the count share one word, so after `close` no more jobs are
+//!   admitted, and `released == admitted` means that the queue is empty for good.
+//! * **G3** A submitter that is about to wait sets the waiting bit in `released` and decides on the
 //!   count that this very step returned. A release before it is in that count; a release after it
 //!   sees the bit and wakes somebody. There is no gap between the two.
-//! * G4: one release wakes one waiter. A waiter that was woken and gives up passes the wake-up on.
+//! * **G4** One release wakes one waiter. A waiter that was woken and gives up passes the wake-up
+//!   on.
 
 use std::collections::VecDeque;
 use std::task::Waker;
@@ -297,6 +298,7 @@ impl Gate {
     /// Jobs waiting to start.
     pub(crate) fn queued(&self) -> u64 {
         let (admitted, released) = self.counts();
+        debug_assert!(released <= admitted, "a job left the queue that had no place in it (G1)");
         admitted - released
     }
 

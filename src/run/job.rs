@@ -133,7 +133,11 @@ where
     }
 
     fn run(&self, cx: &JobContext<'_>, overran: &dyn Fn() -> bool) -> Outcome {
-        let body = self.body.lock().take().expect("the claim is won once, by its runner");
+        let body = self
+            .body
+            .lock()
+            .take()
+            .expect("its runner won the claim, and nobody else does (C1, C2)");
         let result = catch(|| body(cx));
         // Not wanted: the timeout's resolution stands, and the late result is dropped here (C3).
         let wanted = self.ticket.claim.finish();

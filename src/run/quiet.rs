@@ -26,8 +26,8 @@ struct Watcher {
 
 impl QuietWatch {
     pub(crate) fn ring(&self) {
-        // Dekker: what made it quiet, fence, look at `watched`; against: set `watched`, fence,
-        // look whether it is quiet. One of the two sees the other.
+        // SeqCst, by Dekker: what made it quiet, fence, look at `watched`; against: set `watched`,
+        // fence, look whether it is quiet. One of the two sees the other.
         fence(Ordering::SeqCst);
         if !self.watched.load(Ordering::Relaxed) {
             return;
@@ -59,6 +59,7 @@ impl QuietWatch {
                 watchers.push(Arc::clone(&watcher));
                 self.watched.store(true, Ordering::Relaxed);
             }
+            // SeqCst: the other half of the argument in `ring`.
             fence(Ordering::SeqCst);
             let mut timeout = LOOK_AGAIN;
             let quiet = is_quiet();

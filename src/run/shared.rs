@@ -37,6 +37,9 @@ pub(crate) struct Shared {
     pub(crate) parker: Arc<dyn Parker>,
     pub(crate) spawner: Arc<dyn Spawner>,
     pub(crate) stack_size: Option<usize>,
+    /// Whether the clock is read and the histograms are kept for each job: always, but in the
+    /// bench that measures what that costs.
+    pub(crate) metered: bool,
     pub(crate) gate: Gate,
     pub(crate) queue: Arc<Queue<Job>>,
     pub(crate) sleep: Sleep,
@@ -92,6 +95,7 @@ pub(crate) struct Seams {
     pub(crate) clock: Clock,
     pub(crate) parker: Arc<dyn Parker>,
     pub(crate) spawner: Arc<dyn Spawner>,
+    pub(crate) metered: bool,
 }
 
 impl Shared {
@@ -110,6 +114,7 @@ impl Shared {
             parker: seams.parker,
             spawner: seams.spawner,
             stack_size,
+            metered: seams.metered,
             gate: Gate::new(capacity),
             queue: Arc::new(Queue::new(ceiling)),
             roster: Roster::new(ceiling),
@@ -214,6 +219,11 @@ impl Shared {
 
     pub(crate) fn now(&self) -> Nanos {
         self.clock.now()
+    }
+
+    /// The time of a step of one job; no time at all in a pool that does not measure its jobs.
+    pub(crate) fn stamp(&self) -> Nanos {
+        if self.metered { self.now() } else { Nanos::default() }
     }
 }
 

@@ -167,7 +167,7 @@ where
 pub(crate) fn deliver(shared: &Arc<Shared>, entry: Entry, task: Task) {
     let queued_at = match &task {
         Task::Tracked(tracked) => tracked.ticket().queued_at,
-        Task::Plain(_) => shared.now(),
+        Task::Plain(_) => shared.stamp(),
     };
     let job = Job { task, queued_at };
     match entry {

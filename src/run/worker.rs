@@ -203,7 +203,7 @@ impl Worker {
     /// Runs `job` and whatever it finds after it, without touching the sleep word in between.
     fn run_all(&self, job: Job) -> Result<(), StopCause> {
         let mut next = Some(job);
-        let mut now = self.shared().now();
+        let mut now = self.shared().stamp();
         while let Some(job) = next {
             now = attempt::take_on(&self.desk, job, now);
             next = match self.standing() {

@@ -15,6 +15,7 @@ fn waiter() -> (Arc<Waiter>, Arc<Counted>) {
     (Waiter::task(Arc::clone(&counted).into()), counted)
 }
 
+/// Attacks G1.
 #[test]
 fn a_full_queue_refuses_until_one_job_has_left() {
     let gate = Gate::new(2);
@@ -33,6 +34,7 @@ fn a_batch_takes_what_fits() {
     assert_eq!(gate.admit(3), Err(NoEntry::Full));
 }
 
+/// Attacks G4.
 #[test]
 fn one_release_calls_one_waiter_in_order() {
     let gate = Gate::new(1);
@@ -47,6 +49,7 @@ fn one_release_calls_one_waiter_in_order() {
     assert!(first.is_called() && !second.is_called());
 }
 
+/// Attacks G4.
 #[test]
 fn a_called_waiter_that_gives_up_passes_its_call_on() {
     let gate = Gate::new(1);
@@ -87,6 +90,7 @@ fn closing_and_more_room_call_everybody() {
     }
 }
 
+/// Attacks G2.
 #[test]
 fn after_closing_nobody_gets_in_and_the_count_is_final() {
     let gate = Gate::new(4);
@@ -118,6 +122,16 @@ fn cancelling_frees_the_place_at_once_but_shells_are_bounded() {
 }
 
 #[test]
+fn a_smaller_bound_holds_at_once() {
+    let gate = Gate::new(10);
+    assert_eq!(gate.admit(5), Ok(5));
+    gate.set_capacity(3);
+    assert_eq!(gate.admit(1), Err(NoEntry::Full));
+    (0..3).for_each(|_| gate.release());
+    assert_eq!(gate.admit(1), Ok(1));
+}
+
+#[test]
 fn a_shell_removed_before_it_was_reported_costs_no_place() {
     let gate = Gate::new(1);
     for _ in 0..100 {
@@ -129,12 +143,22 @@ fn a_shell_removed_before_it_was_reported_costs_no_place() {
     assert_eq!(gate.admit(1), Ok(1));
 }
 
+/// Attacks G3: a submitter that joins the line while the only place is given back must either see
+/// the place or be called.
 #[test]
-fn a_smaller_bound_holds_at_once() {
-    let gate = Gate::new(10);
-    assert_eq!(gate.admit(5), Ok(5));
-    gate.set_capacity(3);
-    assert_eq!(gate.admit(1), Err(NoEntry::Full));
-    (0..3).for_each(|_| gate.release());
-    assert_eq!(gate.admit(1), Ok(1));
+fn a_release_between_the_refusal_and_the_line_is_not_missed() {
+    for _ in 0..2_000 {
+        let gate = Gate::new(1);
+        assert_eq!(gate.admit(1), Ok(1));
+        std::thread::scope(|scope| {
+            scope.spawn(|| gate.release());
+            let (waiter, _) = waiter();
+            if gate.admit(1).is_err() && gate.join_line(&waiter, false) == Joined::Waiting {
+                while !waiter.is_called() {
+                    std::thread::yield_now();
+                }
+            }
+        });
+        assert_eq!(gate.counts().1, 1);
+    }
 }

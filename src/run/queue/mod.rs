@@ -4,9 +4,9 @@
 //! takes its place (crossbeam's deque knowingly holds a data race that Miri reports), and a
 //! differential test holds the two against each other.
 //!
-//! * Q1: the deques live in a fixed table, one for each slot, and stay there: what a retired
+//! * **Q1** the deques live in a fixed table, one for each slot, and stay there: what a retired
 //!   worker leaves behind can still be stolen, and its slot's next owner inherits it.
-//! * Q2: a deque's bit in `occupied` is set before the jobs in it are announced, so a scan that
+//! * **Q2** a deque's bit in `occupied` is set before the jobs in it are announced, so a scan that
 //!   follows the announcement sees it. Only the owner clears it, when it finds its deque empty.
 
 #[cfg(any(test, miri))]
@@ -33,6 +33,7 @@ const INJECTOR_TURN: u32 = 61;
 fn scheduling_point() {
     #[cfg(shuttle)]
     {
+        // SeqCst is the one ordering that shuttle knows; nothing relies on it here.
         AtomicU64::new(0).load(Ordering::SeqCst);
     }
 }
@@ -73,6 +74,10 @@ impl<T> Queue<T> {
     /// The owner's half of a slot's deque, made on first use.
     pub(crate) fn open(self: &Arc<Self>, slot: usize) -> LocalQueue<T> {
         let rested = self.decks[slot].resting.lock().take();
+        debug_assert!(
+            rested.is_some() || self.decks[slot].stealer.get().is_none(),
+            "slot {slot} has two owners, or its deque was lost (Q1)"
+        );
         let deque = rested.unwrap_or_else(Worker::new_fifo);
         self.decks[slot].stealer.get_or_init(|| deque.stealer());
         let local = LocalQueue {
@@ -265,6 +270,7 @@ impl<T> Drop for LocalQueue<T> {
 mod tests {
     use super::*;
 
+    /// Attacks Q1.
     #[test]
     fn a_retired_workers_leftovers_can_be_stolen_and_are_inherited() {
         let queue = Arc::new(Queue::new(70));
@@ -316,6 +322,7 @@ mod tests {
         assert_eq!(rest, [1, 3, 5, 7, 9]);
     }
 
+    /// Attacks Q2.
     #[test]
     fn every_start_of_a_scan_reaches_every_deck() {
         let queue: Arc<Queue<usize>> = Arc::new(Queue::new(200));

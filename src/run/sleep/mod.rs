@@ -4,6 +4,8 @@ mod word;
 
 #[cfg(all(test, loom))]
 mod model;
+#[cfg(all(test, not(any(loom, shuttle))))]
+mod tests;
 
 use std::time::Duration;
 
@@ -215,6 +217,7 @@ impl Sleep {
         let mut sleepers = self.sleepers.lock();
         let seen = self.word.fall_asleep(events)?;
         sleepers.push(index);
+        debug_assert_eq!(sleepers.len(), seen.sleeping() as usize, "list and word differ (S4)");
         Ok(seen)
     }
 
