@@ -59,8 +59,11 @@ impl Line {
     /// How many jobs may ever be admitted, given the count released. Shells are free up to the
     /// capacity; beyond it they take places, so that cancelling cannot grow the queue for ever.
     fn limit(&self, released: u64) -> u64 {
-        let excess = self.shells.saturating_sub(self.capacity);
-        released.saturating_add(self.capacity.saturating_sub(excess)).min(COUNT)
+        released.saturating_add(self.capacity - self.shells_in_the_way()).min(COUNT)
+    }
+
+    fn shells_in_the_way(&self) -> u64 {
+        self.shells.saturating_sub(self.capacity).min(self.capacity)
     }
 }
 
@@ -90,17 +93,16 @@ impl Waiter {
 
     /// The task moved to another waker; false if it was called already.
     pub(crate) fn rearm(&self, waker: &Waker) -> bool {
-        let mut call = self.0.lock();
-        match &mut *call {
-            Call::Called => false,
-            Call::Task(known) if known.will_wake(waker) => true,
-            known => {
-                let stale = std::mem::replace(known, Call::Task(waker.clone()));
-                drop(call);
-                drop(stale);
-                true
+        // Cloned and dropped outside the lock: a waker is somebody else's code.
+        let fresh = Call::Task(waker.clone());
+        let _stale = {
+            let mut call = self.0.lock();
+            if matches!(*call, Call::Called) {
+                return false;
             }
-        }
+            std::mem::replace(&mut *call, fresh)
+        };
+        true
     }
 
     fn call(&self) {
@@ -275,22 +277,24 @@ impl Gate {
         self.call_all();
     }
 
-    /// A queued job was cancelled, its empty shell stays queued for now.
-    pub(crate) fn shell_left(&self) {
-        self.line.lock().shells += 1;
+    /// A queued job was dealt with where it is, its empty shell stays queued for now. True if the
+    /// next one will take a place.
+    pub(crate) fn shell_left(&self) -> bool {
+        let mut line = self.line.lock();
+        line.shells += 1;
+        line.shells >= line.capacity
     }
 
-    /// `n` empty shells were taken out of the queue.
+    /// `n` empty shells were taken out of the queue; lets a submitter in for each place that
+    /// they had taken (G4).
     pub(crate) fn shells_removed(&self, n: u64) {
-        let in_the_way = {
+        let places = {
             let mut line = self.line.lock();
-            let in_the_way = line.shells > line.capacity;
+            let before = line.shells_in_the_way();
             line.shells = line.shells.saturating_sub(n);
-            in_the_way
+            before - line.shells_in_the_way()
         };
-        if in_the_way {
-            self.call_next();
-        }
+        (0..places).for_each(|_| self.call_next());
     }
 
     /// Jobs waiting to start.
@@ -317,133 +321,4 @@ impl Gate {
 }
 
 #[cfg(all(test, not(any(loom, shuttle))))]
-mod tests {
-    use super::*;
-    use std::sync::atomic::AtomicUsize;
-
-    struct Counted(AtomicUsize);
-    impl std::task::Wake for Counted {
-        fn wake(self: Arc<Self>) {
-            self.0.fetch_add(1, Ordering::SeqCst);
-        }
-    }
-
-    fn waiter() -> (Arc<Waiter>, Arc<Counted>) {
-        let counted = Arc::new(Counted(AtomicUsize::new(0)));
-        (Waiter::task(Arc::clone(&counted).into()), counted)
-    }
-
-    #[test]
-    fn a_full_queue_refuses_until_one_job_has_left() {
-        let gate = Gate::new(2);
-        assert_eq!((gate.admit(1), gate.admit(1)), (Ok(1), Ok(1)));
-        assert_eq!(gate.admit(1), Err(NoEntry::Full));
-        gate.release();
-        assert_eq!(gate.admit(1), Ok(1));
-        assert_eq!(gate.queued(), 2);
-    }
-
-    #[test]
-    fn a_batch_takes_what_fits() {
-        let gate = Gate::new(5);
-        assert_eq!(gate.admit(3), Ok(3));
-        assert_eq!(gate.admit(3), Ok(2));
-        assert_eq!(gate.admit(3), Err(NoEntry::Full));
-    }
-
-    #[test]
-    fn one_release_calls_one_waiter_in_order() {
-        let gate = Gate::new(1);
-        assert_eq!(gate.admit(1), Ok(1));
-        let (first, first_calls) = waiter();
-        let (second, second_calls) = waiter();
-        assert_eq!(gate.join_line(&first, false), Joined::Waiting);
-        assert_eq!(gate.join_line(&second, false), Joined::Waiting);
-        gate.release();
-        assert_eq!(first_calls.0.load(Ordering::SeqCst), 1);
-        assert_eq!(second_calls.0.load(Ordering::SeqCst), 0);
-        assert!(first.is_called() && !second.is_called());
-    }
-
-    #[test]
-    fn a_called_waiter_that_gives_up_passes_its_call_on() {
-        let gate = Gate::new(1);
-        assert_eq!(gate.admit(1), Ok(1));
-        let (first, _) = waiter();
-        let (second, second_calls) = waiter();
-        gate.join_line(&first, false);
-        gate.join_line(&second, false);
-        gate.release();
-        gate.leave_line(&first);
-        assert_eq!(second_calls.0.load(Ordering::SeqCst), 1);
-    }
-
-    #[test]
-    fn a_waiter_that_gives_up_before_it_is_called_takes_nobodys_turn() {
-        let gate = Gate::new(1);
-        assert_eq!(gate.admit(1), Ok(1));
-        let (first, _) = waiter();
-        let (second, second_calls) = waiter();
-        gate.join_line(&first, false);
-        gate.join_line(&second, false);
-        gate.leave_line(&first);
-        assert_eq!(second_calls.0.load(Ordering::SeqCst), 0);
-        gate.release();
-        assert_eq!(second_calls.0.load(Ordering::SeqCst), 1);
-    }
-
-    #[test]
-    fn closing_and_more_room_call_everybody() {
-        for change in
-            [|gate: &Gate| assert_eq!(gate.close(), 1), |gate: &Gate| gate.set_capacity(9)]
-        {
-            let gate = Gate::new(1);
-            assert_eq!(gate.admit(1), Ok(1));
-            let (waiter, calls) = waiter();
-            gate.join_line(&waiter, false);
-            change(&gate);
-            assert_eq!(calls.0.load(Ordering::SeqCst), 1);
-            assert_eq!(gate.waiting(), 0);
-        }
-    }
-
-    #[test]
-    fn after_closing_nobody_gets_in_and_the_count_is_final() {
-        let gate = Gate::new(4);
-        assert_eq!(gate.admit(2), Ok(2));
-        assert_eq!(gate.close(), 2);
-        assert_eq!(gate.admit(1), Err(NoEntry::Closed));
-        assert_eq!(gate.admit_over_the_bound(), Err(NoEntry::Closed));
-        gate.release();
-        gate.release();
-        assert_eq!(gate.counts(), (2, 2));
-    }
-
-    #[test]
-    fn cancelling_frees_the_place_at_once_but_shells_are_bounded() {
-        let gate = Gate::new(2);
-        for _ in 0..2 {
-            assert_eq!(gate.admit(1), Ok(1));
-            gate.shell_left();
-            gate.release();
-        }
-        for _ in 0..2 {
-            assert_eq!(gate.admit(1), Ok(1), "shells up to the capacity are free");
-            gate.shell_left();
-            gate.release();
-        }
-        assert_eq!(gate.admit(1), Err(NoEntry::Full), "beyond it they take places");
-        gate.shells_removed(1);
-        assert_eq!(gate.admit(1), Ok(1));
-    }
-
-    #[test]
-    fn a_smaller_bound_holds_at_once() {
-        let gate = Gate::new(10);
-        assert_eq!(gate.admit(5), Ok(5));
-        gate.set_capacity(3);
-        assert_eq!(gate.admit(1), Err(NoEntry::Full));
-        (0..3).for_each(|_| gate.release());
-        assert_eq!(gate.admit(1), Ok(1));
-    }
-}
+mod tests;

@@ -168,7 +168,20 @@ impl Shared {
             return false;
         }
         // A job that ended while we looked may have submitted another: then the count has moved.
-        self.roster.running().next().is_none() && self.gate.counts() == before
+        // One that never ran may have left the queue and not be counted yet.
+        self.roster.running().next().is_none()
+            && self.outcomes().iter().sum::<u64>() == before.1
+            && self.gate.counts() == before
+    }
+
+    /// How the jobs ended that are over.
+    pub(crate) fn outcomes(&self) -> [u64; Outcome::ALL.len()] {
+        let mut sum = self.roster.sum();
+        self.outside.meter.lock().add_to(&mut sum);
+        for outcome in Outcome::ALL {
+            sum.outcomes[outcome as usize] += self.outside.outcome(outcome);
+        }
+        sum.outcomes
     }
 
     /// Whether every accepted job has left the queue for good and nothing runs any more.

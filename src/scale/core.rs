@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::journal::Journal;
 use super::totals::{Levels, Totals};
 use crate::config::{Overflow, Settings};
-use crate::outcome::{Outcome, Refusal, StopCause};
+use crate::outcome::{Refusal, StopCause};
 use crate::run::shared::Shared;
 use crate::run::slot::State;
 use crate::sync::plain::Ordering;
@@ -50,26 +50,17 @@ impl Core {
     /// hold in every snapshot: accepted = queued + running + outcomes.
     pub(crate) fn totals(&self) -> Totals {
         let shared = &self.shared;
-        let sum = shared.roster.sum();
-        let mut totals = Totals { at: shared.now().as_duration(), ..Totals::default() };
-        let mut outside = Default::default();
-        {
-            let meter = shared.outside.meter.lock();
-            meter.add_to(&mut outside);
-            meter.fold_into(&mut totals.wait, &mut totals.run);
-        }
-        for outcome in Outcome::ALL {
-            let index = outcome as usize;
-            totals.outcomes[index] =
-                sum.outcomes[index] + outside.outcomes[index] + shared.outside.outcome(outcome);
-        }
+        let outcomes = shared.outcomes();
+        let mut totals = Totals { at: shared.now().as_duration(), outcomes, ..Totals::default() };
         (totals.accepted, totals.dequeued) = shared.gate.counts();
+        let sum = shared.roster.sum();
         for refusal in Refusal::ALL {
             totals.refused[refusal as usize] = shared.outside.refusals(refusal);
         }
         totals.busy = Duration::from_nanos(sum.busy_ns);
         totals.log2_run_sum = sum.log2_run_sum;
         totals.steals = sum.steals;
+        shared.outside.meter.lock().fold_into(&mut totals.wait, &mut totals.run);
         for meter in shared.roster.used().filter_map(|(_, slot)| slot.used_meter()) {
             meter.fold_into(&mut totals.wait, &mut totals.run);
         }
