@@ -110,7 +110,9 @@ fn a_batch_of_two_that_need_each_other_runs_on_two_idle_workers() {
             let meet = Arc::new(std::sync::Barrier::new(2));
             let batch = pool.submit_batch((0..2).map(|_| {
                 let meet = Arc::clone(&meet);
-                move || drop(meet.wait())
+                move || {
+                    meet.wait();
+                }
             }));
             batch.handles.into_iter().for_each(|handle| handle.join().expect("it returns"));
         }
