@@ -9,7 +9,7 @@ use super::parker::Parker;
 use super::phase::Phase;
 use super::queue::Queue;
 use super::quiet::QuietWatch;
-use super::returned::ReturnedJob;
+use super::returned::ReturnedJobs;
 use super::roster::Roster;
 use super::sleep::Sleep;
 use super::slot::State;
@@ -49,7 +49,7 @@ pub(crate) struct Shared {
     pub(crate) next_look: AtomicU64,
     pub(crate) quiet: QuietWatch,
     pub(crate) outside: Outside,
-    pub(crate) returned: Mutex<Vec<ReturnedJob>>,
+    pub(crate) returned: ReturnedJobs,
     pub(crate) stopped: [AtomicU64; 3],
     kinds: Mutex<Vec<&'static str>>,
 }
@@ -117,7 +117,7 @@ impl Shared {
             next_look: AtomicU64::new(0),
             quiet: QuietWatch::default(),
             outside: Outside::default(),
-            returned: Mutex::new(Vec::new()),
+            returned: ReturnedJobs::default(),
             stopped: Default::default(),
             kinds: Mutex::new(vec!["job", "other"]),
         }
