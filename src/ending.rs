@@ -71,7 +71,7 @@ pub(crate) fn report(core: &Core) -> ShutdownReport {
         expired: of(Outcome::Expired),
         timed_out: of(Outcome::TimedOut),
         returned_count: of(Outcome::Returned),
-        returned: std::mem::take(&mut *shared.returned.lock()),
+        returned: shared.returned.take(),
         still_queued: totals.accepted - totals.dequeued,
         still_running: shared.running_jobs(),
         ended: shared.phase.stage() == Stage::Ended,
@@ -119,8 +119,9 @@ fn take_back(shared: &Shared, job: Job) {
         Task::Plain(body) => {
             let waited = shared.now().since(job.queued_at);
             shared.gate.release();
-            shared.returned.lock().push(ReturnedJob { body, waited });
+            let unwanted = shared.returned.keep(ReturnedJob::new(body, waited));
             shared.outside.count_outcome(Outcome::Returned);
+            drop(unwanted);
         }
     }
 }

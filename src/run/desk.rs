@@ -19,7 +19,7 @@ pub(crate) struct Desk {
     pub(crate) shared: Arc<Shared>,
     pub(crate) index: usize,
     pub(crate) local: LocalQueue<Job>,
-    /// Jobs run by a waiting job of this worker whose shells may still be in its deque.
+    /// Jobs dealt with by jobs of this worker whose shells may still be in its deque.
     shells: Cell<u64>,
 }
 
@@ -82,12 +82,15 @@ impl Desk {
         .flatten()
     }
 
-    /// A waiting job of this worker has run the job it waits for; its shell may be in the deque.
-    /// A job that submits and joins in a loop never goes back to the deque, so they are cleared
-    /// away here, each looked at a constant number of times on average.
+    /// A job of this worker has dealt with another one that was queued: joined or cancelled it.
+    /// Its shell may be in this deque, and a job that does so in a loop never goes back there. So
+    /// they are cleared away here, each looked at a constant number of times on average; sooner
+    /// when shells are about to take places in the queue.
     pub(crate) fn shell_made(&self) {
+        let crowded = self.shared.gate.shell_left();
+        let tolerated = if crowded { 0 } else { SHELLS_TOLERATED };
         self.shells.set(self.shells.get() + 1);
-        if self.shells.get() > SHELLS_TOLERATED.max(self.local.len() as u64 / 2) {
+        if self.shells.get() > tolerated.max(self.local.len() as u64 / 2) {
             let purged = self.local.purge(Job::is_shell);
             self.shared.gate.shells_removed(purged as u64);
             self.shells.set(0);

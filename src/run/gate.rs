@@ -61,8 +61,12 @@ impl Line {
     /// How many jobs may ever be admitted, given the count released. Shells are free up to the
     /// capacity; beyond it they take places, so that cancelling cannot grow the queue for ever.
     fn limit(&self, released: u64) -> u64 {
-        let excess = u64::try_from(self.shells).unwrap_or(0).saturating_sub(self.capacity);
-        released.saturating_add(self.capacity.saturating_sub(excess)).min(COUNT)
+        released.saturating_add(self.capacity - self.shells_in_the_way()).min(COUNT)
+    }
+
+    fn shells_in_the_way(&self) -> u64 {
+        let shells = u64::try_from(self.shells).unwrap_or(0);
+        shells.saturating_sub(self.capacity).min(self.capacity)
     }
 }
 
@@ -92,17 +96,16 @@ impl Waiter {
 
     /// The task moved to another waker; false if it was called already.
     pub(crate) fn rearm(&self, waker: &Waker) -> bool {
-        let mut call = self.0.lock();
-        match &mut *call {
-            Call::Called => false,
-            Call::Task(known) if known.will_wake(waker) => true,
-            known => {
-                let stale = std::mem::replace(known, Call::Task(waker.clone()));
-                drop(call);
-                drop(stale);
-                true
+        // Cloned and dropped outside the lock: a waker is somebody else's code.
+        let fresh = Call::Task(waker.clone());
+        let _stale = {
+            let mut call = self.0.lock();
+            if matches!(*call, Call::Called) {
+                return false;
             }
-        }
+            std::mem::replace(&mut *call, fresh)
+        };
+        true
     }
 
     fn call(&self) {
@@ -277,22 +280,24 @@ impl Gate {
         self.call_all();
     }
 
-    /// A queued job was cancelled, its empty shell stays queued for now.
-    pub(crate) fn shell_left(&self) {
-        self.line.lock().shells += 1;
+    /// A queued job was dealt with where it is, its empty shell stays queued for now. True if the
+    /// next one will take a place.
+    pub(crate) fn shell_left(&self) -> bool {
+        let mut line = self.line.lock();
+        line.shells += 1;
+        u64::try_from(line.shells).is_ok_and(|shells| shells >= line.capacity)
     }
 
-    /// `n` empty shells were taken out of the queue.
+    /// `n` empty shells were taken out of the queue; lets a submitter in for each place that
+    /// they had taken (G4).
     pub(crate) fn shells_removed(&self, n: u64) {
-        let in_the_way = {
+        let places = {
             let mut line = self.line.lock();
-            let excess = u64::try_from(line.shells).unwrap_or(0).saturating_sub(line.capacity);
+            let before = line.shells_in_the_way();
             line.shells -= n as i64;
-            excess.min(n)
+            before - line.shells_in_the_way()
         };
-        for _ in 0..in_the_way {
-            self.call_next();
-        }
+        (0..places).for_each(|_| self.call_next());
     }
 
     /// Jobs waiting to start.

@@ -11,7 +11,7 @@ use super::parker::Parker;
 use super::phase::Phase;
 use super::queue::Queue;
 use super::quiet::QuietWatch;
-use super::returned::ReturnedJob;
+use super::returned::ReturnedJobs;
 use super::roster::Roster;
 use super::sleep::Sleep;
 use super::slot::State;
@@ -56,7 +56,7 @@ pub(crate) struct Shared {
     pub(crate) next_look: AtomicU64,
     pub(crate) quiet: QuietWatch,
     pub(crate) outside: Outside,
-    pub(crate) returned: Mutex<Vec<ReturnedJob>>,
+    pub(crate) returned: ReturnedJobs,
     pub(crate) stopped: [AtomicU64; 3],
     kinds: Mutex<Vec<&'static str>>,
 }
@@ -126,7 +126,7 @@ impl Shared {
             next_look: AtomicU64::new(0),
             quiet: QuietWatch::default(),
             outside: Outside::default(),
-            returned: Mutex::new(Vec::new()),
+            returned: ReturnedJobs::default(),
             stopped: Default::default(),
             kinds: Mutex::new(vec!["job", "other"]),
         }
@@ -177,7 +177,20 @@ impl Shared {
             return false;
         }
         // A job that ended while we looked may have submitted another: then the count has moved.
-        self.roster.running().next().is_none() && self.gate.counts() == before
+        // One that never ran may have left the queue and not be counted yet.
+        self.roster.running().next().is_none()
+            && self.outcomes().iter().sum::<u64>() == before.1
+            && self.gate.counts() == before
+    }
+
+    /// How the jobs ended that are over.
+    pub(crate) fn outcomes(&self) -> [u64; Outcome::ALL.len()] {
+        let mut sum = self.roster.sum();
+        self.outside.meter.lock().add_to(&mut sum);
+        for outcome in Outcome::ALL {
+            sum.outcomes[outcome as usize] += self.outside.outcome(outcome);
+        }
+        sum.outcomes
     }
 
     /// Whether every accepted job has left the queue for good and nothing runs any more.

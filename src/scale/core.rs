@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::journal::Journal;
 use super::totals::{Levels, Totals};
 use crate::config::{Overflow, Settings};
-use crate::outcome::{Outcome, Refusal, StopCause};
+use crate::outcome::{Refusal, StopCause};
 use crate::run::meter::MeterSum;
 use crate::run::shared::Shared;
 use crate::run::slot::State;
@@ -68,16 +68,9 @@ impl Core {
     /// running + outcomes. A job that ends between the reads counts as running still.
     fn look_at_jobs(&self) -> Jobs {
         let shared = &self.shared;
-        let workers = shared.roster.sum();
-        let mut outcomes = workers.outcomes;
-        let mut outside = MeterSum::default();
-        shared.outside.meter.lock().add_to(&mut outside);
-        for outcome in Outcome::ALL {
-            let index = outcome as usize;
-            outcomes[index] += outside.outcomes[index] + shared.outside.outcome(outcome);
-        }
+        let outcomes = shared.outcomes();
         let (accepted, dequeued) = shared.gate.counts();
-        Jobs { workers, outcomes, accepted, dequeued }
+        Jobs { workers: shared.roster.sum(), outcomes, accepted, dequeued }
     }
 
     /// The same, looked at again where the reads were held up: more jobs than could be running

@@ -143,6 +143,23 @@ fn a_shell_removed_before_it_was_reported_costs_no_place() {
     assert_eq!(gate.admit(1), Ok(1));
 }
 
+#[test]
+fn every_place_that_shells_had_taken_lets_a_submitter_in() {
+    let gate = Gate::new(3);
+    for _ in 0..6 {
+        assert_eq!(gate.admit(1), Ok(1));
+        gate.shell_left();
+        gate.release();
+    }
+    let waiters: Vec<_> = (0..4).map(|_| waiter()).collect();
+    for (waiter, _) in &waiters {
+        assert_eq!(gate.join_line(waiter, false), Joined::Waiting);
+    }
+    gate.shells_removed(6);
+    let called: Vec<bool> = waiters.iter().map(|(waiter, _)| waiter.is_called()).collect();
+    assert_eq!(called, [true, true, true, false]);
+}
+
 /// Attacks G3: a submitter that joins the line while the only place is given back must either see
 /// the place or be called.
 #[test]
