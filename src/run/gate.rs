@@ -91,17 +91,16 @@ impl Waiter {
 
     /// The task moved to another waker; false if it was called already.
     pub(crate) fn rearm(&self, waker: &Waker) -> bool {
+        // Cloned before the lock is taken and dropped after it is given back: it is user code.
+        let fresh = Call::Task(waker.clone());
         let mut call = self.0.lock();
-        match &mut *call {
-            Call::Called => false,
-            Call::Task(known) if known.will_wake(waker) => true,
-            known => {
-                let stale = std::mem::replace(known, Call::Task(waker.clone()));
-                drop(call);
-                drop(stale);
-                true
-            }
+        if matches!(*call, Call::Called) {
+            return false;
         }
+        let stale = std::mem::replace(&mut *call, fresh);
+        drop(call);
+        drop(stale);
+        true
     }
 
     fn call(&self) {
