@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::journal::Journal;
 use super::totals::{Levels, Totals};
 use crate::config::{Overflow, Settings};
-use crate::outcome::{Refusal, StopCause};
+use crate::outcome::{Outcome, Refusal, StopCause};
 use crate::run::meter::MeterSum;
 use crate::run::shared::Shared;
 use crate::run::slot::State;
