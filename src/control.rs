@@ -9,26 +9,52 @@ use crate::scale::Core;
 use crate::sync::Arc;
 use crate::sync::atomic::Ordering;
 
-/// Changes the settings, all or nothing. `change` is the caller's code and runs outside every lock.
+/// Changes the settings, all or nothing. `change` is the caller's code and runs outside every lock;
+/// if the settings have changed meanwhile, it is called again for the new ones.
 pub(crate) fn reconfigure(
     core: &Core,
-    change: impl FnOnce(&mut Settings),
+    mut change: impl FnMut(&mut Settings),
 ) -> Result<Settings, ConfigError> {
-    let before = core.settings.load();
-    let mut settings = (*before).clone();
-    change(&mut settings);
-    let problem = settings.problems(core.ceiling).into_iter().next();
-    core.journal.lock().reloads[usize::from(problem.is_some())] += 1;
-    if let Some(problem) = problem {
-        return Err(problem);
+    let result = loop {
+        let before = core.settings.load();
+        let mut settings = (*before).clone();
+        change(&mut settings);
+        if let Some(problem) = settings.problems(core.ceiling).into_iter().next() {
+            break Err(problem);
+        }
+        if replace(core, &before, &settings) {
+            break Ok(settings);
+        }
+    };
+    core.journal.lock().reloads[usize::from(result.is_err())] += 1;
+    if result.is_ok() {
+        adjust_gate(core);
+        core.shared.sleep.kick();
+    } else {
+        core.shared.sleep.nudge();
     }
-    {
-        let _one_at_a_time = core.retuning.lock();
-        core.settings.store(Arc::new(settings.clone()));
-        core.shared.gate.set_capacity(settings.capacity());
+    result
+}
+
+/// False if the settings are no longer those of `before`.
+fn replace(core: &Core, before: &Settings, after: &Settings) -> bool {
+    let _one_at_a_time = core.retuning.lock();
+    let is_current = *core.settings.load() == *before;
+    if is_current {
+        core.settings.store(Arc::new(after.clone()));
     }
-    core.shared.sleep.kick();
-    Ok(settings)
+    is_current
+}
+
+/// Gives the gate the bound in force: of several that do so at once, the last one to look is right.
+fn adjust_gate(core: &Core) {
+    loop {
+        let capacity = core.settings.load().capacity();
+        core.shared.gate.set_capacity(capacity);
+        if core.settings.load().capacity() == capacity {
+            return;
+        }
+    }
 }
 
 pub(crate) fn pause(core: &Core) {

@@ -228,6 +228,9 @@ impl PoolHandle {
     /// Changes settings while the pool runs: all of them at once, or none. Returns the settings in
     /// force.
     ///
+    /// `change` gets the present settings, and again if somebody else changed them in the meantime,
+    /// so no change is lost.
+    ///
     /// ```
     /// use springtide::Pool;
     ///
@@ -245,7 +248,7 @@ impl PoolHandle {
     /// # Errors
     ///
     /// The first problem with what `change` made of them; then nothing was changed.
-    pub fn reconfigure(&self, change: impl FnOnce(&mut Settings)) -> Result<Settings, ConfigError> {
+    pub fn reconfigure(&self, change: impl FnMut(&mut Settings)) -> Result<Settings, ConfigError> {
         control::reconfigure(&self.core, change)
     }
 

@@ -5,6 +5,8 @@ use std::time::Duration;
 use crate::outcome::{Outcome, Refusal, StopCause};
 use crate::run::histogram::Cells;
 use crate::scale::{Core, Reason};
+use crate::sync::plain::Ordering;
+use crate::time::Nanos;
 
 /// The pool at one moment. In every snapshot `accepted` equals
 /// `queued + running + ok + panicked + cancelled + expired + timed_out + returned`.
@@ -210,21 +212,23 @@ pub enum Trouble {
     ThreadsRefused,
     /// Jobs wait and there is no worker.
     NoWorkers,
-    /// Jobs wait and the supervisor has not looked for seconds.
+    /// Jobs wait and the supervisor's next look is seconds late.
     SupervisorSilent,
 }
 
-/// How long the supervisor may be silent while jobs are queued: many times its slowest tick.
+/// How late the supervisor may be while jobs are queued: many times its slowest tick.
 const SILENT_AFTER: Duration = Duration::from_secs(5);
 
 pub(crate) fn health(core: &Core) -> Health {
     let shared = &core.shared;
     let queued = shared.gate.queued() > 0;
-    let (stalled, refused, last_look) = {
+    let (stalled, refused) = {
         let journal = core.journal.lock();
-        (journal.stalled, journal.spawn_refused, journal.last_look)
+        (journal.stalled, journal.spawn_refused)
     };
-    let silent = shared.now().as_duration().saturating_sub(last_look) > SILENT_AFTER;
+    // A supervisor that sleeps until the next event is never late.
+    let next_look = Nanos(shared.next_look.load(Ordering::Acquire));
+    let silent = shared.now().since(next_look) > SILENT_AFTER;
     let troubles = [
         (shared.gate.is_closed(), Trouble::Closed),
         (queued && shared.is_paused(), Trouble::Paused),

@@ -32,6 +32,23 @@ impl Nanos {
     }
 }
 
+/// Time that never goes back, for what is spaced out: a clock that steps back must not put off what
+/// is due, and counts as having stood still.
+#[derive(Debug, Default)]
+pub(crate) struct Steady {
+    read: Nanos,
+    shown: Nanos,
+}
+
+impl Steady {
+    /// The steady time when the clock shows `now`.
+    pub(crate) fn at(&mut self, now: Nanos) -> Nanos {
+        self.shown = self.shown.after(now.since(self.read));
+        self.read = now;
+        self.shown
+    }
+}
+
 /// Where the pool reads the time. The system clock unless a test passes a [`ManualClock`].
 #[derive(Clone, Debug)]
 pub struct Clock(Source);
@@ -94,4 +111,19 @@ pub(crate) fn unix_now() -> f64 {
     std::time::SystemTime::now()
         .duration_since(std::time::UNIX_EPOCH)
         .map_or(0.0, |since| since.as_secs_f64())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn steady_time_stands_still_where_the_clock_steps_back() {
+        let mut steady = Steady::default();
+        let steps = [(7, 7), (10, 10), (4, 10), (5, 11), (5, 11), (0, 11), (100, 111)];
+        for (now, shown) in steps {
+            assert_eq!(steady.at(Nanos(now)), Nanos(shown), "the clock shows {now}");
+        }
+        assert_eq!(steady.at(Nanos::NEVER), Nanos::NEVER);
+    }
 }

@@ -45,8 +45,9 @@ pub(crate) struct Terms {
     pub(crate) timeout: Option<Duration>,
 }
 
-/// Gets one job in; `when_full` is asked only if the queue is. Inside one of the pool's own jobs nothing is waited for: the worker that would
-/// make room is the one that waits, so the job goes in over the bound.
+/// Gets one job in; `when_full` is asked only if the queue is. Inside one of the pool's own jobs
+/// nothing is waited for: the worker that would make room is the one that waits, so the job goes
+/// in over the bound.
 pub(crate) fn admit(
     shared: &Arc<Shared>,
     when_full: impl FnOnce() -> WhenFull,
@@ -66,8 +67,7 @@ pub(crate) fn admit(
             }
         }
     };
-    shared.outside.count_refusal(refusal, 1);
-    Err(refusal)
+    Err(refuse(shared, refusal))
 }
 
 /// As [`admit`], for a caller that will come back when there is room.
@@ -84,8 +84,16 @@ pub(crate) fn admit_or_wait(shared: &Arc<Shared>) -> Result<(), Refusal> {
         },
         Err(NoEntry::Closed) => Refusal::Shutdown,
     };
+    Err(refuse(shared, refusal))
+}
+
+/// Counts a refusal. One by a closed pool may be all that happens there for a long time.
+fn refuse(shared: &Shared, refusal: Refusal) -> Refusal {
     shared.outside.count_refusal(refusal, 1);
-    Err(refusal)
+    if refusal == Refusal::Shutdown {
+        shared.sleep.nudge();
+    }
+    refusal
 }
 
 /// Asking the system costs 0.1 µs, so it is done only when somebody will have to be woken, which

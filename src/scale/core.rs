@@ -73,6 +73,15 @@ impl Core {
         Jobs { workers: shared.roster.sum(), outcomes, accepted, dequeued }
     }
 
+    /// Moves whenever one of the counts has moved that can while no worker is awake: jobs accepted,
+    /// over and refused, changes of the settings.
+    pub(crate) fn progress(&self) -> [u64; 4] {
+        let jobs = self.look_at_jobs();
+        let refused = Refusal::ALL.iter().map(|refusal| self.shared.outside.refusals(*refusal));
+        let reloads = self.journal.lock().reloads.iter().sum();
+        [jobs.accepted, jobs.outcomes.iter().sum(), refused.sum(), reloads]
+    }
+
     /// The same, looked at again where the reads were held up: more jobs than could be running
     /// must have ended in between.
     fn jobs(&self) -> Jobs {

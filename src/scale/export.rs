@@ -25,8 +25,8 @@ pub(crate) struct Export {
     telemetry: Option<Telemetry>,
     last: Option<Nanos>,
     cpu_measured: Option<Nanos>,
-    /// Jobs accepted and jobs over, at the last flush.
-    flushed: (u64, u64),
+    /// [`Core::progress`] at the last flush.
+    flushed: [u64; 4],
     busy_ns: u64,
     worker_ns: u64,
 }
@@ -46,7 +46,7 @@ impl Export {
             telemetry: wanted.then(|| Telemetry::new(core.shared.name.as_str(), core.policy, sink)),
             last: None,
             cpu_measured: None,
-            flushed: (0, 0),
+            flushed: [0; 4],
             busy_ns: 0,
             worker_ns: 0,
         }
@@ -58,17 +58,25 @@ impl Export {
         }
     }
 
-    /// Before the supervisor parks: so that what is shown while it sleeps is final.
-    pub(crate) fn flush_if_changed(&mut self, core: &Core, observer: &mut Observer, now: Nanos) {
-        if progress(core) != self.flushed || self.last.is_none() {
+    /// Before the supervisor rests: so that what is shown while it sleeps is final. True if there
+    /// was anything new.
+    pub(crate) fn flush_if_changed(
+        &mut self,
+        core: &Core,
+        observer: &mut Observer,
+        now: Nanos,
+    ) -> bool {
+        let changed = core.progress() != self.flushed || self.last.is_none();
+        if changed {
             self.flush(core, observer, now);
         }
+        changed
     }
 
     fn flush(&mut self, core: &Core, observer: &mut Observer, now: Nanos) {
         self.measure(core, observer, now);
         self.last = Some(now);
-        self.flushed = progress(core);
+        self.flushed = core.progress();
         #[cfg(feature = "metrics")]
         if let Some(telemetry) = &mut self.telemetry {
             let (totals, levels) = (core.totals(), core.levels());
@@ -104,10 +112,4 @@ impl Export {
             crate::run::panics::contain(|| telemetry.close());
         }
     }
-}
-
-/// (jobs accepted, jobs over): moves whenever a figure that is exported has moved.
-fn progress(core: &Core) -> (u64, u64) {
-    let over = core.shared.roster.sum().outcomes.iter().sum();
-    (core.shared.gate.counts().0, over)
 }

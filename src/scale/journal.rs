@@ -51,14 +51,12 @@ pub(crate) struct Journal {
     pub(crate) stalled: bool,
     /// The system refused a thread at the last attempt.
     pub(crate) spawn_refused: bool,
-    pub(crate) last_look: Duration,
 }
 
 impl Journal {
     /// Writes down one evaluation: the plan as it was carried out.
     pub(crate) fn record(&mut self, at: Duration, sample: &Sample, plan: &Plan) {
         self.evaluations += 1;
-        self.last_look = at;
         self.stalled = plan.stalled;
         let reason = plan.reason.index();
         self.verdicts[reason] += 1;

@@ -9,6 +9,9 @@ use crate::run::shared::Shared;
 use crate::run::slot::State;
 use crate::time::Nanos;
 
+/// A pool at its upper bound is stalled when no job has left the queue for this long, whatever
+/// its policy says.
+const STALLED_AFTER: Duration = Duration::from_secs(1);
 /// Looks without progress before it acts.
 const LOOKS: u32 = 3;
 /// And the time they must span: a thread that was just woken needs some to get a core.
@@ -21,6 +24,12 @@ pub(crate) struct Reconciler {
 }
 
 impl Reconciler {
+    /// Whether jobs wait, none has left the queue for long, and no worker may be added.
+    pub(crate) fn is_stalled(&self, sample: &Sample, now: Nanos) -> bool {
+        let long = self.since.is_some_and(|since| now.since(since) >= STALLED_AFTER);
+        long && sample.workers >= sample.max
+    }
+
     /// Returns how many workers had to be woken (0 or 1).
     pub(crate) fn check(&mut self, shared: &Shared, sample: &Sample, now: Nanos) -> u64 {
         if sample.queued == 0 || sample.dequeues > 0 || shared.is_paused() {

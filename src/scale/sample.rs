@@ -69,12 +69,18 @@ pub struct Sample {
 }
 
 impl Sample {
-    /// Whether nothing can change until another job arrives: the pool is empty and as small as
-    /// it may get. One silent evaluation comes first, so that a trickle of jobs does not send the
-    /// supervisor to sleep after each of them and levels that fade reach zero.
+    /// Whether nothing can change until another job arrives: the pool is quiet and as small as it
+    /// may get.
     pub(crate) fn is_at_rest(&self) -> bool {
-        let quiet = self.queued == 0 && self.arrivals == 0 && self.busy_peak == 0;
-        quiet && self.busy == 0 && self.starting == 0 && self.is_idle_at_min()
+        self.is_quiet() && self.is_idle_at_min()
+    }
+
+    /// Whether nothing waits, runs or has happened since the previous evaluation. One such silent
+    /// evaluation comes before every rest, so that a trickle of jobs does not send the supervisor
+    /// to sleep after each of them and levels that fade reach zero.
+    pub(crate) fn is_quiet(&self) -> bool {
+        let nothing_ran = self.busy == 0 && self.busy_peak == 0;
+        nothing_ran && self.queued == 0 && self.arrivals == 0 && self.starting == 0
     }
 
     fn is_idle_at_min(&self) -> bool {

@@ -19,7 +19,7 @@ use crate::run::sleep::Events;
 use crate::run::{attempt, worker};
 use crate::sync::Arc;
 use crate::sync::atomic::Ordering;
-use crate::time::{Nanos, unix_now};
+use crate::time::{Nanos, Steady, unix_now};
 
 /// After the system refused a thread, no other is asked for during this time.
 const SPAWN_HOLD: Duration = Duration::from_secs(1);
@@ -34,6 +34,7 @@ pub(crate) struct Supervisor {
     observer: Observer,
     reconciler: Reconciler,
     export: Export,
+    time: Steady,
     /// No thread is asked for before this.
     hold_until: Nanos,
     refusals: u32,
@@ -49,6 +50,7 @@ impl Supervisor {
             observer: Observer::default(),
             reconciler: Reconciler::default(),
             export,
+            time: Steady::default(),
             hold_until: Nanos::default(),
             refusals: 0,
             max_drained_for: 0,
@@ -65,48 +67,77 @@ impl Supervisor {
             // Whatever comes after this kicks again; whatever came before is in the sample.
             let events = shared.sleep.acknowledge().events();
             let now = shared.now();
-            let plan = self.evaluate(now);
-            self.export.flush_if_due(&core, &mut self.observer, now);
+            let steady = self.time.at(now);
+            let plan = self.evaluate(now, steady);
+            self.export.flush_if_due(&core, &mut self.observer, steady);
             if self.finish_ending() {
                 return;
             }
-            self.rest(now, &plan, events);
+            self.rest(now, steady, &plan, events);
         }
     }
 
-    fn evaluate(&mut self, now: Nanos) -> Plan {
+    /// One look and what follows from it. `now` is what the clock shows, `steady` goes for
+    /// everything that is spaced out.
+    fn evaluate(&mut self, now: Nanos, steady: Nanos) -> Plan {
         let core = Arc::clone(&self.core);
         let shared = &core.shared;
         shared.roster.reap();
         let settings = core.settings.load();
         let sample = self.observer.observe(shared, &settings, now);
         shared.cores.store(sample.cores.clamp(1.0, 1e6) as u32, Ordering::Relaxed);
-        let recoveries = self.reconciler.check(shared, &sample, now);
-        let wanted = self.decide(now, &sample);
-        let plan = self.act(now, &sample, &settings, wanted);
+        let recoveries = self.reconciler.check(shared, &sample, steady);
+        let wanted = self.decide(steady, &sample);
+        let mut plan = self.act(steady, &sample, &settings, wanted);
+        plan.stalled |= self.reconciler.is_stalled(&sample, steady);
+        if plan.next_in.is_none() && !sample.is_quiet() {
+            plan.next_in = Some(SLOW_TICK);
+        }
         if recoveries > 0 {
             core.journal.lock().recoveries += recoveries;
         }
-        self.write_down(now, &sample, &plan);
+        self.write_down(now, steady, &sample, &plan);
         plan
     }
 
-    /// The policy's word, or none of it while the pool is paused or at its end.
+    /// The policy's word, or none of it while the pool is at its end.
     fn decide(&mut self, now: Nanos, sample: &Sample) -> Plan {
         let shared = &self.core.shared;
         if shared.phase.is_stopping() {
             return Plan::hold(Reason::Steady);
         }
-        let policy = &mut self.policy;
-        let plan = catch(|| policy.decide(now.as_duration(), sample))
-            .unwrap_or_else(|_| Plan::hold(Reason::PolicyPanicked));
-        if shared.is_paused() && plan.add > 0 && sample.workers >= sample.min {
-            return Plan { demand: plan.demand, ..Plan::hold(Reason::Paused) };
+        if shared.is_paused() {
+            return self.decide_paused(now, sample);
+        }
+        let mut plan = self.ask(now, sample);
+        if sample.workers == 0 && sample.queued > 0 && plan.add == 0 {
+            // No policy, a broken one included, may let a job wait for nobody.
+            let broken = plan.reason == Reason::PolicyPanicked;
+            let reason = if broken { plan.reason } else { Reason::FillCores };
+            plan = Plan { demand: plan.demand, ..Plan::add(1, reason) };
         }
         if plan.add > 0 && now < self.hold_until {
             return Plan { demand: plan.demand, ..Plan::hold(Reason::SpawnFailed) };
         }
         plan
+    }
+
+    /// While nothing may leave the queue, nothing in it waits for a worker: the policy sees none of
+    /// it, and takes the pause neither for a drought nor for a reason to grow.
+    fn decide_paused(&mut self, now: Nanos, sample: &Sample) -> Plan {
+        let hidden = Sample { queued: 0, oldest_age: Duration::ZERO, ..sample.clone() };
+        let plan = self.ask(now, &hidden);
+        if plan.add > 0 && sample.workers >= sample.min {
+            return Plan { demand: plan.demand, ..Plan::hold(Reason::Paused) };
+        }
+        let held = sample.queued > 0 && !plan.is_change();
+        Plan { reason: if held { Reason::Paused } else { plan.reason }, ..plan }
+    }
+
+    fn ask(&mut self, now: Nanos, sample: &Sample) -> Plan {
+        let policy = &mut self.policy;
+        catch(|| policy.decide(now.as_duration(), sample))
+            .unwrap_or_else(|_| Plan::hold(Reason::PolicyPanicked))
     }
 
     /// Carries a plan out within the bounds; returns what came of it.
@@ -195,10 +226,10 @@ impl Supervisor {
         }
     }
 
-    fn write_down(&mut self, now: Nanos, sample: &Sample, plan: &Plan) {
+    fn write_down(&mut self, now: Nanos, steady: Nanos, sample: &Sample, plan: &Plan) {
         let took = self.core.shared.now().since(now).as_nanos() as u64;
         let mut journal = self.core.journal.lock();
-        journal.record(now.as_duration(), sample, plan);
+        journal.record(steady.as_duration(), sample, plan);
         journal.tick.record(took);
         let target = sample.workers.saturating_add(plan.add);
         journal.levels.target = target.saturating_sub(plan.retire_idle.saturating_add(plan.drain));
@@ -229,28 +260,33 @@ impl Supervisor {
 
     /// Rests until the next look is due, somebody kicks, or, with nothing left to change, until
     /// the next job arrives.
-    fn rest(&mut self, looked: Nanos, plan: &Plan, events: Events) {
+    fn rest(&mut self, looked: Nanos, steady: Nanos, plan: &Plan, events: Events) {
         let core = Arc::clone(&self.core);
         let shared = &core.shared;
-        let wake_at = self.next_look(looked, plan);
+        let wake_at = looked.after(self.pause(steady, plan));
         shared.next_look.store(wake_at.0, Ordering::Release);
         // After the note above: see the job's side in `run::attempt`.
         let overdue = attempt::give_up_overdue(shared, shared.now());
         let wake_at = overdue.map_or(wake_at, |deadline| deadline.min(wake_at));
         loop {
             if wake_at == Nanos::NEVER {
-                // Asleep before the flush, and still without an event when parking: no job can have
-                // ended in between, so what is shown while the supervisor sleeps is final.
-                let quiet = shared.sleep.look().all_asleep();
-                self.export.flush_if_changed(&core, &mut self.observer, shared.now());
-                let parked = quiet && shared.sleep.park_supervisor(events);
-                shared.sleep.rest_supervisor(if parked { None } else { Some(FAST_TICK) });
+                // Whatever happens once it counts as parked rings, so a flush after that is final.
+                // Where there is news, more may follow: that is not worth a ring each.
+                let parked = shared.sleep.park_supervisor(events);
+                let now = self.time.at(shared.now());
+                let news = self.export.flush_if_changed(&core, &mut self.observer, now);
+                shared.sleep.rest_supervisor(match (parked, news) {
+                    (true, false) => None,
+                    (true, true) => Some(SLOW_TICK),
+                    (false, _) => Some(FAST_TICK),
+                });
                 return;
             }
             let now = shared.now();
             let kicked = shared.sleep.look().is_kicked();
             let due = if kicked { wake_at.min(looked.after(plan.kick_spacing)) } else { wake_at };
-            if now >= due {
+            // Before the last look the clock has stepped back: when it is due is not known.
+            if now >= due || now < looked {
                 return;
             }
             shared.sleep.rest_supervisor(Some(due.since(now)));
@@ -260,20 +296,21 @@ impl Supervisor {
         }
     }
 
-    fn next_look(&self, looked: Nanos, plan: &Plan) -> Nanos {
+    /// How long until the next look, kicks apart.
+    fn pause(&self, now: Nanos, plan: &Plan) -> Duration {
         let shared = &self.core.shared;
         let mut pause = plan.next_in.unwrap_or(Duration::MAX);
         if shared.gate.queued() > 0 && !shared.is_paused() {
             pause = pause.min(QUEUED_TICK);
         }
-        if looked < self.hold_until {
-            pause = pause.min(self.hold_until.since(looked).max(FAST_TICK));
+        if now < self.hold_until {
+            pause = pause.min(self.hold_until.since(now).max(FAST_TICK));
         }
         if !shared.phase.is_running() {
             let stuck = shared.phase.is_stopping();
             pause = pause.min(if stuck { SLOW_TICK } else { FAST_TICK });
         }
-        looked.after(pause)
+        pause
     }
 }
 

@@ -139,6 +139,14 @@ impl Sleep {
         }
     }
 
+    /// Wakes the supervisor if it sleeps without a timeout: something happened that changes nothing
+    /// for the workers but shows in the figures.
+    pub(crate) fn nudge(&self) {
+        if self.look().is_supervisor_parked() {
+            self.ring();
+        }
+    }
+
     /// Wakes the supervisor's thread, whatever it is doing.
     pub(crate) fn ring(&self) {
         self.supervisor.unpark(&*self.parker);

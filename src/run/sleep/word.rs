@@ -64,7 +64,7 @@ impl Seen {
     }
 
     /// Nobody is in a job or looking for one.
-    pub(crate) fn all_asleep(self) -> bool {
+    fn all_asleep(self) -> bool {
         self.sleeping() == self.live() && self.searching() == 0
     }
 }
