@@ -16,6 +16,7 @@ use crate::run::panics::catch;
 use crate::run::phase::Stage;
 use crate::run::shared::NO_LIMIT;
 use crate::run::sleep::Events;
+use crate::run::slot::State;
 use crate::run::{attempt, worker};
 use crate::sync::Arc;
 use crate::sync::atomic::Ordering;
@@ -246,7 +247,12 @@ impl Supervisor {
             return false;
         }
         shared.phase.advance(Stage::Leaving);
-        shared.sleep.wake_all();
+        // Each one, in the list or not: a wake-up that the system lost must not keep the pool.
+        for (index, slot) in shared.roster.used() {
+            if matches!(slot.state(), State::Starting | State::Live) {
+                shared.sleep.rouse(index);
+            }
+        }
         shared.roster.reap();
         if shared.sleep.look().live() > 0 || shared.roster.anyone_left() {
             return false;

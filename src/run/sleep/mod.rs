@@ -166,7 +166,7 @@ impl Sleep {
     }
 
     /// Wakes every sleeper, to look again.
-    pub(crate) fn wake_all(&self) {
+    fn wake_all(&self) {
         let claimed = {
             let mut sleepers = self.sleepers.lock();
             self.word.claim_sleepers(sleepers.len() as u32);
