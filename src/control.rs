@@ -32,9 +32,7 @@ pub(crate) fn reconfigure(
 }
 
 pub(crate) fn pause(core: &Core) {
-    if core.shared.phase.is_running() {
-        core.shared.paused.store(true, Ordering::Release);
-    }
+    core.shared.paused.store(true, Ordering::Release);
 }
 
 pub(crate) fn resume(core: &Core) {
