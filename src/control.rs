@@ -58,9 +58,7 @@ fn adjust_gate(core: &Core) {
 }
 
 pub(crate) fn pause(core: &Core) {
-    if core.shared.phase.is_running() {
-        core.shared.paused.store(true, Ordering::Release);
-    }
+    core.shared.paused.store(true, Ordering::Release);
 }
 
 pub(crate) fn resume(core: &Core) {

@@ -82,7 +82,6 @@ pub(crate) fn report(core: &Core) -> ShutdownReport {
 pub(crate) fn begin_drain(shared: &Shared) {
     shared.gate.close();
     shared.phase.advance(Stage::Draining);
-    shared.paused.store(false, Ordering::Release);
     shared.sleep.announce_to_all();
 }
 
@@ -165,4 +164,46 @@ pub(crate) fn drain_then_stop(core: &Core, patience: Duration) -> ShutdownReport
 pub(crate) fn stop_and_notice(shared: &Arc<Shared>) {
     stop(shared);
     wait_ended(shared, Some(shared.now().after(NOTICE)));
+}
+
+#[cfg(all(test, not(any(loom, shuttle))))]
+mod tests {
+    use super::*;
+    use crate::Pool;
+    use crate::run::submit;
+
+    fn pool(name: &str) -> Pool {
+        Pool::builder(name).workers(1..=1).build().expect("settings that can be used")
+    }
+
+    /// A submitter may be let in, lose its core, and push long after the queue was swept.
+    #[test]
+    fn a_job_pushed_long_after_the_sweep_is_handed_back_and_the_pool_ends() {
+        let pool = pool("late-push");
+        let shared = &pool.handle().core.shared;
+        assert_eq!(shared.gate.admit(1), Ok(1));
+        let report = pool.shutdown_now();
+        assert_eq!((report.accepted, report.still_queued, report.ended), (1, 1, false));
+        submit::deliver(shared, submit::Entry::Queue, Task::Plain(Box::new(|| {})));
+        let report = pool.shutdown();
+        assert_eq!((report.returned.len(), report.ended), (1, true));
+    }
+
+    /// A pause may have looked at the phase just before the drain began.
+    #[test]
+    fn a_pause_that_comes_late_does_not_stop_the_drain() {
+        let pool = pool("late-pause");
+        let (release, held) = std::sync::mpsc::channel::<()>();
+        let holds = move || {
+            held.recv().expect_err("it is only dropped");
+        };
+        pool.execute(holds).expect("open");
+        let last = pool.submit(|| 7).expect("open");
+        let shared = &pool.handle().core.shared;
+        begin_drain(shared);
+        shared.paused.store(true, Ordering::Release);
+        drop(release);
+        assert!(pool.shutdown_timeout(Duration::from_secs(20)).ended);
+        assert_eq!(last.join().expect("it ran in the drain"), 7);
+    }
 }

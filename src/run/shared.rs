@@ -137,8 +137,9 @@ impl Shared {
         std::process::id() != self.process
     }
 
+    /// Only a pool that has not begun to end can be paused, however late a pause comes.
     pub(crate) fn is_paused(&self) -> bool {
-        self.paused.load(Ordering::Acquire)
+        self.paused.load(Ordering::Acquire) && self.phase.is_running()
     }
 
     pub(crate) fn kind(&self, name: &'static str) -> KindId {

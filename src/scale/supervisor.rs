@@ -243,6 +243,11 @@ impl Supervisor {
     fn finish_ending(&mut self) -> bool {
         let core = Arc::clone(&self.core);
         let shared = &core.shared;
+        if shared.phase.is_stopping() {
+            // A submitter may have been let in before the gate closed and push only now, after
+            // the sweep of whoever ended the pool.
+            ending::sweep(shared, None);
+        }
         if shared.phase.is_running() || !shared.is_drained() {
             return false;
         }

@@ -26,7 +26,7 @@ pub(crate) fn within<T: Send + 'static>(
     let (done, over) = mpsc::channel::<()>();
     let runner = {
         let watched = Arc::clone(&watched);
-        thread::Builder::new().name(name.to_owned()).spawn(move || {
+        thread::Builder::new().name(format!("test of {name}")).spawn(move || {
             WATCHED.with(|mine| *mine.borrow_mut() = watched);
             // Dropped when the body returns or panics, which ends the wait below.
             let _done = done;
