@@ -16,7 +16,6 @@ pub use crate::run::returned::ReturnedJob;
 use crate::run::shared::Shared;
 use crate::scale::Core;
 use crate::sync::Arc;
-use crate::sync::atomic::Ordering;
 use crate::sync::thread;
 use crate::time::Nanos;
 

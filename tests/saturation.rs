@@ -139,7 +139,11 @@ fn short_jobs_are_not_stuck_behind_long_computations() {
     let took = begun.elapsed();
     stop.open();
     at_rest(&pool);
-    println!("20 short jobs beside {} endless ones: {took:.1?}, {} threads", cores(), census.peak());
+    println!(
+        "20 short jobs beside {} endless ones: {took:.1?}, {} threads",
+        cores(),
+        census.peak()
+    );
     let reasons = [Reason::GrowHog, Reason::Grow, Reason::GrowBlocked, Reason::Starvation];
     assert!(reasons.iter().any(|reason| occurred(&pool, *reason)), "{:?}", pool.decisions());
     assert!(census.peak() <= 5 * cores(), "{} threads", census.peak());

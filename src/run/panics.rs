@@ -5,8 +5,8 @@ use std::cell::{Cell, RefCell};
 use std::panic::{self, AssertUnwindSafe};
 use std::sync::Once;
 
-use crate::sync::plain::panicking;
-use crate::sync::{Mutex, thread_local};
+use crate::sync::Mutex;
+use crate::sync::plain::{panicking, thread_local};
 
 /// What is known of one panic.
 pub(crate) struct PanicReport {
@@ -57,6 +57,7 @@ impl std::fmt::Debug for PanicReport {
     }
 }
 
+// Plain: the panic hook also runs where a checker has none of its own threads.
 thread_local! {
     static WATCH: Cell<Watch> = const { Cell::new(Watch { depth: 0, entered: 0 }) };
     /// The place of the latest panic, and how many `catch`es had been entered by then.

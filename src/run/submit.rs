@@ -13,7 +13,7 @@ use super::shared::Shared;
 use super::ticket::{JobId, KindId, Ticket};
 use crate::outcome::Refusal;
 use crate::sync::plain::{AtomicU64, Ordering};
-use crate::sync::{Arc, thread, thread_local};
+use crate::sync::{Arc, may_be_held_up, thread, thread_local};
 use crate::time::Nanos;
 
 /// How long a blocked submitter sleeps at most before it looks again by itself.
@@ -189,6 +189,7 @@ pub(crate) fn deliver(shared: &Arc<Shared>, entry: Entry, task: Task) {
 
 /// Adds an admitted job to the queue without telling anybody yet.
 pub(crate) fn push(shared: &Arc<Shared>, job: Job) {
+    may_be_held_up();
     match Desk::of(shared) {
         Some(desk) => desk.local.push(job),
         None => shared.queue.push(job),

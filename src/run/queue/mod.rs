@@ -22,7 +22,7 @@ use twin::{Injector, Steal, Stealer, Worker};
 use crossbeam_utils::CachePadded;
 
 use crate::sync::atomic::{AtomicU64, Ordering};
-use crate::sync::{Arc, Mutex, OnceLock};
+use crate::sync::{Arc, Mutex, OnceLock, may_be_held_up};
 
 /// A local deque is left for the injector once in so many takes, so that jobs which keep
 /// submitting jobs cannot starve the submitters outside. 61 is the figure of Go's and tokio's
@@ -225,6 +225,8 @@ impl<T> LocalQueue<T> {
             .queue
             .take_injected(|| injector.steal_batch_with_limit_and_pop(self.deque(), batch));
         if job.is_some() && !self.deque().is_empty() {
+            // The others are on their way: gone from the injector, in no listed deque.
+            may_be_held_up();
             self.batched.set(batch - 1);
             self.list();
         }
