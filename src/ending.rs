@@ -170,6 +170,7 @@ mod tests {
     use super::*;
     use crate::Pool;
     use crate::run::submit;
+    use crate::sync::atomic::Ordering;
 
     fn pool(name: &str) -> Pool {
         Pool::builder(name).workers(1..=1).build().expect("settings that can be used")
