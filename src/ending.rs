@@ -15,7 +15,6 @@ pub use crate::run::returned::ReturnedJob;
 use crate::run::shared::Shared;
 use crate::scale::Core;
 use crate::sync::Arc;
-use crate::sync::atomic::Ordering;
 use crate::sync::thread;
 use crate::time::Nanos;
 
@@ -116,8 +115,9 @@ fn take_back(shared: &Shared, job: Job) {
         }
         Task::Plain(body) => {
             let waited = shared.now().since(job.queued_at);
-            shared.gate.release();
+            // Kept before it leaves the queue: whoever sees an empty queue has all of them.
             let unwanted = shared.returned.keep(ReturnedJob::new(body, waited));
+            shared.gate.release();
             shared.outside.count_outcome(Outcome::Returned);
             drop(unwanted);
         }
@@ -170,6 +170,7 @@ mod tests {
     use super::*;
     use crate::Pool;
     use crate::run::submit;
+    use crate::sync::atomic::Ordering;
 
     fn pool(name: &str) -> Pool {
         Pool::builder(name).workers(1..=1).build().expect("settings that can be used")
