@@ -116,8 +116,9 @@ fn take_back(shared: &Shared, job: Job) {
         }
         Task::Plain(body) => {
             let waited = shared.now().since(job.queued_at);
-            shared.gate.release();
+            // Kept before it leaves the queue: whoever sees an empty queue has all of them.
             let unwanted = shared.returned.keep(ReturnedJob::new(body, waited));
+            shared.gate.release();
             shared.outside.count_outcome(Outcome::Returned);
             drop(unwanted);
         }
