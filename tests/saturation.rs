@@ -106,7 +106,8 @@ fn a_change_from_sleeping_to_computing_sends_the_surplus_home() {
     hold(&pool, 32, &crowd, &latch);
     let batch = pool.submit_batch((0..50_000).map(|_| || spin(millis(1))));
     latch.open();
-    let took = eventually("few are left", || system::workers("change") <= 3 * cores());
+    // Four that want a core for each core are no overload yet.
+    let took = eventually("few are left", || system::workers("change") <= 4 * cores());
     let left = pool.stats().queued;
     println!("from 32 threads to {} in {took:.1?}", system::workers("change"));
     assert!(left > 1_000, "while {left} jobs wait");
@@ -139,7 +140,11 @@ fn short_jobs_are_not_stuck_behind_long_computations() {
     let took = begun.elapsed();
     stop.open();
     at_rest(&pool);
-    println!("20 short jobs beside {} endless ones: {took:.1?}, {} threads", cores(), census.peak());
+    println!(
+        "20 short jobs beside {} endless ones: {took:.1?}, {} threads",
+        cores(),
+        census.peak()
+    );
     let reasons = [Reason::GrowHog, Reason::Grow, Reason::GrowBlocked, Reason::Starvation];
     assert!(reasons.iter().any(|reason| occurred(&pool, *reason)), "{:?}", pool.decisions());
     assert!(census.peak() <= 5 * cores(), "{} threads", census.peak());
