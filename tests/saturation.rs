@@ -106,7 +106,8 @@ fn a_change_from_sleeping_to_computing_sends_the_surplus_home() {
     hold(&pool, 32, &crowd, &latch);
     let batch = pool.submit_batch((0..50_000).map(|_| || spin(millis(1))));
     latch.open();
-    let took = eventually("few are left", || system::workers("change") <= 3 * cores());
+    // Four that want a core for each core are no overload yet.
+    let took = eventually("few are left", || system::workers("change") <= 4 * cores());
     let left = pool.stats().queued;
     println!("from 32 threads to {} in {took:.1?}", system::workers("change"));
     assert!(left > 1_000, "while {left} jobs wait");

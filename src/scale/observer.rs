@@ -74,7 +74,7 @@ impl Observer {
         };
         // Reading the states costs 2 µs a worker, and only a pool under pressure needs them.
         if sample.queued > 0 && idle == 0 {
-            let runnable = self.probe.runnable(shared, now, cores);
+            let runnable = self.probe.runnable(shared, busy, now, cores);
             sample.runnable = Some(runnable.count);
             sample.run_ages = runnable.ages;
         }

@@ -63,10 +63,31 @@ impl Probe {
         }
     }
 
-    /// The busy workers that want a core, declared blocking left out.
-    pub(crate) fn runnable(&mut self, shared: &Shared, now: Nanos, cores: f64) -> Runnable {
-        let busy: Vec<(usize, Running)> =
-            shared.roster.running().filter(|(_, job)| !job.blocked).collect();
+    /// Those of the `busy` workers that want a core, declared blocking left out.
+    ///
+    /// Some of them are between two jobs at this moment. They want a core, too: to leave them out
+    /// would find room for another worker where short jobs keep every core busy.
+    pub(crate) fn runnable(
+        &mut self,
+        shared: &Shared,
+        busy: u32,
+        now: Nanos,
+        cores: f64,
+    ) -> Runnable {
+        let (blocked, inside): (Vec<_>, Vec<_>) =
+            shared.roster.running().partition(|(_, job)| job.blocked);
+        let between = busy.saturating_sub((blocked.len() + inside.len()) as u32);
+        let found = self.runnable_jobs(shared, &inside, now, cores);
+        Runnable { count: found.count + between, ages: found.ages }
+    }
+
+    fn runnable_jobs(
+        &mut self,
+        shared: &Shared,
+        busy: &[(usize, Running)],
+        now: Nanos,
+        cores: f64,
+    ) -> Runnable {
         let looked: Vec<(bool, Duration)> = busy
             .iter()
             .take(SAMPLED_AT_MOST)
@@ -78,8 +99,8 @@ impl Probe {
         let used = self.cores_used(0, now);
         match (looked.is_empty(), used) {
             (false, _) => extrapolate(&looked, busy.len()),
-            (true, Some(used)) => guess(&busy, now, used, cores),
-            (true, None) => guess(&busy, now, f64::INFINITY, cores),
+            (true, Some(used)) => guess(busy, now, used, cores),
+            (true, None) => guess(busy, now, f64::INFINITY, cores),
         }
     }
 
@@ -271,6 +292,26 @@ mod tests {
             stop.store(true, Ordering::Relaxed);
             drop(wake);
         });
+    }
+
+    #[test]
+    fn a_worker_between_two_jobs_wants_a_core_and_a_blocked_one_does_not() {
+        let seams = crate::run::shared::Seams {
+            clock: crate::time::Clock::system(),
+            parker: crate::sync::Arc::new(crate::run::parker::SystemParker),
+            spawner: crate::sync::Arc::new(crate::run::spawner::SystemSpawner),
+        };
+        let name = crate::name::PoolName::take("probe-test");
+        let shared = Shared::new(name, 4, 1, None, seams);
+        for (index, job) in busy(2) {
+            assert_eq!(shared.roster.reserve(), Some(index));
+            shared.roster.slot(index).current.begin(job);
+        }
+        shared.roster.slot(1).current.enter_blocked();
+        for (busy, wanted) in [(0, 1), (2, 1), (3, 2), (7, 6)] {
+            let found = Probe::default().runnable(&shared, busy, Nanos(9), 4.0);
+            assert_eq!((found.count, found.ages.len()), (wanted, 1), "{busy} busy");
+        }
     }
 
     #[test]
