@@ -274,7 +274,7 @@ fn start_first_workers(core: &Core) -> std::io::Result<()> {
     let min = core.settings.load().min_workers;
     for started in 0..min {
         match worker::start(&core.shared) {
-            Ok(()) => core.journal.lock().workers_started += 1,
+            Ok(started) => core.journal.lock().workers_started += u64::from(started),
             Err(error) if started == 0 => return Err(error),
             Err(_) => {
                 core.journal.lock().spawn_failures += 1;

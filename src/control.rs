@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::config::Settings;
 use crate::error::{ConfigError, WaitIdleError};
-use crate::run::desk::Desk;
+use crate::run::desk::Inside;
 use crate::scale::Core;
 use crate::sync::Arc;
 use crate::sync::atomic::Ordering;
@@ -44,7 +44,7 @@ pub(crate) fn resume(core: &Core) {
 
 pub(crate) fn wait_idle(core: &Core, timeout: Option<Duration>) -> Result<(), WaitIdleError> {
     let shared = &core.shared;
-    if Desk::of(shared).is_some() {
+    if Inside::is(shared) {
         return Err(WaitIdleError::InsideWorker);
     }
     if shared.is_forked() {

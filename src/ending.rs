@@ -9,7 +9,7 @@ use crate::error::CancelReason;
 use crate::outcome::Outcome;
 use crate::run::attempt;
 use crate::run::current::JobInfo;
-use crate::run::desk::Desk;
+use crate::run::desk::Inside;
 use crate::run::job::{Job, Task};
 use crate::run::phase::Stage;
 pub use crate::run::returned::ReturnedJob;
@@ -71,7 +71,7 @@ pub(crate) fn report(core: &Core) -> ShutdownReport {
         expired: of(Outcome::Expired),
         timed_out: of(Outcome::TimedOut),
         returned_count: of(Outcome::Returned),
-        returned: std::mem::take(&mut *shared.returned.lock()),
+        returned: shared.returned.take(),
         still_queued: totals.accepted - totals.dequeued,
         still_running: shared.running_jobs(),
         ended: shared.phase.stage() == Stage::Ended,
@@ -119,8 +119,9 @@ fn take_back(shared: &Shared, job: Job) {
         Task::Plain(body) => {
             let waited = shared.now().since(job.queued_at);
             shared.gate.release();
-            shared.returned.lock().push(ReturnedJob { body, waited });
+            let unwanted = shared.returned.keep(ReturnedJob::new(body, waited));
             shared.outside.count_outcome(Outcome::Returned);
+            drop(unwanted);
         }
     }
 }
@@ -140,11 +141,11 @@ pub(crate) fn cancel_handles(shared: &Shared, reason: CancelReason) {
     }
 }
 
-/// Waits until every thread has ended; false if the deadline came first. Does not wait inside one
-/// of the pool's own jobs, which the pool waits for, nor in a forked child, which has no threads.
+/// Waits until every thread has ended; false if the deadline came first. Does not wait inside the
+/// pool, which waits for the caller, nor in a forked child, which has no threads.
 pub(crate) fn wait_ended(shared: &Arc<Shared>, deadline: Option<Nanos>) -> bool {
     let ended = || shared.phase.stage() == Stage::Ended;
-    if Desk::of(shared).is_some() || shared.is_forked() {
+    if Inside::is(shared) || shared.is_forked() {
         return ended();
     }
     shared.wait_until(deadline, ended)
@@ -154,7 +155,7 @@ pub(crate) fn wait_ended(shared: &Arc<Shared>, deadline: Option<Nanos>) -> bool 
 pub(crate) fn drain_then_stop(core: &Core, patience: Duration) -> ShutdownReport {
     let shared = &core.shared;
     begin_drain(shared);
-    if !wait_ended(shared, Some(shared.now().after(patience))) && Desk::of(shared).is_none() {
+    if !wait_ended(shared, Some(shared.now().after(patience))) && !Inside::is(shared) {
         stop_and_notice(shared);
     }
     report(core)

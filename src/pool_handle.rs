@@ -40,7 +40,7 @@ impl PoolHandle {
         F: FnOnce() -> T + Send + 'static,
         T: Send + 'static,
     {
-        self.enter(job, self.when_full())
+        self.enter(job, || self.when_full())
     }
 
     /// Submits a job if there is room right now.
@@ -65,7 +65,7 @@ impl PoolHandle {
         F: FnOnce() -> T + Send + 'static,
         T: Send + 'static,
     {
-        self.enter(job, WhenFull::Refuse).map_err(into_try)
+        self.enter(job, || WhenFull::Refuse).map_err(into_try)
     }
 
     /// Submits a job, waiting for room for at most `timeout`.
@@ -82,7 +82,7 @@ impl PoolHandle {
         F: FnOnce() -> T + Send + 'static,
         T: Send + 'static,
     {
-        self.enter(job, self.until(timeout))
+        self.enter(job, || self.until(timeout))
     }
 
     /// Submits many jobs at the price of one: one step through the gate, one announcement, one
@@ -118,7 +118,7 @@ impl PoolHandle {
     where
         F: FnOnce() + Send + 'static,
     {
-        self.enter_untracked(job, self.when_full())
+        self.enter_untracked(job, || self.when_full())
     }
 
     /// [`PoolHandle::execute`] if there is room right now.
@@ -130,10 +130,14 @@ impl PoolHandle {
     where
         F: FnOnce() + Send + 'static,
     {
-        self.enter_untracked(job, WhenFull::Refuse).map_err(into_try)
+        self.enter_untracked(job, || WhenFull::Refuse).map_err(into_try)
     }
 
-    fn enter<F, T>(&self, job: F, when_full: WhenFull) -> Result<JobHandle<T>, SubmitError<F>>
+    fn enter<F, T>(
+        &self,
+        job: F,
+        when_full: impl FnOnce() -> WhenFull,
+    ) -> Result<JobHandle<T>, SubmitError<F>>
     where
         F: FnOnce() -> T + Send + 'static,
         T: Send + 'static,
@@ -149,7 +153,11 @@ impl PoolHandle {
         }
     }
 
-    fn enter_untracked<F>(&self, job: F, when_full: WhenFull) -> Result<(), SubmitError<F>>
+    fn enter_untracked<F>(
+        &self,
+        job: F,
+        when_full: impl FnOnce() -> WhenFull,
+    ) -> Result<(), SubmitError<F>>
     where
         F: FnOnce() + Send + 'static,
     {

@@ -17,6 +17,7 @@ pub(crate) mod plain {
     pub(crate) use std::sync::atomic::{
         AtomicBool, AtomicU8, AtomicU16, AtomicU32, AtomicU64, AtomicUsize, Ordering,
     };
+    pub(crate) use std::thread::panicking;
 }
 
 #[cfg(not(any(loom, shuttle)))]

@@ -51,8 +51,9 @@ struct Entrance {
 /// Those who wait for room, and what the limit is made of.
 struct Line {
     capacity: u64,
-    /// Jobs cancelled in the queue whose empty shells are still in it.
-    shells: u64,
+    /// Jobs dealt with in the queue whose empty shells are still in it. Below zero for a moment
+    /// when a worker throws a shell away before the one who made it has said so.
+    shells: i64,
     waiters: VecDeque<Arc<Waiter>>,
 }
 
@@ -60,8 +61,12 @@ impl Line {
     /// How many jobs may ever be admitted, given the count released. Shells are free up to the
     /// capacity; beyond it they take places, so that cancelling cannot grow the queue for ever.
     fn limit(&self, released: u64) -> u64 {
-        let excess = self.shells.saturating_sub(self.capacity);
-        released.saturating_add(self.capacity.saturating_sub(excess)).min(COUNT)
+        released.saturating_add(self.capacity - self.shells_in_the_way()).min(COUNT)
+    }
+
+    fn shells_in_the_way(&self) -> u64 {
+        let shells = u64::try_from(self.shells).unwrap_or(0);
+        shells.saturating_sub(self.capacity).min(self.capacity)
     }
 }
 
@@ -91,15 +96,15 @@ impl Waiter {
 
     /// The task moved to another waker; false if it was called already.
     pub(crate) fn rearm(&self, waker: &Waker) -> bool {
-        // Cloned before the lock is taken and dropped after it is given back: it is user code.
+        // Cloned and dropped outside the lock: a waker is somebody else's code.
         let fresh = Call::Task(waker.clone());
-        let mut call = self.0.lock();
-        if matches!(*call, Call::Called) {
-            return false;
-        }
-        let stale = std::mem::replace(&mut *call, fresh);
-        drop(call);
-        drop(stale);
+        let _stale = {
+            let mut call = self.0.lock();
+            if matches!(*call, Call::Called) {
+                return false;
+            }
+            std::mem::replace(&mut *call, fresh)
+        };
         true
     }
 
@@ -275,22 +280,24 @@ impl Gate {
         self.call_all();
     }
 
-    /// A queued job was cancelled, its empty shell stays queued for now.
-    pub(crate) fn shell_left(&self) {
-        self.line.lock().shells += 1;
+    /// A queued job was dealt with where it is, its empty shell stays queued for now. True if the
+    /// next one will take a place.
+    pub(crate) fn shell_left(&self) -> bool {
+        let mut line = self.line.lock();
+        line.shells += 1;
+        u64::try_from(line.shells).is_ok_and(|shells| shells >= line.capacity)
     }
 
-    /// `n` empty shells were taken out of the queue.
+    /// `n` empty shells were taken out of the queue; lets a submitter in for each place that
+    /// they had taken (G4).
     pub(crate) fn shells_removed(&self, n: u64) {
-        let in_the_way = {
+        let places = {
             let mut line = self.line.lock();
-            let in_the_way = line.shells > line.capacity;
-            line.shells = line.shells.saturating_sub(n);
-            in_the_way
+            let before = line.shells_in_the_way();
+            line.shells -= n as i64;
+            before - line.shells_in_the_way()
         };
-        if in_the_way {
-            self.call_next();
-        }
+        (0..places).for_each(|_| self.call_next());
     }
 
     /// Jobs waiting to start.

@@ -11,7 +11,7 @@ use super::parker::Parker;
 use super::phase::Phase;
 use super::queue::Queue;
 use super::quiet::QuietWatch;
-use super::returned::ReturnedJob;
+use super::returned::ReturnedJobs;
 use super::roster::Roster;
 use super::sleep::Sleep;
 use super::slot::State;
@@ -24,6 +24,8 @@ use crate::sync::plain::{AtomicU64, Ordering};
 use crate::sync::{Arc, Mutex};
 use crate::time::{Clock, Nanos};
 
+/// Nobody has to leave.
+pub(crate) const NO_LIMIT: u32 = u32::MAX;
 /// The most kinds of jobs a pool tells apart; further ones show as `"other"`.
 const MAX_KINDS: usize = 64;
 
@@ -44,8 +46,8 @@ pub(crate) struct Shared {
     pub(crate) roster: Roster,
     pub(crate) phase: Phase,
     pub(crate) paused: AtomicBool,
-    /// Workers that should leave as they come out of their jobs.
-    pub(crate) drain: AtomicU32,
+    /// The workers above this number leave as they come out of their jobs; [`NO_LIMIT`] mostly.
+    pub(crate) limit: AtomicU32,
     /// Cores, for the decision whether spinning can help; written by the supervisor.
     pub(crate) cores: AtomicU32,
     /// The most workers busy at once since the supervisor last looked.
@@ -54,7 +56,7 @@ pub(crate) struct Shared {
     pub(crate) next_look: AtomicU64,
     pub(crate) quiet: QuietWatch,
     pub(crate) outside: Outside,
-    pub(crate) returned: Mutex<Vec<ReturnedJob>>,
+    pub(crate) returned: ReturnedJobs,
     pub(crate) stopped: [AtomicU64; 3],
     kinds: Mutex<Vec<&'static str>>,
 }
@@ -118,13 +120,13 @@ impl Shared {
             roster: Roster::new(ceiling),
             phase: Phase::new(),
             paused: AtomicBool::new(false),
-            drain: AtomicU32::new(0),
+            limit: AtomicU32::new(NO_LIMIT),
             cores: AtomicU32::new(1),
             busy_peak: AtomicU32::new(0),
             next_look: AtomicU64::new(0),
             quiet: QuietWatch::default(),
             outside: Outside::default(),
-            returned: Mutex::new(Vec::new()),
+            returned: ReturnedJobs::default(),
             stopped: Default::default(),
             kinds: Mutex::new(vec!["job", "other"]),
         }
@@ -175,7 +177,20 @@ impl Shared {
             return false;
         }
         // A job that ended while we looked may have submitted another: then the count has moved.
-        self.roster.running().next().is_none() && self.gate.counts() == before
+        // One that never ran may have left the queue and not be counted yet.
+        self.roster.running().next().is_none()
+            && self.outcomes().iter().sum::<u64>() == before.1
+            && self.gate.counts() == before
+    }
+
+    /// How the jobs ended that are over.
+    pub(crate) fn outcomes(&self) -> [u64; Outcome::ALL.len()] {
+        let mut sum = self.roster.sum();
+        self.outside.meter.lock().add_to(&mut sum);
+        for outcome in Outcome::ALL {
+            sum.outcomes[outcome as usize] += self.outside.outcome(outcome);
+        }
+        sum.outcomes
     }
 
     /// Whether every accepted job has left the queue for good and nothing runs any more.

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::attempt;
 use super::context::JobContext;
-use super::desk::Desk;
+use super::desk::{Desk, Inside};
 use super::gate::{Joined, NoEntry, Waiter};
 use super::handle::JobHandle;
 use super::job::{Awaited, Cell as JobCell, Job, Task, Tracked};
@@ -45,9 +45,12 @@ pub(crate) struct Terms {
     pub(crate) timeout: Option<Duration>,
 }
 
-/// Gets one job in. Inside one of the pool's own jobs nothing is waited for: the worker that would
+/// Gets one job in; `when_full` is asked only if the queue is. Inside one of the pool's own jobs nothing is waited for: the worker that would
 /// make room is the one that waits, so the job goes in over the bound.
-pub(crate) fn admit(shared: &Arc<Shared>, when_full: WhenFull) -> Result<Entry, Refusal> {
+pub(crate) fn admit(
+    shared: &Arc<Shared>,
+    when_full: impl FnOnce() -> WhenFull,
+) -> Result<Entry, Refusal> {
     if in_forked_child(shared) {
         shared.outside.count_refusal(Refusal::Forked, 1);
         return Err(Refusal::Forked);
@@ -57,7 +60,7 @@ pub(crate) fn admit(shared: &Arc<Shared>, when_full: WhenFull) -> Result<Entry, 
         Err(NoEntry::Closed) => Refusal::Shutdown,
         Err(NoEntry::Full) => {
             shared.sleep.kick();
-            match on_full(shared, when_full) {
+            match on_full(shared, when_full()) {
                 Ok(entry) => return Ok(entry),
                 Err(refusal) => refusal,
             }
@@ -69,10 +72,9 @@ pub(crate) fn admit(shared: &Arc<Shared>, when_full: WhenFull) -> Result<Entry, 
 
 /// As [`admit`], for a caller that will come back when there is room.
 pub(crate) fn admit_or_wait(shared: &Arc<Shared>) -> Result<(), Refusal> {
-    let inside = || Desk::of(shared).is_some();
     let refusal = match shared.gate.admit(1) {
         Ok(_) => return Ok(()),
-        Err(NoEntry::Full) if !inside() => {
+        Err(NoEntry::Full) if !Inside::is(shared) => {
             shared.sleep.kick();
             return Err(Refusal::QueueFull);
         }
@@ -101,7 +103,7 @@ fn on_full(shared: &Arc<Shared>, when_full: WhenFull) -> Result<Entry, Refusal> 
     match when_full {
         WhenFull::Refuse => Err(Refusal::QueueFull),
         WhenFull::RunHere => over_the_bound(Entry::Here),
-        _ if Desk::of(shared).is_some() => over_the_bound(Entry::Queue),
+        _ if Inside::is(shared) => over_the_bound(Entry::Queue),
         WhenFull::Wait => wait_for_room(shared, None),
         WhenFull::WaitUntil(deadline) => wait_for_room(shared, Some(deadline)),
     }

@@ -5,11 +5,11 @@ use std::io;
 use std::rc::Rc;
 
 use super::attempt;
-use super::desk::Desk;
+use super::desk::{Desk, Inside};
 use super::job::Job;
 use super::panics;
 use super::phase::Stage;
-use super::shared::Shared;
+use super::shared::{NO_LIMIT, Shared};
 use super::sleep::Order;
 use super::slot::State;
 use crate::outcome::StopCause;
@@ -26,11 +26,10 @@ const BATCH_MAX: u64 = 8;
 /// that blocks.
 const LONG_JOB_NS: u64 = 1_000_000;
 
-/// Starts a worker. Only the supervisor, and the builder before there is one, may call this.
-pub(crate) fn start(shared: &Arc<Shared>) -> io::Result<()> {
-    let Some(index) = shared.roster.reserve() else {
-        return Err(io::Error::other("every slot of the worker table is in use"));
-    };
+/// Starts a worker; false if those that were retired a moment ago still hold all the slots. Only
+/// the supervisor, and the builder before there is one, may call this.
+pub(crate) fn start(shared: &Arc<Shared>) -> io::Result<bool> {
+    let Some(index) = shared.roster.reserve() else { return Ok(false) };
     shared.sleep.enlist();
     let body = {
         let shared = Arc::clone(shared);
@@ -44,7 +43,7 @@ pub(crate) fn start(shared: &Arc<Shared>) -> io::Result<()> {
     ) {
         Ok(thread) => {
             *slot.thread.lock() = Some(thread);
-            Ok(())
+            Ok(true)
         }
         Err(error) => {
             shared.sleep.strike_off();
@@ -83,6 +82,7 @@ fn live(shared: Arc<Shared>, index: usize) {
     let slot = shared.roster.slot(index);
     slot.thread_id.store(os_thread_id(), Ordering::Relaxed);
     shared.sleep.occupy(index);
+    let _inside = Inside::enter(&shared);
     let desk = Desk::open(Arc::clone(&shared), index);
     let worker = Worker { desk, searching: Cell::new(true) };
     let cause = match panics::catch(|| worker.work()) {
@@ -129,6 +129,7 @@ enum Standing {
     TakeJobs,
     /// The pool is paused: stay, but take nothing.
     Hold,
+    /// Go: this worker has been counted out.
     Leave(StopCause),
 }
 
@@ -177,10 +178,7 @@ impl Worker {
                     }
                 }
                 Standing::Hold => {}
-                Standing::Leave(cause) => {
-                    sleep.discharge_searcher(queued);
-                    return Err(cause);
-                }
+                Standing::Leave(cause) => return Err(cause),
             }
             if rounds < SPIN_ROUNDS && self.may_spin() {
                 rounds += 1;
@@ -204,7 +202,6 @@ impl Worker {
 
     /// Runs `job` and whatever it finds after it, without touching the sleep word in between.
     fn run_all(&self, job: Job) -> Result<(), StopCause> {
-        let Shared { sleep, gate, .. } = self.shared();
         let mut next = Some(job);
         let mut now = self.shared().stamp();
         while let Some(job) = next {
@@ -212,10 +209,7 @@ impl Worker {
             next = match self.standing() {
                 Standing::TakeJobs => self.take(),
                 Standing::Hold => None,
-                Standing::Leave(cause) => {
-                    sleep.discharge_busy(|| gate.queued());
-                    return Err(cause);
-                }
+                Standing::Leave(cause) => return Err(cause),
             };
         }
         Ok(())
@@ -246,13 +240,22 @@ impl Worker {
         match shared.phase.stage() {
             Stage::Running | Stage::Draining => {}
             Stage::Stopping | Stage::Leaving | Stage::Ended => {
+                // Nobody is to stay, and this one is still here.
+                let _ = self.leave_above(0);
                 return Standing::Leave(StopCause::Shutdown);
             }
         }
-        if shared.drain.load(Ordering::Relaxed) > 0 && take_one(&shared.drain) {
+        let limit = shared.limit.load(Ordering::Relaxed);
+        if limit != NO_LIMIT && self.leave_above(limit) {
             return Standing::Leave(StopCause::Retired);
         }
         if shared.is_paused() { Standing::Hold } else { Standing::TakeJobs }
+    }
+
+    /// Counts this worker out if more than `limit` live.
+    fn leave_above(&self, limit: u32) -> bool {
+        let Shared { sleep, gate, .. } = self.shared();
+        sleep.discharge_above(limit, self.searching.get(), || gate.queued())
     }
 
     /// Spinning helps the next submitter only if a core is free for it.
@@ -260,10 +263,6 @@ impl Worker {
         let seen = self.shared().sleep.look();
         seen.searching() <= 1 && seen.live() <= self.shared().cores.load(Ordering::Relaxed)
     }
-}
-
-fn take_one(tokens: &crate::sync::atomic::AtomicU32) -> bool {
-    tokens.fetch_update(Ordering::AcqRel, Ordering::Relaxed, |n| n.checked_sub(1)).is_ok()
 }
 
 #[cfg(all(test, not(any(loom, shuttle))))]

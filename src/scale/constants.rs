@@ -62,7 +62,8 @@ pub struct Constants {
     /// One evaluation may add this many workers, the number of cores or as many as there are,
     /// whichever is most. Kubernetes grows by the larger of 4 pods and 100 %.
     pub growth_floor: u32,
-    /// Idle workers kept on top of what the window needed: the kernel's workqueue keeps one.
+    /// Idle workers kept on top of what the window needed, if it needed any: the kernel's
+    /// workqueue keeps one.
     pub spare: u32,
     /// The window, which starts at `keep_alive`, doubles with each regretted retirement up to
     /// this. tokio keeps idle threads for 10 s; Java, folly and PostgreSQL for 60 s.

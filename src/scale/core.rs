@@ -6,10 +6,14 @@ use super::journal::Journal;
 use super::totals::{Levels, Totals};
 use crate::config::{Overflow, Settings};
 use crate::outcome::{Outcome, Refusal, StopCause};
+use crate::run::meter::MeterSum;
 use crate::run::shared::Shared;
 use crate::run::slot::State;
 use crate::sync::plain::Ordering;
 use crate::sync::{Arc, Mutex, Swap};
+
+/// How often a look at the jobs is repeated that shows more of them running than there are threads.
+const LOOKS_AGAIN: u32 = 8;
 
 /// The running pool: its data plane, the settings in force, and what the supervisor wrote down.
 pub(crate) struct Core {
@@ -21,6 +25,20 @@ pub(crate) struct Core {
     /// One change of the settings at a time.
     pub(crate) retuning: Mutex<()>,
     pub(crate) ceiling: usize,
+}
+
+/// Where the accepted jobs are, and what the workers counted.
+struct Jobs {
+    workers: MeterSum,
+    outcomes: [u64; Outcome::ALL.len()],
+    accepted: u64,
+    dequeued: u64,
+}
+
+impl Jobs {
+    fn running(&self) -> u64 {
+        self.dequeued - self.outcomes.iter().sum::<u64>()
+    }
 }
 
 impl Core {
@@ -45,31 +63,47 @@ impl Core {
         self.settings.load().overflow
     }
 
-    /// Everything counted so far, folded from the meters at this moment. The order of the reads
-    /// (outcomes, then what left the queue, then what was accepted) makes the accounting identity
-    /// hold in every snapshot: accepted = queued + running + outcomes.
+    /// Where every job is. The order of the reads (outcomes, then what left the queue, then what
+    /// was accepted) makes the accounting identity hold in every snapshot: accepted = queued +
+    /// running + outcomes. A job that ends between the reads counts as running still.
+    fn look_at_jobs(&self) -> Jobs {
+        let shared = &self.shared;
+        let outcomes = shared.outcomes();
+        let (accepted, dequeued) = shared.gate.counts();
+        Jobs { workers: shared.roster.sum(), outcomes, accepted, dequeued }
+    }
+
+    /// The same, looked at again where the reads were held up: more jobs than could be running
+    /// must have ended in between.
+    fn jobs(&self) -> Jobs {
+        let mut jobs = self.look_at_jobs();
+        for _ in 0..LOOKS_AGAIN {
+            let workers = u64::from(self.shared.sleep.look().live());
+            if jobs.running() <= workers + self.shared.outside.running.load(Ordering::Acquire) {
+                break;
+            }
+            jobs = self.look_at_jobs();
+        }
+        jobs
+    }
+
+    /// Everything counted so far, folded from the meters at this moment.
     pub(crate) fn totals(&self) -> Totals {
         let shared = &self.shared;
-        let sum = shared.roster.sum();
-        let mut totals = Totals { at: shared.now().as_duration(), ..Totals::default() };
-        let mut outside = Default::default();
-        {
-            let meter = shared.outside.meter.lock();
-            meter.add_to(&mut outside);
-            meter.fold_into(&mut totals.wait, &mut totals.run);
-        }
-        for outcome in Outcome::ALL {
-            let index = outcome as usize;
-            totals.outcomes[index] =
-                sum.outcomes[index] + outside.outcomes[index] + shared.outside.outcome(outcome);
-        }
-        (totals.accepted, totals.dequeued) = shared.gate.counts();
+        let jobs = self.jobs();
+        let mut totals = Totals {
+            at: shared.now().as_duration(),
+            accepted: jobs.accepted,
+            dequeued: jobs.dequeued,
+            outcomes: jobs.outcomes,
+            busy: Duration::from_nanos(jobs.workers.busy_ns),
+            steals: jobs.workers.steals,
+            ..Totals::default()
+        };
         for refusal in Refusal::ALL {
             totals.refused[refusal as usize] = shared.outside.refusals(refusal);
         }
-        totals.busy = Duration::from_nanos(sum.busy_ns);
-        totals.log2_run_sum = sum.log2_run_sum;
-        totals.steals = sum.steals;
+        shared.outside.meter.lock().fold_into(&mut totals.wait, &mut totals.run);
         for meter in shared.roster.used().filter_map(|(_, slot)| slot.used_meter()) {
             meter.fold_into(&mut totals.wait, &mut totals.run);
         }

@@ -25,7 +25,8 @@ pub(crate) struct Export {
     telemetry: Option<Telemetry>,
     last: Option<Nanos>,
     cpu_measured: Option<Nanos>,
-    accepted: u64,
+    /// Jobs accepted and jobs over, at the last flush.
+    flushed: (u64, u64),
     busy_ns: u64,
     worker_ns: u64,
 }
@@ -45,7 +46,7 @@ impl Export {
             telemetry: wanted.then(|| Telemetry::new(core.shared.name.as_str(), core.policy, sink)),
             last: None,
             cpu_measured: None,
-            accepted: 0,
+            flushed: (0, 0),
             busy_ns: 0,
             worker_ns: 0,
         }
@@ -59,7 +60,7 @@ impl Export {
 
     /// Before the supervisor parks: so that what is shown while it sleeps is final.
     pub(crate) fn flush_if_changed(&mut self, core: &Core, observer: &mut Observer, now: Nanos) {
-        if core.shared.gate.counts().0 != self.accepted || self.last.is_none() {
+        if progress(core) != self.flushed || self.last.is_none() {
             self.flush(core, observer, now);
         }
     }
@@ -67,7 +68,7 @@ impl Export {
     fn flush(&mut self, core: &Core, observer: &mut Observer, now: Nanos) {
         self.measure(core, observer, now);
         self.last = Some(now);
-        self.accepted = core.shared.gate.counts().0;
+        self.flushed = progress(core);
         #[cfg(feature = "metrics")]
         if let Some(telemetry) = &mut self.telemetry {
             let (totals, levels) = (core.totals(), core.levels());
@@ -103,4 +104,10 @@ impl Export {
             crate::run::panics::contain(|| telemetry.close());
         }
     }
+}
+
+/// (jobs accepted, jobs over): moves whenever a figure that is exported has moved.
+fn progress(core: &Core) -> (u64, u64) {
+    let over = core.shared.roster.sum().outcomes.iter().sum();
+    (core.shared.gate.counts().0, over)
 }

@@ -33,7 +33,7 @@ mod story;
 ///   ([`Reason::GrowHog`]), a queue that nothing leaves ([`Reason::Starvation`]), jobs that wait
 ///   on jobs still queued ([`Reason::EscapeBlocked`]).
 /// - **Shrinking.** Idle workers only, a quarter of the pool at once, down to the most that were
-///   busy at the same time within the window, plus a spare. The window is the pool's
+///   busy at the same time within the window, plus a spare if any were. The window is the pool's
 ///   `keep_alive`; it doubles when a retirement is regretted.
 ///
 /// The numbers behind this are its [`Constants`]. The objective, the keep-alive and the bounds
@@ -155,7 +155,9 @@ impl PredictedWait {
         }
         self.estimates.update(sample);
         self.drought.update(self.now, sample);
-        let need = sample.busy_peak.saturating_add(self.constants.spare);
+        // A spare is for more of the same: where nothing was needed none is kept.
+        let spare = if sample.busy_peak > 0 { self.constants.spare } else { 0 };
+        let need = sample.busy_peak.saturating_add(spare);
         let need = need.clamp(sample.min.min(sample.max), sample.max);
         self.retention.record(self.now, need, &self.constants);
     }

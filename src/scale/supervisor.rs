@@ -11,8 +11,10 @@ use super::sample::Sample;
 use crate::config::Settings;
 use crate::ending;
 use crate::error::CancelReason;
+use crate::run::desk::Inside;
 use crate::run::panics::catch;
 use crate::run::phase::Stage;
+use crate::run::shared::NO_LIMIT;
 use crate::run::sleep::Events;
 use crate::run::slot::State;
 use crate::run::{attempt, worker};
@@ -36,6 +38,8 @@ pub(crate) struct Supervisor {
     /// No thread is asked for before this.
     hold_until: Nanos,
     refusals: u32,
+    /// The upper bound in force when workers were last told to leave between jobs.
+    max_drained_for: u32,
 }
 
 impl Supervisor {
@@ -48,6 +52,7 @@ impl Supervisor {
             export,
             hold_until: Nanos::default(),
             refusals: 0,
+            max_drained_for: 0,
         }
     }
 
@@ -56,6 +61,7 @@ impl Supervisor {
         let core = Arc::clone(&self.core);
         let shared = &core.shared;
         shared.sleep.occupy_supervisor();
+        let _inside = Inside::enter(shared);
         loop {
             // Whatever comes after this kicks again; whatever came before is in the sample.
             let events = shared.sleep.acknowledge().events();
@@ -110,11 +116,16 @@ impl Supervisor {
         let (min, max) = (settings.min_workers as u32, settings.max_workers as u32);
         let live = shared.sleep.look().live();
         if plan.add > 0 {
-            shared.drain.store(0, Ordering::Release);
-            plan.add = self.start(now, plan.add.min(max.saturating_sub(live)));
+            shared.limit.store(NO_LIMIT, Ordering::Release);
+            let wanted = plan.add.min(max.saturating_sub(live));
+            plan.add = self.start(now, wanted);
+            let refused = now < self.hold_until;
+            if plan.add < wanted && !refused {
+                // Workers on their way out hold the slots, for some microseconds.
+                plan.next_in = plan.next_in.map(|next| next.min(FAST_TICK)).or(Some(FAST_TICK));
+            }
             if plan.add == 0 {
-                plan.reason =
-                    if now < self.hold_until { Reason::SpawnFailed } else { Reason::AtMax };
+                plan.reason = if refused { Reason::SpawnFailed } else { Reason::AtMax };
             }
             return plan;
         }
@@ -124,27 +135,42 @@ impl Supervisor {
         if plan.retire_idle > 0 {
             plan.retire_idle = shared.sleep.retire_coldest(plan.retire_idle, queued);
         }
-        let drain = plan.drain.min(spare - plan.retire_idle);
-        if drain > 0 {
-            // Parked workers go first; the others take a token each as they come out of a job.
-            let parked = shared.sleep.retire_coldest(drain, || 0);
-            let tokens = shared.drain.load(Ordering::Relaxed).max(drain - parked);
-            shared.drain.store(tokens.min(spare - plan.retire_idle - parked), Ordering::Release);
-        } else if sample.workers <= max && sample.queued == 0 {
-            shared.drain.store(0, Ordering::Release);
-        }
-        plan.drain = drain;
+        plan.drain = plan.drain.min(spare - plan.retire_idle);
+        self.drain(sample, settings, &plan);
         plan
     }
 
-    /// Starts up to `n` workers; returns how many the system let us have.
+    /// Sends workers home also while jobs wait: the parked ones now, the others as they come out
+    /// of a job. The order stands until the next one, unless it loses its reason.
+    fn drain(&mut self, sample: &Sample, settings: &Settings, plan: &Plan) {
+        let shared = &self.core.shared;
+        let (min, max) = (settings.min_workers as u32, settings.max_workers as u32);
+        if plan.drain == 0 {
+            if sample.queued == 0 || max != self.max_drained_for {
+                shared.limit.store(NO_LIMIT, Ordering::Release);
+            }
+            return;
+        }
+        // Counted from what the policy saw: some may have left by themselves since.
+        let limit = sample.workers.saturating_sub(plan.retire_idle + plan.drain).max(min);
+        self.max_drained_for = max;
+        let surplus = shared.sleep.look().live().saturating_sub(limit);
+        shared.sleep.retire_coldest(surplus, || 0);
+        shared.limit.store(limit, Ordering::Release);
+    }
+
+    /// Starts up to `n` workers; returns how many there was a slot and a thread for.
     fn start(&mut self, now: Nanos, n: u32) -> u32 {
         for started in 0..n {
-            if worker::start(&self.core.shared).is_err() {
-                self.core.journal.lock().spawn_failures += 1;
-                self.hold_until = now.after(SPAWN_HOLD);
-                self.spawn_refused();
-                return started;
+            match worker::start(&self.core.shared) {
+                Ok(true) => {}
+                Ok(false) => return started,
+                Err(_) => {
+                    self.core.journal.lock().spawn_failures += 1;
+                    self.hold_until = now.after(SPAWN_HOLD);
+                    self.spawn_refused();
+                    return started;
+                }
             }
             self.refusals = 0;
             let mut journal = self.core.journal.lock();
@@ -219,12 +245,12 @@ impl Supervisor {
         let wake_at = overdue.map_or(wake_at, |deadline| deadline.min(wake_at));
         loop {
             if wake_at == Nanos::NEVER {
+                // Asleep before the flush, and still without an event when parking: no job can have
+                // ended in between, so what is shown while the supervisor sleeps is final.
+                let quiet = shared.sleep.look().all_asleep();
                 self.export.flush_if_changed(&core, &mut self.observer, shared.now());
-                if shared.sleep.park_supervisor(events) {
-                    shared.sleep.rest_supervisor(None);
-                } else {
-                    shared.sleep.rest_supervisor(Some(FAST_TICK));
-                }
+                let parked = quiet && shared.sleep.park_supervisor(events);
+                shared.sleep.rest_supervisor(if parked { None } else { Some(FAST_TICK) });
                 return;
             }
             let now = shared.now();

@@ -18,7 +18,6 @@ pub(crate) struct Totals {
     /// Jobs that left the queue: started, cancelled, expired or returned.
     pub(crate) dequeued: u64,
     pub(crate) busy: Duration,
-    pub(crate) log2_run_sum: u64,
     pub(crate) steals: u64,
     /// Submission to start, of every job that ran.
     pub(crate) wait: Cells,

@@ -1,3 +1,5 @@
+//! What the gate promises, one thread at a time; the interleavings are loom's.
+
 use super::*;
 use std::sync::atomic::AtomicUsize;
 
@@ -127,6 +129,35 @@ fn a_smaller_bound_holds_at_once() {
     assert_eq!(gate.admit(1), Err(NoEntry::Full));
     (0..3).for_each(|_| gate.release());
     assert_eq!(gate.admit(1), Ok(1));
+}
+
+#[test]
+fn a_shell_removed_before_it_was_reported_costs_no_place() {
+    let gate = Gate::new(1);
+    for _ in 0..100 {
+        assert_eq!(gate.admit(1), Ok(1));
+        gate.shells_removed(1);
+        gate.shell_left();
+        gate.release();
+    }
+    assert_eq!(gate.admit(1), Ok(1));
+}
+
+#[test]
+fn every_place_that_shells_had_taken_lets_a_submitter_in() {
+    let gate = Gate::new(3);
+    for _ in 0..6 {
+        assert_eq!(gate.admit(1), Ok(1));
+        gate.shell_left();
+        gate.release();
+    }
+    let waiters: Vec<_> = (0..4).map(|_| waiter()).collect();
+    for (waiter, _) in &waiters {
+        assert_eq!(gate.join_line(waiter, false), Joined::Waiting);
+    }
+    gate.shells_removed(6);
+    let called: Vec<bool> = waiters.iter().map(|(waiter, _)| waiter.is_called()).collect();
+    assert_eq!(called, [true, true, true, false]);
 }
 
 /// Attacks G3: a submitter that joins the line while the only place is given back must either see

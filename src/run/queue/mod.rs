@@ -244,6 +244,7 @@ impl<T> LocalQueue<T> {
     /// the others.
     pub(crate) fn purge(&self, is_spent: impl Fn(&T) -> bool) -> usize {
         let mut purged = 0;
+        let batched = self.batched.get();
         for _ in 0..self.deque().len() {
             let Some(job) = self.pop() else { break };
             if is_spent(&job) {
@@ -252,6 +253,8 @@ impl<T> LocalQueue<T> {
                 self.push(job);
             }
         }
+        // What came in a batch is at the front again, and still older than the injector's.
+        self.batched.set(batched);
         purged
     }
 }

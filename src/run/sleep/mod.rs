@@ -248,6 +248,18 @@ impl Sleep {
         self.pass_on(seen, queued)
     }
 
+    /// Leaves, as a searcher or between two jobs, if more than `limit` workers live; false to stay.
+    #[must_use]
+    pub(crate) fn discharge_above(
+        &self,
+        limit: u32,
+        searching: bool,
+        queued: impl Fn() -> u64,
+    ) -> bool {
+        let left = self.word.discharge_above(limit, searching);
+        left.map(|seen| self.pass_on(seen, queued)).is_some()
+    }
+
     /// A worker that leaves looks back once: what it could have taken, somebody else must (S8).
     fn pass_on(&self, seen: Seen, queued: impl Fn() -> u64) -> Seen {
         if queued() > 0 && !(seen.sleeping() > 0 && self.wake_one()) {

@@ -63,7 +63,8 @@ impl Seen {
         Events((self.0 >> 32) as u32)
     }
 
-    fn all_asleep(self) -> bool {
+    /// Nobody is in a job or looking for one.
+    pub(crate) fn all_asleep(self) -> bool {
         self.sleeping() == self.live() && self.searching() == 0
     }
 }
@@ -156,6 +157,16 @@ impl Word {
     /// A worker leaves between two jobs. Returns the value *after*.
     pub(crate) fn discharge_busy(&self) -> Seen {
         Seen(self.apply(0, LIVE).0.wrapping_sub(LIVE))
+    }
+
+    /// A worker leaves by itself, from a search or between two jobs, if more than `limit` live: of
+    /// any number that ask at once, only the surplus goes. Returns the value *after*.
+    pub(crate) fn discharge_above(&self, limit: u32, searching: bool) -> Option<Seen> {
+        let counted = if searching { LIVE + SEARCHING } else { LIVE };
+        let before = self.0.fetch_update(Ordering::AcqRel, Ordering::Acquire, |word| {
+            (Seen(word).live() > limit).then(|| word.wrapping_sub(counted))
+        });
+        before.ok().map(|before| Seen(before.wrapping_sub(counted)))
     }
 
     /// Asks for an evaluation; true for the one caller that has to ring the bell.

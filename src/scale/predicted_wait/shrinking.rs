@@ -47,6 +47,21 @@ fn what_the_window_needed_and_a_spare_stay() {
 }
 
 #[test]
+fn a_pool_that_may_have_none_ends_with_none_and_sleeps() {
+    for spare in [0, 1, 5] {
+        let mut story = Story::new();
+        story.policy = story.policy.spare(spare);
+        story.levels.min = 0;
+        story.workers(0, 20);
+        story.after(Duration::ZERO);
+        story.step(secs(1), |sample| sample.busy_peak = 9);
+        shrink_for(&mut story, secs(20));
+        assert_eq!(story.levels.workers, 0, "{spare} spare");
+        assert_eq!(story.after(SLOW_TICK).next_in, None, "{spare} spare");
+    }
+}
+
+#[test]
 fn a_peak_is_forgotten_one_window_later() {
     let mut story = Story::new();
     story.workers(0, 20);

@@ -1,0 +1,402 @@
+//! The command line: what may be typed, what it means, and one clear line when it is wrong.
+
+use std::ffi::OsString;
+use std::net::SocketAddr;
+use std::ops::RangeInclusive;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::error::{ContextKind, ContextValue, ErrorKind};
+use clap::{Parser, ValueEnum};
+
+use crate::load::{Mix, Pattern};
+
+/// How long the demo takes unless `--duration` says otherwise.
+pub(crate) const DEMO_SPAN: Duration = Duration::from_secs(20);
+/// How long a pattern takes unless `--duration` says otherwise.
+pub(crate) const PATTERN_SPAN: Duration = Duration::from_secs(30);
+/// The demo's keep-alive: short, so that the pool is seen to fall as well as to rise.
+pub(crate) const DEMO_KEEP_ALIVE: Duration = Duration::from_secs(1);
+
+const LONG_ABOUT: &str = "\
+Offers jobs to a thread pool at fixed times, whatever the pool does, and reports what became of \
+each. A wait counts from the moment a job was meant to arrive, so that a stall cannot hide itself.
+
+Without --pattern or --trace this is a demo of 20 seconds: a trickle of short calls, a burst, a \
+step of blocking calls, three bursts of processor work, and a trickle again.";
+
+const AFTER_LONG_HELP: &str = "\
+Traces:
+  --trace reads a CSV file with one of two headers:
+
+    TIMESTAMP,ContextTokens,GeneratedTokens     2023-11-16 18:17:03.9799600,4808,10
+    arrival_ms,run_ms                           1250.5,40
+
+  The first is the form of the Azure LLM inference trace 2023, which Microsoft publishes at
+  https://github.com/Azure/AzurePublicDataset (data/AzureLLMInferenceTrace_code.csv and
+  ..._conv.csv, CC-BY 4.0; Patel et al., \"Splitwise\", ISCA 2024). Its rows become
+    blocking jobs that sleep for 50 ms + 20 ms for each generated token;
+    cpu jobs that spin for 2 ms + 1 us for each context token + 50 us for each generated token,
+      arriving 20 times faster than recorded unless --speed says otherwise.
+
+Times:
+  A time is a number and a unit, as in 500ms, 20s, 5m or 1h; a bare number is seconds.
+  --duration is in the time of the load, before --speed compresses it: --duration 10m --speed 60
+  takes ten seconds. --target-wait and --keep-alive are real time, always.
+
+Flaps:
+  A flap is a thread started at most 30 s (divided by --speed) after a thread was retired: one
+  that could have been kept. The counts come from samples; within one, retirements go first.
+
+Exit status: 0, 1 if a job was lost or a result could not be written, 2 if the input is wrong.";
+
+/// Offers jobs to a thread pool at fixed times and reports what became of each.
+#[derive(Debug, Parser)]
+#[command(name = "load_test", long_about = LONG_ABOUT, after_long_help = AFTER_LONG_HELP)]
+#[command(disable_version_flag = true)]
+pub(crate) struct Args {
+    /// Generate arrivals of this shape
+    #[arg(long, value_name = "SHAPE", conflicts_with = "trace")]
+    pub(crate) pattern: Option<Pattern>,
+    /// Replay the arrivals of this CSV file; see below for its form
+    #[arg(long, value_name = "FILE")]
+    pub(crate) trace: Option<PathBuf>,
+    /// What a job does with its time [default: blocking]
+    #[arg(long, value_name = "KIND")]
+    pub(crate) work: Option<Mix>,
+    /// Jobs a second in a pattern [default: 200]
+    #[arg(long, value_name = "N", value_parser = positive, allow_hyphen_values = true)]
+    pub(crate) rate: Option<f64>,
+    /// The mean run time of a job in a pattern [default: 50ms]
+    #[arg(long, value_name = "TIME", value_parser = time, allow_hyphen_values = true)]
+    pub(crate) run: Option<Duration>,
+    /// How much of the load to offer [default: the whole trace, 30s of a pattern]
+    #[arg(long, value_name = "TIME", value_parser = time, allow_hyphen_values = true)]
+    pub(crate) duration: Option<Duration>,
+    /// Compress time: jobs arrive this many times faster [default: 1; see Traces for cpu]
+    #[arg(long, value_name = "X", value_parser = speed, allow_hyphen_values = true)]
+    pub(crate) speed: Option<f64>,
+    /// Multiply every run time by this
+    #[arg(long, value_name = "X", value_parser = time_scale, default_value = "1")]
+    #[arg(allow_hyphen_values = true)]
+    pub(crate) time_scale: f64,
+    /// The same seed makes the same load
+    #[arg(long, value_name = "N", value_parser = seed, default_value = "1")]
+    pub(crate) seed: u64,
+
+    /// The fewest and the most workers
+    #[arg(long, value_name = "MIN..=MAX", value_parser = workers, default_value = "2..=64")]
+    #[arg(allow_hyphen_values = true)]
+    pub(crate) workers: RangeInclusive<usize>,
+    /// How many jobs may wait, or `unbounded`
+    #[arg(long, value_name = "N", value_parser = queue, default_value = "10000")]
+    #[arg(allow_hyphen_values = true)]
+    pub(crate) queue: Queue,
+    /// What to do with a job when the queue is full
+    #[arg(long, value_name = "HOW", default_value = "block")]
+    pub(crate) overflow: OverflowArg,
+    /// Who decides how many workers there are
+    #[arg(long, value_name = "NAME", default_value = "predicted-wait")]
+    pub(crate) policy: PolicyArg,
+    /// The wait that the policy aims for [default: 10ms]
+    #[arg(long, value_name = "TIME", value_parser = time, allow_hyphen_values = true)]
+    pub(crate) target_wait: Option<Duration>,
+    /// How long a worker may have nothing to do [default: 10s, in the demo 1s]
+    #[arg(long, value_name = "TIME", value_parser = time, allow_hyphen_values = true)]
+    pub(crate) keep_alive: Option<Duration>,
+
+    /// Serve Prometheus metrics at http://ADDR/metrics during the run, as in 127.0.0.1:9100
+    #[arg(long, value_name = "ADDR", value_parser = address)]
+    pub(crate) metrics: Option<SocketAddr>,
+    /// Write the numbers to this file as one JSON object
+    #[arg(long, value_name = "FILE")]
+    pub(crate) json: Option<PathBuf>,
+    /// Write a page with pictures to index.html in this folder
+    #[arg(long, value_name = "DIR")]
+    pub(crate) report: Option<PathBuf>,
+}
+
+/// `--queue`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Queue {
+    Bounded(usize),
+    Unbounded,
+}
+
+/// `--overflow`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum OverflowArg {
+    /// Hold up the generator; the wait of the jobs behind it counts all the same.
+    Block,
+    /// Refuse the job.
+    Reject,
+    /// Run the job on the generator's thread.
+    CallerRuns,
+}
+
+/// `--policy`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum PolicyArg {
+    /// Start workers when jobs would wait longer than the target.
+    PredictedWait,
+    /// Follow the length of the queue.
+    QueueDepth,
+    /// Keep the number of workers as it is.
+    Fixed,
+}
+
+impl Args {
+    /// Whether nobody said what load to offer.
+    pub(crate) fn is_demo(&self) -> bool {
+        self.pattern.is_none() && self.trace.is_none()
+    }
+
+    /// What is run, in a few words.
+    pub(crate) fn title(&self) -> String {
+        match (&self.trace, self.pattern) {
+            (Some(path), _) => {
+                let file = path.file_name().unwrap_or(path.as_os_str());
+                format!("Load test: replay of {}", file.to_string_lossy())
+            }
+            (None, Some(pattern)) => format!("Load test: {} arrivals", name_of(&pattern)),
+            (None, None) => "Load test: the demo".into(),
+        }
+    }
+
+    /// What it is run with, defaults included.
+    pub(crate) fn settings(&self, speed: f64) -> String {
+        let mut settings = vec![
+            format!("workers {}..={}", self.workers.start(), self.workers.end()),
+            match self.queue {
+                Queue::Bounded(jobs) => format!("queue {jobs}"),
+                Queue::Unbounded => "queue unbounded".into(),
+            },
+            format!("overflow {}", name_of(&self.overflow)),
+            format!("policy {}", name_of(&self.policy)),
+        ];
+        settings.extend(self.target_wait.map(|wait| format!("target wait {wait:?}")));
+        settings.extend(self.keep_alive.map(|time| format!("keep-alive {time:?}")));
+        settings.extend(self.work.map(|mix| format!("{} jobs", name_of(&mix))));
+        settings.extend(self.rate.map(|rate| format!("{rate} jobs a second")));
+        settings.extend(self.run.map(|run| format!("mean run {run:?}")));
+        settings.push(format!("speed {speed}"));
+        settings.push(format!("time scale {}", self.time_scale));
+        settings.push(format!("seed {}", self.seed));
+        settings.join(" · ")
+    }
+
+    /// What no single argument can see.
+    fn check(self) -> Result<Args, String> {
+        let needless = |given: bool, name, why| match given {
+            true => Err(format!("{name}: {why}")),
+            false => Ok(()),
+        };
+        needless(self.is_demo() && self.work.is_some(), "--work", "needs --pattern or --trace")?;
+        let fixed = "needs --pattern; a trace and the demo have their own";
+        needless(self.pattern.is_none() && self.rate.is_some(), "--rate", fixed)?;
+        needless(self.pattern.is_none() && self.run.is_some(), "--run", fixed)?;
+        Ok(self)
+    }
+}
+
+/// A value as it is typed.
+fn name_of(value: &impl ValueEnum) -> String {
+    value.to_possible_value().map_or(String::new(), |value| value.get_name().to_string())
+}
+
+/// Why there are no arguments to work with.
+#[derive(Debug)]
+pub(crate) enum Refusal {
+    /// The user asked for help; this is it.
+    Help(clap::Error),
+    /// One line that says which argument is wrong, and how.
+    Wrong(String),
+}
+
+/// Reads a command line, the name of the program first.
+pub(crate) fn parse(line: impl IntoIterator<Item = OsString>) -> Result<Args, Refusal> {
+    match Args::try_parse_from(line) {
+        Ok(args) => args.check().map_err(Refusal::Wrong),
+        Err(e) if e.kind() == ErrorKind::DisplayHelp => Err(Refusal::Help(e)),
+        Err(e) => Err(Refusal::Wrong(one_line(&e))),
+    }
+}
+
+/// What clap says on several lines, on one.
+fn one_line(e: &clap::Error) -> String {
+    let context = |kind| match e.get(kind) {
+        Some(ContextValue::String(text)) => text.clone(),
+        Some(ContextValue::Strings(texts)) => texts.join(", "),
+        _ => String::new(),
+    };
+    let argument = context(ContextKind::InvalidArg);
+    let name = argument.split([' ', '=']).next().unwrap_or_default();
+    let value = context(ContextKind::InvalidValue);
+    match e.kind() {
+        ErrorKind::InvalidValue if value.is_empty() => format!("{name}: a value is missing"),
+        ErrorKind::InvalidValue => {
+            format!("{name}: '{value}' is not one of {}", context(ContextKind::ValidValue))
+        }
+        ErrorKind::ValueValidation => match std::error::Error::source(e) {
+            Some(why) => format!("{name}: '{value}' {why}"),
+            None => format!("{name}: '{value}' is not valid"),
+        },
+        ErrorKind::UnknownArgument => format!("{name}: there is no such argument; see --help"),
+        ErrorKind::ArgumentConflict => match context(ContextKind::PriorArg) {
+            prior if prior == argument => format!("{name}: was given twice"),
+            prior => {
+                let prior = prior.split(' ').next().unwrap_or_default();
+                format!("{name}: cannot be used with {prior}")
+            }
+        },
+        _ => e.to_string().lines().next().unwrap_or_default().replace("error: ", ""),
+    }
+}
+
+/// The longest time that an argument takes: a thousand days.
+const TIME_MAX: Duration = Duration::from_secs(86_400_000);
+
+fn time(text: &str) -> Result<Duration, String> {
+    const BAD: &str = "is not a time such as 500ms, 20s, 5m or 1h";
+    let units = text.find(|c: char| c.is_ascii_alphabetic()).unwrap_or(text.len());
+    let (number, unit) = text.split_at(units);
+    let number: f64 = number.trim().parse().map_err(|_| BAD)?;
+    let seconds = match unit {
+        "us" => number / 1e6,
+        "ms" => number / 1e3,
+        "s" | "" => number,
+        "m" => number * 60.0,
+        "h" => number * 3_600.0,
+        _ => return Err(BAD.into()),
+    };
+    match Duration::try_from_secs_f64(seconds) {
+        Ok(Duration::ZERO) | Err(_) if seconds <= 0.0 => Err("must be above zero".into()),
+        Ok(time) if time <= TIME_MAX => Ok(time),
+        _ => Err("is too long".into()),
+    }
+}
+
+fn number(text: &str, allowed: RangeInclusive<f64>, what: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(x) if allowed.contains(&x) => Ok(x),
+        Ok(_) => Err(what.to_string()),
+        Err(_) => Err("is not a number".into()),
+    }
+}
+
+fn seed(text: &str) -> Result<u64, String> {
+    text.parse().map_err(|_| "is not a whole number from 0 to 2^64 - 1".into())
+}
+
+fn positive(text: &str) -> Result<f64, String> {
+    number(text, 1e-3..=1e7, "must be from 0.001 to 10 million")
+}
+
+fn speed(text: &str) -> Result<f64, String> {
+    number(text, 1e-3..=1e6, "must be from 0.001 to 1 million")
+}
+
+fn time_scale(text: &str) -> Result<f64, String> {
+    number(text, 0.0..=1e6, "must be from 0 to 1 million")
+}
+
+fn workers(text: &str) -> Result<RangeInclusive<usize>, String> {
+    const BAD: &str = "is not MIN..=MAX, as in 2..=64";
+    let (min, max) = match text.split_once("..=") {
+        Some((min, max)) => (min.parse().map_err(|_| BAD)?, max.parse().map_err(|_| BAD)?),
+        None => text.parse().map(|n| (n, n)).map_err(|_| BAD)?,
+    };
+    match (min, max) {
+        (_, 0) => Err("leaves no worker at all".into()),
+        _ if min > max => Err("has its lower bound above its upper bound".into()),
+        _ => Ok(min..=max),
+    }
+}
+
+fn queue(text: &str) -> Result<Queue, String> {
+    match text.parse() {
+        _ if text == "unbounded" => Ok(Queue::Unbounded),
+        Ok(n) if n > 0 => Ok(Queue::Bounded(n)),
+        Ok(_) => Err("leaves no room for a job".into()),
+        Err(_) => Err("is not a number of jobs or 'unbounded'".into()),
+    }
+}
+
+fn address(text: &str) -> Result<SocketAddr, String> {
+    text.parse().map_err(|_| "is not an address such as 127.0.0.1:9100".into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parsed(line: &str) -> Result<Args, String> {
+        let words = std::iter::once("load_test").chain(line.split_whitespace());
+        parse(words.map(OsString::from)).map_err(|refusal| match refusal {
+            Refusal::Wrong(line) => line,
+            Refusal::Help(_) => panic!("{line} asks for help"),
+        })
+    }
+
+    #[test]
+    fn nothing_said_is_the_demo() {
+        let args = parsed("").unwrap();
+        assert!(args.is_demo());
+        assert_eq!(args.workers, 2..=64);
+        assert_eq!(args.queue, Queue::Bounded(10_000));
+    }
+
+    #[test]
+    fn everything_can_be_said() {
+        let args = parsed(
+            "--pattern heavy-tail --work mixed --rate 50 --run 5ms --duration 1.5m --speed 2 \
+             --time-scale 0.5 --seed 9 --workers 1..=8 --queue unbounded --overflow caller-runs \
+             --policy queue-depth --target-wait 20ms --keep-alive 3s --metrics 127.0.0.1:0 \
+             --json out.json --report out",
+        )
+        .unwrap();
+        assert_eq!(args.pattern, Some(Pattern::HeavyTail));
+        assert_eq!(args.duration, Some(Duration::from_secs(90)));
+        assert_eq!((args.queue, args.workers), (Queue::Unbounded, 1..=8));
+        assert_eq!(args.overflow, OverflowArg::CallerRuns);
+        assert_eq!(args.policy, PolicyArg::QueueDepth);
+    }
+
+    #[test]
+    fn a_wrong_argument_is_named_on_one_line() {
+        let shapes = "steady, step, burst, sine, heavy-tail";
+        let cases = [
+            ("--pattern wave", format!("--pattern: 'wave' is not one of {shapes}")),
+            ("--pattern", "--pattern: a value is missing".into()),
+            ("--speed -1", "--speed: '-1' must be from 0.001 to 1 million".into()),
+            ("--speed fast", "--speed: 'fast' is not a number".into()),
+            ("--time-scale NaN", "--time-scale: 'NaN' must be from 0 to 1 million".into()),
+            (
+                "--workers 8..=2",
+                "--workers: '8..=2' has its lower bound above its upper bound".into(),
+            ),
+            ("--workers 0..=0", "--workers: '0..=0' leaves no worker at all".into()),
+            ("--workers 2-8", "--workers: '2-8' is not MIN..=MAX, as in 2..=64".into()),
+            ("--queue 0", "--queue: '0' leaves no room for a job".into()),
+            ("--queue -5", "--queue: '-5' is not a number of jobs or 'unbounded'".into()),
+            ("--duration 5d", "--duration: '5d' is not a time such as 500ms, 20s, 5m or 1h".into()),
+            ("--duration 0s", "--duration: '0s' must be above zero".into()),
+            ("--duration -3s", "--duration: '-3s' must be above zero".into()),
+            (
+                "--duration inf",
+                "--duration: 'inf' is not a time such as 500ms, 20s, 5m or 1h".into(),
+            ),
+            ("--metrics nine", "--metrics: 'nine' is not an address such as 127.0.0.1:9100".into()),
+            ("--seed x", "--seed: 'x' is not a whole number".into()),
+            ("--colour", "--colour: there is no such argument; see --help".into()),
+            ("--trace a --pattern sine", "--trace: cannot be used with --pattern".into()),
+            ("--seed 1 --seed 2", "--seed: was given twice".into()),
+            ("--work cpu", "--work: needs --pattern or --trace".into()),
+        ];
+        for (line, expected) in cases {
+            let message = parsed(line).expect_err(line);
+            assert!(message.starts_with(&expected), "{line} gave {message:?}");
+            assert_eq!(message.lines().count(), 1, "{message:?}");
+        }
+    }
+}

@@ -1,0 +1,113 @@
+//! An open-loop load generator for a `springtide` pool.
+//!
+//! ```text
+//! cargo run --release --example load_test                        # a demo of twenty seconds
+//! cargo run --release --example load_test -- --pattern burst --report out
+//! cargo run --release --example load_test -- --trace FILE --speed 60 --time-scale 0.0166667
+//! cargo run --release --example load_test -- --help
+//! ```
+//!
+//! Jobs arrive at times that are fixed before the run begins, whatever the pool does with them,
+//! and their waits count from those times. A closed loop, which offers the next job when the last
+//! one is done, would slow down together with the pool and so hide what a stall does to callers.
+//!
+//! `--trace` reads a CSV file in one of two forms, told apart by the header:
+//!
+//! - `TIMESTAMP,ContextTokens,GeneratedTokens`, the form of the Azure LLM inference trace 2023.
+//!   Microsoft publishes it at <https://github.com/Azure/AzurePublicDataset>, in the files
+//!   `data/AzureLLMInferenceTrace_code.csv` and `data/AzureLLMInferenceTrace_conv.csv`, under
+//!   CC-BY 4.0; it is described in Patel et al., "Splitwise: Efficient generative LLM inference
+//!   using phase splitting", ISCA 2024. A row becomes a job that sleeps for 50 ms and 20 ms more
+//!   for each generated token, or, with `--work cpu`, one that spins for 2 ms, 1 µs for each
+//!   context token and 50 µs for each generated token, and arrives 20 times faster than recorded
+//!   (unless `--speed` says otherwise).
+//! - `arrival_ms,run_ms`: one job a row, in milliseconds since the start.
+//!
+//! The way through: `args` → `load` (or `trace`) → `replay`, whose jobs do `work` and
+//! write to `tally` while `watch` looks at the pool → `numbers` → `summary`, `json` and
+//! `report`.
+
+mod args;
+mod charts;
+mod endpoint;
+mod json;
+mod load;
+mod numbers;
+mod page;
+mod progress;
+mod replay;
+mod report;
+mod setup;
+mod slices;
+mod summary;
+mod tally;
+mod trace;
+mod usage;
+mod watch;
+mod work;
+
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use args::{Args, Refusal};
+use numbers::Numbers;
+use setup::Setup;
+use summary::Summary;
+use work::Stop;
+
+const FAILED: u8 = 1;
+const WRONG_INPUT: u8 = 2;
+/// What a shell reports for a process that Ctrl-C ended.
+const INTERRUPTED: i32 = 130;
+
+fn main() -> ExitCode {
+    let args = match args::parse(std::env::args_os()) {
+        Ok(args) => args,
+        Err(Refusal::Help(help)) => {
+            println!("{}", help.to_string().trim_end());
+            return ExitCode::SUCCESS;
+        }
+        Err(Refusal::Wrong(line)) => return complain(&line, WRONG_INPUT),
+    };
+    let setup = match Setup::of(&args) {
+        Ok(setup) => setup,
+        Err(line) => return complain(&line, WRONG_INPUT),
+    };
+    match conduct(&args, setup) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(line) => complain(&line, FAILED),
+    }
+}
+
+fn complain(line: &str, status: u8) -> ExitCode {
+    eprintln!("load_test: {line}");
+    ExitCode::from(status)
+}
+
+fn conduct(args: &Args, setup: Setup) -> Result<(), String> {
+    let stop = Arc::new(Stop::default());
+    let raised = Arc::clone(&stop);
+    ctrlc::set_handler(move || {
+        // The first asks for an early end with all reports, the second does not wait for them.
+        if !raised.raise() {
+            std::process::exit(INTERRUPTED);
+        }
+    })
+    .map_err(|e| format!("cannot listen for Ctrl-C: {e}"))?;
+
+    let finished = replay::run(setup.pool, setup.load, &stop);
+    let numbers = Numbers::of(&finished);
+    print!("{}", Summary(&numbers));
+    if let Some(file) = setup.json {
+        json::write(file, &numbers).map_err(|e| format!("--json: {e}"))?;
+    }
+    if let Some(dir) = &args.report {
+        let page = report::write(dir, args, &finished, &numbers);
+        let page = page.map_err(|e| format!("--report: {}: {e}", dir.display()))?;
+        println!("\n  report    {}", page.display());
+    }
+    match numbers.jobs_lost {
+        0 => Ok(()),
+        lost => Err(format!("{lost} of {} accepted jobs were lost", numbers.jobs_accepted)),
+    }
+}

@@ -1,0 +1,130 @@
+//! Makes what was typed into what a run needs; whatever is wrong with the input comes out here.
+
+use std::fs::File;
+use std::path::Path;
+use std::time::Duration;
+
+use springtide::{BuildError, Fixed, Overflow, Pool, PredictedWait, QueueDepth};
+
+use crate::args::{Args, DEMO_KEEP_ALIVE, DEMO_SPAN, OverflowArg, PATTERN_SPAN, PolicyArg, Queue};
+use crate::endpoint::{self, Endpoint};
+use crate::load::{self, Arrival, CPU_REPLAY_SPEED, Mix, Shape};
+use crate::replay::Load;
+use crate::trace::{self, Cost, Row};
+
+/// Jobs a second and their mean run time, unless the arguments say otherwise.
+const RATE: f64 = 200.0;
+const RUN: Duration = Duration::from_millis(50);
+
+/// A run that is ready to start.
+pub(crate) struct Setup {
+    pub(crate) load: Load,
+    pub(crate) pool: Pool,
+    /// Opened before the run, so that a long one does not end in "permission denied".
+    pub(crate) json: Option<File>,
+    /// Serves metrics for as long as it lives.
+    pub(crate) _endpoint: Option<Endpoint>,
+}
+
+impl Setup {
+    /// # Errors
+    /// One line that names the argument.
+    pub(crate) fn of(args: &Args) -> Result<Setup, String> {
+        let load = load(args)?;
+        let json = args.json.as_deref().map(create).transpose()?;
+        if let Some(dir) = &args.report {
+            std::fs::create_dir_all(dir)
+                .map_err(|e| format!("--report: {}: {e}", dir.display()))?;
+        }
+        // The recorder comes before the pool: a pool reports to the one it finds when it is built.
+        let endpoint = args.metrics.map(endpoint::open).transpose();
+        let endpoint = endpoint.map_err(|e| format!("--metrics: {e}"))?;
+        Ok(Setup { load, pool: pool(args)?, json, _endpoint: endpoint })
+    }
+}
+
+fn create(path: &Path) -> Result<File, String> {
+    File::create(path).map_err(|e| format!("--json: {}: {e}", path.display()))
+}
+
+fn load(args: &Args) -> Result<Load, String> {
+    let mix = args.work.unwrap_or(Mix::Blocking);
+    let mut usual_speed = 1.0;
+    let mut arrivals = match (&args.trace, args.pattern) {
+        (Some(file), _) => {
+            let rows = trace::read(file).map_err(|e| format!("--trace: {e}"))?;
+            if mix == Mix::Cpu && is_of_tokens(&rows) {
+                usual_speed = CPU_REPLAY_SPEED;
+            }
+            load::replay(&rows, mix, args.duration, args.seed)
+        }
+        (None, Some(pattern)) => {
+            generate(args, pattern, mix).map_err(|e| format!("--rate: {e}"))?
+        }
+        (None, None) => load::demo(args.duration.unwrap_or(DEMO_SPAN), args.seed)
+            .map_err(|e| format!("--duration: {e}"))?,
+    };
+    if arrivals.is_empty() {
+        return Err("--duration: ends before the first job arrives".into());
+    }
+    let speed = args.speed.unwrap_or(usual_speed);
+    load::rescale(&mut arrivals, speed, args.time_scale);
+    Ok(Load { arrivals, speed })
+}
+
+fn is_of_tokens(rows: &[Row]) -> bool {
+    rows.iter().any(|row| matches!(row.cost, Cost::Tokens { .. }))
+}
+
+fn generate(args: &Args, pattern: load::Pattern, mix: Mix) -> Result<Vec<Arrival>, String> {
+    load::generate(Shape {
+        pattern,
+        span: args.duration.unwrap_or(PATTERN_SPAN),
+        rate: args.rate.unwrap_or(RATE),
+        run: args.run.unwrap_or(RUN),
+        mix,
+        seed: args.seed,
+    })
+}
+
+fn pool(args: &Args) -> Result<Pool, String> {
+    let builder = Pool::builder("load_test").workers(args.workers.clone());
+    let builder = match args.queue {
+        Queue::Bounded(jobs) => builder.queue_capacity(jobs),
+        Queue::Unbounded => builder.unbounded(),
+    };
+    let builder = builder.overflow(match args.overflow {
+        OverflowArg::Block => Overflow::Block,
+        OverflowArg::Reject => Overflow::Reject,
+        OverflowArg::CallerRuns => Overflow::CallerRuns,
+    });
+    let mut builder = match args.policy {
+        PolicyArg::PredictedWait => builder.policy(PredictedWait::default()),
+        PolicyArg::QueueDepth => builder.policy(QueueDepth::default()),
+        PolicyArg::Fixed => builder.policy(Fixed),
+    };
+    if let Some(wait) = args.target_wait {
+        builder = builder.target_wait(wait);
+    }
+    if let Some(time) = args.keep_alive.or(args.is_demo().then_some(DEMO_KEEP_ALIVE)) {
+        builder = builder.keep_alive(time);
+    }
+    if args.metrics.is_some() {
+        builder = endpoint::every_value(builder);
+    }
+    builder.build().map_err(in_terms_of_arguments)
+}
+
+/// The arguments are called as the builder's methods are, all but one.
+fn in_terms_of_arguments(error: BuildError) -> String {
+    match error {
+        BuildError::Invalid(problems) if !problems.is_empty() => {
+            let argument = match problems[0].field {
+                "queue_capacity" => "queue".into(),
+                field => field.replace('_', "-"),
+            };
+            format!("--{argument}: {}", problems[0].problem)
+        }
+        error => format!("the pool cannot be built: {error}"),
+    }
+}
