@@ -45,8 +45,9 @@ pub(crate) struct Terms {
     pub(crate) timeout: Option<Duration>,
 }
 
-/// Gets one job in; `when_full` is asked only if the queue is. Inside one of the pool's own jobs nothing is waited for: the worker that would
-/// make room is the one that waits, so the job goes in over the bound.
+/// Gets one job in; `when_full` is asked only if the queue is. Inside one of the pool's own jobs
+/// nothing is waited for: the worker that would make room is the one that waits, so the job goes in
+/// over the bound.
 pub(crate) fn admit(
     shared: &Arc<Shared>,
     when_full: impl FnOnce() -> WhenFull,
