@@ -78,7 +78,7 @@
 //!
 //! | feature | default | |
 //! |---|---|---|
-//! | `prometheus` | yes | the module `prometheus`: a page with exact histograms, and a small endpoint |
+//! | `prometheus` | yes | the module `prometheus`: exact histograms on a page, a small endpoint |
 //! | `metrics` | through it | reports to whatever recorder of the `metrics` facade is installed |
 //!
 //! Without either, the pool has three direct dependencies (one more where the system is not Linux)
@@ -124,6 +124,10 @@ mod submit_async;
 mod submit_batch;
 #[cfg(not(loom))]
 mod time;
+
+#[cfg(all(doctest, feature = "prometheus"))]
+#[doc = include_str!("../README.md")]
+struct Readme;
 
 #[cfg(not(loom))]
 pub use {

@@ -1,6 +1,20 @@
-use crate::{
-    Constants, DEFAULT_KEEP_ALIVE, DEFAULT_TARGET_WAIT, FAST_TICK, KICK_SPACING, SLOW_TICK,
-};
+use crate::{Constants, DEFAULT_KEEP_ALIVE, DEFAULT_QUEUE_CAPACITY, DEFAULT_TARGET_WAIT};
+use crate::{FAST_TICK, KICK_SPACING, SLOW_TICK};
+
+#[test]
+fn the_defaults_in_the_readme_are_those_of_the_code() {
+    let readme = include_str!("../../README.md");
+    let words: Vec<&str> = readme.split_whitespace().collect();
+    let text = words.join(" ");
+    let target = DEFAULT_TARGET_WAIT.as_millis();
+    for spoken in [
+        format!("room for {DEFAULT_QUEUE_CAPACITY} waiting jobs"),
+        format!("a target of {target} ms"),
+        format!("Rust {} or newer", env!("CARGO_PKG_RUST_VERSION")),
+    ] {
+        assert!(text.contains(&spoken), "{spoken}");
+    }
+}
 
 /// What stands between the two markers of a part of a page.
 fn part<'a>(page: &'a str, name: &str) -> &'a str {
