@@ -278,7 +278,8 @@ fn end_of_item(code: &str, skip_attributes: bool) -> usize {
         start += code[start..].find("]\n").map_or(1, |at| at + 1);
     }
     let words: Vec<&str> = code[start..].split_whitespace().take(4).collect();
-    let is_use = words.contains(&"use") || words.first() == Some(&"static");
+    let is_block = words.first() == Some(&"{");
+    let is_use = !is_block && (words.contains(&"use") || words.first() == Some(&"static"));
     let (mut depth, mut blocks) = (0, 0);
     for (at, c) in code[start..].char_indices() {
         match c {
@@ -323,6 +324,8 @@ mod tests {
         }
         let source = Source::new("src/x.rs", "#[cfg(test)]\nuse a::{b, c};\nd");
         assert_eq!(source.shipped().count(), 1);
+        let source = Source::new("src/x.rs", "#[cfg(shuttle)]\n{\nuse a::b;\n}\nd");
+        assert_eq!(source.shipped().count(), 1, "a block may begin with an import");
     }
 
     #[test]
