@@ -91,9 +91,7 @@ impl Settings {
             problem("workers", format!("{min}..={max} is upside down; write {max}..={min}"));
         }
         if max > ceiling {
-            let most =
-                if ceiling == WORKER_CEILING { "no pool can have" } else { "the ceiling is" };
-            problem("workers", format!("{max} workers asked for, but {most} {ceiling} at most"));
+            problem("workers", format!("{max} is above the ceiling of {ceiling}; write less"));
         }
         if self.queue_capacity == Some(0) {
             problem("queue_capacity", "0 leaves no room for any job; write at least 1".into());

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::config::Settings;
 use crate::error::{ConfigError, WaitIdleError};
-use crate::run::desk::Desk;
+use crate::run::desk::Inside;
 use crate::scale::Core;
 use crate::sync::Arc;
 use crate::sync::atomic::Ordering;
@@ -58,9 +58,7 @@ fn adjust_gate(core: &Core) {
 }
 
 pub(crate) fn pause(core: &Core) {
-    if core.shared.phase.is_running() {
-        core.shared.paused.store(true, Ordering::Release);
-    }
+    core.shared.paused.store(true, Ordering::Release);
 }
 
 pub(crate) fn resume(core: &Core) {
@@ -70,14 +68,14 @@ pub(crate) fn resume(core: &Core) {
 
 pub(crate) fn wait_idle(core: &Core, timeout: Option<Duration>) -> Result<(), WaitIdleError> {
     let shared = &core.shared;
-    if Desk::of(shared).is_some() {
+    if Inside::is(shared) {
         return Err(WaitIdleError::InsideWorker);
     }
     if shared.is_forked() {
         return Err(WaitIdleError::Forked);
     }
     let deadline = timeout.map(|timeout| shared.now().after(timeout));
-    if shared.quiet.wait(shared, deadline, || shared.is_quiet()) {
+    if shared.wait_until(deadline, || shared.is_quiet()) {
         Ok(())
     } else {
         Err(WaitIdleError::TimedOut)

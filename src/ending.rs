@@ -5,17 +5,17 @@
 
 use std::time::Duration;
 
-use crate::error::{CancelReason, JobInfo};
+use crate::error::CancelReason;
 use crate::outcome::Outcome;
 use crate::run::attempt;
-use crate::run::desk::Desk;
+use crate::run::current::JobInfo;
+use crate::run::desk::Inside;
 use crate::run::job::{Job, Task};
 use crate::run::phase::Stage;
 pub use crate::run::returned::ReturnedJob;
 use crate::run::shared::Shared;
 use crate::scale::Core;
 use crate::sync::Arc;
-use crate::sync::atomic::Ordering;
 use crate::sync::thread;
 use crate::time::Nanos;
 
@@ -70,7 +70,7 @@ pub(crate) fn report(core: &Core) -> ShutdownReport {
         expired: of(Outcome::Expired),
         timed_out: of(Outcome::TimedOut),
         returned_count: of(Outcome::Returned),
-        returned: std::mem::take(&mut *shared.returned.lock()),
+        returned: shared.returned.take(),
         still_queued: totals.accepted - totals.dequeued,
         still_running: shared.running_jobs(),
         ended: shared.phase.stage() == Stage::Ended,
@@ -81,7 +81,6 @@ pub(crate) fn report(core: &Core) -> ShutdownReport {
 pub(crate) fn begin_drain(shared: &Shared) {
     shared.gate.close();
     shared.phase.advance(Stage::Draining);
-    shared.paused.store(false, Ordering::Release);
     shared.sleep.announce_to_all();
 }
 
@@ -117,9 +116,11 @@ fn take_back(shared: &Shared, job: Job) {
         }
         Task::Plain(body) => {
             let waited = shared.now().since(job.queued_at);
+            // Kept before it leaves the queue: whoever sees an empty queue has all of them.
+            let unwanted = shared.returned.keep(ReturnedJob::new(body, waited));
             shared.gate.release();
-            shared.returned.lock().push(ReturnedJob { body, waited });
             shared.outside.count_outcome(Outcome::Returned);
+            drop(unwanted);
         }
     }
 }
@@ -139,21 +140,21 @@ pub(crate) fn cancel_handles(shared: &Shared, reason: CancelReason) {
     }
 }
 
-/// Waits until every thread has ended; false if the deadline came first. Does not wait inside one
-/// of the pool's own jobs, which the pool waits for, nor in a forked child, which has no threads.
+/// Waits until every thread has ended; false if the deadline came first. Does not wait inside the
+/// pool, which waits for the caller, nor in a forked child, which has no threads.
 pub(crate) fn wait_ended(shared: &Arc<Shared>, deadline: Option<Nanos>) -> bool {
     let ended = || shared.phase.stage() == Stage::Ended;
-    if Desk::of(shared).is_some() || shared.is_forked() {
+    if Inside::is(shared) || shared.is_forked() {
         return ended();
     }
-    shared.quiet.wait(shared, deadline, ended)
+    shared.wait_until(deadline, ended)
 }
 
 /// Drains for `patience`, then cancels.
 pub(crate) fn drain_then_stop(core: &Core, patience: Duration) -> ShutdownReport {
     let shared = &core.shared;
     begin_drain(shared);
-    if !wait_ended(shared, Some(shared.now().after(patience))) && Desk::of(shared).is_none() {
+    if !wait_ended(shared, Some(shared.now().after(patience))) && !Inside::is(shared) {
         stop_and_notice(shared);
     }
     report(core)
@@ -163,4 +164,47 @@ pub(crate) fn drain_then_stop(core: &Core, patience: Duration) -> ShutdownReport
 pub(crate) fn stop_and_notice(shared: &Arc<Shared>) {
     stop(shared);
     wait_ended(shared, Some(shared.now().after(NOTICE)));
+}
+
+#[cfg(all(test, not(any(loom, shuttle))))]
+mod tests {
+    use super::*;
+    use crate::Pool;
+    use crate::run::submit;
+    use crate::sync::atomic::Ordering;
+
+    fn pool(name: &str) -> Pool {
+        Pool::builder(name).workers(1..=1).build().expect("settings that can be used")
+    }
+
+    /// A submitter may be let in, lose its core, and push long after the queue was swept.
+    #[test]
+    fn a_job_pushed_long_after_the_sweep_is_handed_back_and_the_pool_ends() {
+        let pool = pool("late-push");
+        let shared = &pool.handle().core.shared;
+        assert_eq!(shared.gate.admit(1), Ok(1));
+        let report = pool.shutdown_now();
+        assert_eq!((report.accepted, report.still_queued, report.ended), (1, 1, false));
+        submit::deliver(shared, submit::Entry::Queue, Task::Plain(Box::new(|| {})));
+        let report = pool.shutdown();
+        assert_eq!((report.returned.len(), report.ended), (1, true));
+    }
+
+    /// A pause may have looked at the phase just before the drain began.
+    #[test]
+    fn a_pause_that_comes_late_does_not_stop_the_drain() {
+        let pool = pool("late-pause");
+        let (release, held) = std::sync::mpsc::channel::<()>();
+        let holds = move || {
+            held.recv().expect_err("it is only dropped");
+        };
+        pool.execute(holds).expect("open");
+        let last = pool.submit(|| 7).expect("open");
+        let shared = &pool.handle().core.shared;
+        begin_drain(shared);
+        shared.paused.store(true, Ordering::Release);
+        drop(release);
+        assert!(pool.shutdown_timeout(Duration::from_secs(20)).ended);
+        assert_eq!(last.join().expect("it ran in the drain"), 7);
+    }
 }

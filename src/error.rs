@@ -3,7 +3,6 @@
 use std::any::Any;
 use std::fmt;
 use std::io;
-use std::time::Duration;
 
 use crate::outcome::Refusal;
 use crate::run::panics::PanicReport;
@@ -73,7 +72,8 @@ impl JobError {
     }
 
     /// The job ran longer than its `timeout`. It may still be running: a thread cannot be stopped
-    /// from outside, only asked through [`JobContext::is_cancelled`](crate::JobContext::is_cancelled).
+    /// from outside, only asked through
+    /// [`JobContext::is_cancelled`](crate::JobContext::is_cancelled).
     pub fn is_timed_out(&self) -> bool {
         matches!(self.cause, Cause::TimedOut)
     }
@@ -349,20 +349,4 @@ impl std::error::Error for BuildError {
             BuildError::Spawn(error) => Some(error),
         }
     }
-}
-
-/// A job that is running right now.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct JobInfo {
-    /// The kind given to [`PoolHandle::job`](crate::PoolHandle::job); `"job"` for the others.
-    pub kind: &'static str,
-    /// Its number, if it has a handle.
-    pub id: Option<crate::JobId>,
-    /// The index of the worker it runs on.
-    pub worker: usize,
-    /// How long it has been running.
-    pub age: Duration,
-    /// Whether it is inside a blocking section or waits for another job.
-    pub blocked: bool,
 }

@@ -1,4 +1,88 @@
 //! A thread pool that rises and falls with the load: bounded, autoscaled, observable.
+//!
+//! For a long-running program whose jobs sometimes compute and sometimes wait, and whose load is
+//! not known when its threads are counted.
+//!
+//! ```
+//! use springtide::Pool;
+//! use std::time::Duration;
+//!
+//! fn main() -> Result<(), Box<dyn std::error::Error>> {
+//!     // Two workers when it is quiet, up to 64 when jobs would wait longer than 10 ms.
+//!     let pool = Pool::builder("thumbnails")
+//!         .workers(2..=64)
+//!         .queue_capacity(1_000)
+//!         .target_wait(Duration::from_millis(10))
+//!         .build()?;
+//!
+//!     // A job with a result: join its handle, or await it.
+//!     let width = pool.submit(|| 640 / 2)?;
+//!     assert_eq!(width.join()?, 320);
+//!
+//!     // A job that nobody waits for; one with a name, and a limit to how long it may take.
+//!     pool.execute(|| println!("done"))?;
+//!     let strip = pool.job("strip").timeout(Duration::from_secs(5)).submit(|cx| {
+//!         (0..100).take_while(|_| !cx.is_cancelled()).count()
+//!     })?;
+//!     assert_eq!(strip.join()?, 100);
+//!
+//!     // What happened, and why the pool is as large as it is.
+//!     let stats = pool.stats();
+//!     println!("99 % waited less than {:?}", stats.wait.p99);
+//!     for decision in pool.decisions() {
+//!         println!("{} to {} workers: {}", decision.from, decision.to, decision.reason);
+//!     }
+//!
+//!     // Everything accepted runs, or is accounted for.
+//!     let report = pool.shutdown();
+//!     assert_eq!((report.accepted, report.completed), (3, 3));
+//!     Ok(())
+//! }
+//! ```
+//!
+//! # How it works
+//!
+//! Two flows meet in the supervisor, one thread that sizes the pool and does nothing else:
+//!
+//! ```text
+//!    one job     submit ─► gate ─► queue ─► worker ─► job ─► handle
+//!                           │        │        └─ meter: what it waited and ran
+//!                           └────────┴──────────────┐
+//!    one look    clock ─► sample ─► policy ─► supervisor ─► metrics
+//!                                     ▲           └─► starts and retires workers
+//!                                 settings
+//! ```
+//!
+//! * **Bounded.** The queue has a capacity. When it is full, [`PoolHandle::submit`] waits, refuses,
+//!   or runs the job on the caller's thread ([`Overflow`]), and
+//!   [`submit_async`](PoolHandle::submit_async) waits without blocking. Whoever is refused gets the
+//!   job back.
+//! * **Autoscaled.** Workers are added when a job would otherwise wait longer than the target *and*
+//!   another thread would help, and retired when nothing in the last window needed them
+//!   ([`PredictedWait`]). The rule is a pure function; bring your own ([`ScalingPolicy`]).
+//! * **Observable.** Every job's wait and run time is measured; every decision has a [`Reason`].
+//!   [`PoolHandle::stats`], [`decisions`](PoolHandle::decisions),
+//!   [`running_jobs`](PoolHandle::running_jobs) and [`health`](PoolHandle::health) need no set-up.
+//! * **Accounted for.** An accepted job runs once, or its handle says why not, or a shutdown hands
+//!   it back ([`ShutdownReport`]). A panic ends a job, never a worker.
+//!
+//! # Where to read on
+//!
+//! * [`docs::patterns`]: the usual things, each with a program that runs.
+//! * [`docs::limits`]: what the pool does not do. Read it before you rely on it.
+//! * [`docs::scaling`]: the law in words, and its constants.
+//! * [`docs::metrics`]: every metric, and how to serve them.
+//! * [`docs::performance`]: what a job costs.
+//!
+//! # Features
+//!
+//! | feature | default | |
+//! |---|---|---|
+//! | `prometheus` | yes | the module `prometheus`: exact histograms on a page, a small endpoint |
+//! | `metrics` | through it | reports to whatever recorder of the `metrics` facade is installed |
+//!
+//! Without either, the pool has three direct dependencies (one more where the system is not Linux)
+//! and loses nothing but the export.
 
 // The loom models use a part of the crate only.
 #![cfg_attr(loom, allow(dead_code, unused_imports, unreachable_pub))]
@@ -11,6 +95,8 @@ mod builder;
 mod config;
 #[cfg(not(loom))]
 mod control;
+#[cfg(not(loom))]
+pub mod docs;
 #[cfg(not(loom))]
 mod ending;
 #[cfg(not(loom))]
@@ -39,6 +125,10 @@ mod submit_batch;
 #[cfg(not(loom))]
 mod time;
 
+#[cfg(all(doctest, feature = "prometheus"))]
+#[doc = include_str!("../README.md")]
+struct Readme;
+
 #[cfg(not(loom))]
 pub use {
     builder::Builder,
@@ -48,14 +138,16 @@ pub use {
     },
     ending::{ReturnedJob, ShutdownReport},
     error::{
-        BuildError, CancelReason, Cancelled, ConfigError, JobError, JobInfo, SubmitError,
-        TrySubmitError, WaitIdleError,
+        BuildError, CancelReason, Cancelled, ConfigError, JobError, SubmitError, TrySubmitError,
+        WaitIdleError,
     },
     job_builder::JobBuilder,
     outcome::{Outcome, Refusal},
     pool::Pool,
     pool_handle::PoolHandle,
-    run::{context::JobContext, handle::JobHandle, histogram::Cells, job::JobId},
+    run::{
+        context::JobContext, current::JobInfo, handle::JobHandle, histogram::Cells, ticket::JobId,
+    },
     scale::{
         Constants, Decision, FAST_TICK, Fixed, HistogramSink, KICK_SPACING, Plan, PredictedWait,
         QueueDepth, Reason, SLOW_TICK, Sample, ScalingPolicy,
@@ -65,11 +157,6 @@ pub use {
     submit_batch::Batch,
 };
 
-/// Seams for tests: a clock set by hand, threads that are refused, wake-ups that get lost.
 #[doc(hidden)]
 #[cfg(not(loom))]
-pub mod testing {
-    pub use crate::run::parker::{Parker, SystemParker};
-    pub use crate::run::spawner::{Spawner, SystemSpawner, ThreadHandle};
-    pub use crate::time::{Clock, ManualClock};
-}
+pub mod testing;

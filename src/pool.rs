@@ -1,13 +1,13 @@
 //! The owner of a pool, and the ways to end it.
 
+use std::io::Write;
 use std::ops::Deref;
 use std::time::Duration;
 
-use crate::builder::Builder;
 use crate::config::DropPolicy;
 use crate::ending::{self, ShutdownReport};
 use crate::pool_handle::PoolHandle;
-use crate::run::desk::Desk;
+use crate::run::desk::Inside;
 
 /// A thread pool that sizes itself.
 ///
@@ -33,12 +33,6 @@ pub struct Pool {
 }
 
 impl Pool {
-    /// Begins to build a pool. The name is the `pool` label of its metrics and the prefix of its
-    /// threads' names; if another pool of this process has it, `#2` is added.
-    pub fn builder(name: impl Into<String>) -> Builder {
-        Builder::new(name.into())
-    }
-
     pub(crate) fn new(handle: PoolHandle, on_drop: DropPolicy) -> Pool {
         Pool { handle, on_drop }
     }
@@ -96,22 +90,24 @@ impl Drop for Pool {
             DropPolicy::Detach => ending::begin_drain(shared),
             DropPolicy::Cancel => ending::stop(shared),
             DropPolicy::Drain(patience) => {
-                let inside = Desk::of(shared).is_some();
+                let inside = Inside::is(shared);
                 let report = ending::drain_then_stop(&self.handle.core, patience);
                 if !inside && !report.ended {
-                    let kinds: Vec<String> = report
-                        .still_running
-                        .iter()
-                        .map(|job| format!("{} for {:?}", job.kind, job.age))
-                        .collect();
-                    eprintln!(
-                        "springtide: pool {:?} was dropped and gave up after {patience:?}; still \
-                         running: {}",
-                        shared.name.as_str(),
-                        kinds.join(", "),
-                    );
+                    complain(shared.name.as_str(), patience, &report);
                 }
             }
         }
+        shared.returned.abandon();
     }
+}
+
+/// One line on standard error, if it takes it: a drop is no place to panic.
+fn complain(pool: &str, patience: Duration, report: &ShutdownReport) {
+    let running = report.still_running.iter();
+    let kinds: Vec<String> = running.map(|job| format!("{} for {:?}", job.kind, job.age)).collect();
+    let _ = writeln!(
+        std::io::stderr(),
+        "springtide: pool {pool:?} was dropped and gave up after {patience:?}; still running: {}",
+        kinds.join(", "),
+    );
 }

@@ -4,15 +4,14 @@ use std::time::Duration;
 
 use crate::config::{Overflow, Settings};
 use crate::control;
-use crate::error::{ConfigError, JobInfo, SubmitError, TrySubmitError, WaitIdleError};
-use crate::job_builder::JobBuilder;
+use crate::error::{ConfigError, SubmitError, TrySubmitError, WaitIdleError};
 use crate::outcome::Refusal;
+use crate::run::current::JobInfo;
 use crate::run::handle::JobHandle;
 use crate::run::job::Task;
 use crate::run::submit::{self, Entry, Terms, WhenFull};
 use crate::scale::{Core, Decision};
 use crate::stats::{self, Health, Stats};
-use crate::submit_async::SubmitAsync;
 use crate::submit_batch::{self, Batch};
 use crate::sync::Arc;
 
@@ -86,19 +85,6 @@ impl PoolHandle {
         self.enter(job, || self.until(timeout))
     }
 
-    /// Submits a job, waiting for room without blocking the thread; on any executor.
-    ///
-    /// # Cancellation
-    ///
-    /// Dropping the future before it resolves drops the job; nothing was submitted.
-    pub fn submit_async<F, T>(&self, job: F) -> SubmitAsync<F, T>
-    where
-        F: FnOnce() -> T + Send + 'static,
-        T: Send + 'static,
-    {
-        SubmitAsync::new(self.clone(), job)
-    }
-
     /// Submits many jobs at the price of one: one step through the gate, one announcement, one
     /// decision whom to wake for as many as there is room. When the queue is full in between, the
     /// pool's [`Overflow`] rule applies.
@@ -145,12 +131,6 @@ impl PoolHandle {
         F: FnOnce() + Send + 'static,
     {
         self.enter_untracked(job, || WhenFull::Refuse).map_err(into_try)
-    }
-
-    /// A job with options, of a kind that shows in [`PoolHandle::running_jobs`] and in shutdown
-    /// reports. A pool tells 62 kinds apart; further ones show as `"other"`.
-    pub fn job(&self, kind: &'static str) -> JobBuilder<'_> {
-        JobBuilder::new(self, kind)
     }
 
     fn enter<F, T>(

@@ -25,9 +25,19 @@ pub struct SubmitAsync<F, T> {
     result: PhantomData<fn() -> T>,
 }
 
-impl<F, T> SubmitAsync<F, T> {
-    pub(crate) fn new(pool: PoolHandle, job: F) -> Self {
-        SubmitAsync { pool, job: Some(job), waiter: None, result: PhantomData }
+/// # Submitting from async code
+impl PoolHandle {
+    /// Submits a job, waiting for room without blocking the thread; on any executor.
+    ///
+    /// # Cancellation
+    ///
+    /// Dropping the future before it resolves drops the job; nothing was submitted.
+    pub fn submit_async<F, T>(&self, job: F) -> SubmitAsync<F, T>
+    where
+        F: FnOnce() -> T + Send + 'static,
+        T: Send + 'static,
+    {
+        SubmitAsync { pool: self.clone(), job: Some(job), waiter: None, result: PhantomData }
     }
 }
 

@@ -17,6 +17,8 @@ pub(crate) mod plain {
     pub(crate) use std::sync::atomic::{
         AtomicBool, AtomicU8, AtomicU16, AtomicU32, AtomicU64, AtomicUsize, Ordering,
     };
+    pub(crate) use std::thread::panicking;
+    pub(crate) use std::thread_local;
 }
 
 #[cfg(not(any(loom, shuttle)))]
@@ -41,9 +43,14 @@ mod backend {
     pub(crate) mod thread {
         pub(crate) use shuttle::thread::{Builder, JoinHandle, Thread, current, yield_now};
         /// Shuttle has no time. A park that times out would hide every lost wake-up, so the
-        /// timeout is ignored and a lost wake-up shows as a deadlock.
-        pub(crate) fn park(_timeout: Option<std::time::Duration>) {
-            shuttle::thread::park();
+        /// timeout is ignored and a lost wake-up shows as a deadlock. Only a timeout of zero, which
+        /// the pool never asks for and a test's [`Parker`](crate::run::parker::Parker) may make of
+        /// one that is to pass, ends at once.
+        pub(crate) fn park(timeout: Option<std::time::Duration>) {
+            match timeout {
+                Some(std::time::Duration::ZERO) => yield_now(),
+                _ => shuttle::thread::park(),
+            }
         }
     }
 }
@@ -63,6 +70,26 @@ mod backend {
 }
 
 pub(crate) use backend::{MutexGuard, atomic, thread, thread_local};
+
+/// A thread can be held up anywhere, and everybody else has to cope with what it has left half
+/// done. Random schedules leave a thread standing for long once in an age, so at the few places
+/// that call this, shuttle does it on purpose, once for each thread at most. Otherwise it is
+/// nothing.
+#[inline(always)]
+pub(crate) fn may_be_held_up() {
+    #[cfg(shuttle)]
+    {
+        use shuttle::rand::Rng;
+        thread_local! {
+            static WAS_HELD_UP: std::cell::Cell<bool> = const { std::cell::Cell::new(false) };
+        }
+        let again = WAS_HELD_UP.try_with(std::cell::Cell::get).unwrap_or(true);
+        if !again && shuttle::rand::thread_rng().gen_ratio(1, 16) {
+            let _ = WAS_HELD_UP.try_with(|was| was.set(true));
+            (0..128).for_each(|_| thread::yield_now());
+        }
+    }
+}
 
 /// A lock whose poison is ignored: no user code ever runs under one of ours, so a panic inside
 /// is a bug that ends one worker, and the others must still get at the data.

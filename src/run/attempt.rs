@@ -6,11 +6,13 @@
 
 use super::claim::Cancel;
 use super::context::JobContext;
-use super::desk::Desk;
-use super::job::{Job, KindId, Task, Tracked};
+use super::current::Running;
+use super::desk::{Desk, Inside};
+use super::job::{Job, Task, Tracked};
 use super::panics::catch;
 use super::shared::Shared;
-use super::slot::{Running, Timed};
+use super::slot::Timed;
+use super::ticket::KindId;
 use crate::error::{CancelReason, JobError};
 use crate::outcome::Outcome;
 use crate::sync::Arc;
@@ -21,11 +23,13 @@ use crate::time::Nanos;
 /// Returns the time when it was done, which is when the next one can start.
 pub(crate) fn take_on(desk: &Desk, job: Job, now: Nanos) -> Nanos {
     let shared = &*desk.shared;
+    let slot = shared.roster.slot(desk.index);
     if let Task::Tracked(tracked) = &job.task {
         let ticket = tracked.ticket();
         if ticket.expires_at <= now && ticket.claim.withdraw() {
-            shared.gate.release();
+            slot.current.begin(describe(&job.task, now));
             resolve(shared, &**tracked, Outcome::Expired, JobError::expired());
+            slot.current.end();
             return shared.now();
         }
         if !ticket.claim.start() {
@@ -33,36 +37,38 @@ pub(crate) fn take_on(desk: &Desk, job: Job, now: Nanos) -> Nanos {
             return now;
         }
     }
-    let slot = shared.roster.slot(desk.index);
-    let running = describe(&job.task, now);
-    slot.current.begin(running);
+    slot.current.begin(describe(&job.task, now));
     shared.gate.release();
     let ended = run_on_worker(desk, job.task, job.queued_at, now);
     slot.current.end();
     ended
 }
 
-/// Runs the job that one of this worker's jobs waits for, in the waiting job's place. `false` if
-/// somebody else has it.
-pub(crate) fn take_over(desk: &Desk, tracked: Arc<dyn Tracked>) -> bool {
+/// Deals with the job that one of this worker's jobs waits for: runs it in the waiting job's place,
+/// or lets it expire, unless somebody else has it.
+pub(crate) fn take_over(desk: &Desk, tracked: Arc<dyn Tracked>) {
     let shared = &*desk.shared;
-    if !tracked.ticket().claim.start() {
-        return false;
+    let ticket = tracked.ticket();
+    let now = shared.now();
+    if ticket.expires_at <= now && ticket.claim.withdraw() {
+        desk.shell_made();
+        resolve(shared, &*tracked, Outcome::Expired, JobError::expired());
+        return;
+    }
+    if !ticket.claim.start() {
+        return;
     }
     let slot = shared.roster.slot(desk.index);
     let waiting = slot.current.look();
-    let now = shared.now();
-    let queued_at = tracked.ticket().queued_at;
+    let queued_at = ticket.queued_at;
     let task = Task::Tracked(tracked);
     slot.current.begin(describe(&task, now));
-    shared.gate.shell_left();
+    desk.shell_made();
     shared.gate.release();
     run_on_worker(desk, task, queued_at, now);
     if let Some(waiting) = waiting {
         slot.current.begin(waiting);
     }
-    desk.shell_made();
-    true
 }
 
 fn describe(task: &Task, started: Nanos) -> Running {
@@ -82,8 +88,11 @@ fn run_on_worker(desk: &Desk, task: Task, queued_at: Nanos, started: Nanos) -> N
     };
     let (outcome, tracked) = run(shared, Some(desk.index), task, started);
     drop(watch);
-    let ended = shared.now();
-    slot.meter().job_ran(outcome, queued_at, started, ended);
+    let ended = shared.stamp();
+    if shared.metered {
+        slot.meter().job_took(queued_at, started, ended);
+    }
+    slot.meter().job_over(outcome);
     if let Some(tracked) = tracked {
         tracked.publish();
     }
@@ -99,6 +108,7 @@ pub(crate) fn run_on_submitter(shared: &Shared, job: Job) {
         return;
     }
     shared.outside.running.fetch_add(1, Ordering::AcqRel);
+    let inside = Inside::enter(shared);
     shared.gate.release();
     let started = shared.now();
     let (outcome, tracked) = run(shared, None, job.task, started);
@@ -106,6 +116,7 @@ pub(crate) fn run_on_submitter(shared: &Shared, job: Job) {
     if let Some(tracked) = tracked {
         tracked.publish();
     }
+    drop(inside);
     shared.outside.running.fetch_sub(1, Ordering::AcqRel);
     shared.quiet.ring();
 }
@@ -127,7 +138,7 @@ fn run(
         Task::Tracked(tracked) => {
             let ticket = tracked.ticket();
             let timeout = ticket.timeout;
-            let cx = JobContext { shared, claim: &ticket.claim, worker, started, timeout };
+            let cx = JobContext { pool: shared, claim: &ticket.claim, worker, started, timeout };
             let overran = || timeout.is_some_and(|timeout| shared.now().since(started) > timeout);
             let outcome = tracked.run(&cx, &overran);
             (outcome, Some(tracked))
@@ -166,21 +177,25 @@ impl Drop for TimeoutWatch<'_> {
     }
 }
 
-/// Accounts for a job that never ran and tells its handle. The claim has been withdrawn and the
-/// gate has released it.
+/// Lets a job out of the queue that will never run, accounts for it and tells its handle. The
+/// claim has been withdrawn. It is counted before its closure is dropped: what a closure captured
+/// may wait for the pool to be idle, or to end, which wait for the count.
 fn resolve(shared: &Shared, tracked: &dyn Tracked, outcome: Outcome, why: JobError) {
-    tracked.refuse(why);
+    shared.gate.release();
     shared.outside.count_outcome(outcome);
+    tracked.refuse(why);
     tracked.publish();
     shared.quiet.ring();
 }
 
 /// Cancels a tracked job; true if it had not started and never will.
-pub(crate) fn cancel(shared: &Shared, tracked: &dyn Tracked, reason: CancelReason) -> bool {
+pub(crate) fn cancel(shared: &Arc<Shared>, tracked: &dyn Tracked, reason: CancelReason) -> bool {
     let withdrawn = tracked.ticket().claim.cancel() == Cancel::Withdrawn;
     if withdrawn {
-        shared.gate.shell_left();
-        shared.gate.release();
+        match Desk::of(shared) {
+            Some(desk) => desk.shell_made(),
+            None => drop(shared.gate.shell_left()),
+        }
         resolve(shared, tracked, Outcome::Cancelled, JobError::cancelled(reason));
     }
     withdrawn
@@ -189,7 +204,6 @@ pub(crate) fn cancel(shared: &Shared, tracked: &dyn Tracked, reason: CancelReaso
 /// Cancels a job that was just taken out of the queue, if nobody has dealt with it before.
 pub(crate) fn cancel_taken(shared: &Shared, tracked: &dyn Tracked, reason: CancelReason) {
     if tracked.ticket().claim.withdraw() {
-        shared.gate.release();
         resolve(shared, tracked, Outcome::Cancelled, JobError::cancelled(reason));
     } else {
         shared.gate.shells_removed(1);

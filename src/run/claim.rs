@@ -7,9 +7,13 @@
 //! ```
 //!
 //! Start, cancel, expiry, shutdown and join-inline compete for the same compare-and-swap out of
-//! `queued`, so a job runs at most once even if a queue were to hand it out twice (invariant C1),
-//! and exactly one of them frees what it captured (C2). `give_up` resolves the handle of a job
-//! that overran its timeout while it still runs; the result that comes later is dropped (C3).
+//! `queued`.
+//!
+//! * **C1** At most one of them wins it, so a job runs at most once, even if a queue were to hand
+//!   it out twice.
+//! * **C2** The winner, and nobody else, takes what the job captured: to run it or to free it.
+//! * **C3** `give_up` resolves the handle of a job that overran its timeout while it still runs;
+//!   the result that comes later is not wanted and is dropped.
 
 use crate::sync::atomic::{AtomicU8, Ordering};
 
@@ -40,6 +44,7 @@ impl Claim {
         Claim(AtomicU8::new(QUEUED))
     }
 
+    /// Out of `from`, one caller at most (C1).
     fn move_state(&self, from: u8, to: u8) -> bool {
         // AcqRel: pairs with itself, so whoever wins sees what the previous holder wrote.
         self.0
@@ -100,5 +105,50 @@ impl Claim {
 
     pub(crate) fn is_cancel_requested(&self) -> bool {
         self.0.load(Ordering::Acquire) & CANCEL_REQUESTED != 0
+    }
+}
+
+#[cfg(all(test, not(any(loom, shuttle))))]
+mod tests {
+    use super::*;
+
+    /// Attacks C1 and C2: whoever competes, one wins.
+    #[test]
+    fn of_all_who_want_a_job_one_gets_it() {
+        for _ in 0..2_000 {
+            let claim = Claim::new();
+            let winners: usize = std::thread::scope(|scope| {
+                let contenders = [
+                    scope.spawn(|| claim.start()),
+                    scope.spawn(|| claim.withdraw()),
+                    scope.spawn(|| claim.cancel() == Cancel::Withdrawn),
+                ];
+                let won = contenders.map(|contender| contender.join().expect("nobody panics"));
+                won.into_iter().filter(|won| *won).count()
+            });
+            assert_eq!(winners, 1);
+            assert!(!claim.is_queued());
+        }
+    }
+
+    /// Attacks C3.
+    #[test]
+    fn a_result_is_wanted_unless_the_job_was_given_up() {
+        let in_time = Claim::new();
+        assert!(in_time.start());
+        assert!(in_time.finish() && !in_time.give_up());
+        let too_late = Claim::new();
+        assert!(!too_late.give_up(), "it does not run yet");
+        assert!(too_late.start() && too_late.give_up() && !too_late.give_up());
+        assert!(too_late.is_given_up() && !too_late.finish());
+    }
+
+    #[test]
+    fn cancelling_tells_a_running_job_and_no_finished_one() {
+        let claim = Claim::new();
+        assert!(claim.start() && !claim.is_cancel_requested());
+        assert_eq!(claim.cancel(), Cancel::Requested);
+        assert!(claim.is_cancel_requested() && claim.finish());
+        assert_eq!(claim.cancel(), Cancel::TooLate);
     }
 }

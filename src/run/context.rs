@@ -3,9 +3,20 @@
 use std::time::Duration;
 
 use super::claim::Claim;
-use super::shared::Shared;
+use super::current::Blocked;
 use crate::error::Cancelled;
 use crate::time::Nanos;
+
+/// What a running job may ask of its pool: the little of it that a job can see.
+pub(crate) trait Surroundings: Sync {
+    /// The pool is being shut down without waiting for its jobs.
+    fn is_stopping(&self) -> bool;
+
+    fn now(&self) -> Nanos;
+
+    /// Marks a worker as waiting, until the mark is dropped.
+    fn block(&self, worker: usize) -> Blocked<'_>;
+}
 
 /// Handed to jobs submitted through [`PoolHandle::job`](crate::PoolHandle::job).
 ///
@@ -27,7 +38,7 @@ use crate::time::Nanos;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub struct JobContext<'a> {
-    pub(crate) shared: &'a Shared,
+    pub(crate) pool: &'a dyn Surroundings,
     pub(crate) claim: &'a Claim,
     pub(crate) worker: Option<usize>,
     pub(crate) started: Nanos,
@@ -39,7 +50,7 @@ impl JobContext<'_> {
     /// is being shut down without waiting for it. Reads the clock only if the job has a timeout.
     pub fn is_cancelled(&self) -> bool {
         self.claim.is_cancel_requested()
-            || self.shared.phase.is_stopping()
+            || self.pool.is_stopping()
             || self.remaining() == Some(Duration::ZERO)
     }
 
@@ -55,7 +66,7 @@ impl JobContext<'_> {
     /// The time left until the job's timeout; zero once it has passed, `None` if it has none.
     pub fn remaining(&self) -> Option<Duration> {
         let timeout = self.timeout?;
-        Some(timeout.saturating_sub(self.shared.clock.now().since(self.started)))
+        Some(timeout.saturating_sub(self.pool.now().since(self.started)))
     }
 
     /// When the job's timeout passes, as the time since the pool was built; `None` if it has none.
@@ -77,7 +88,7 @@ impl JobContext<'_> {
     /// Runs `code`, which mostly waits, and tells the supervisor that this worker uses no core
     /// meanwhile, so that another may be started in its place.
     pub fn blocking<T>(&self, code: impl FnOnce() -> T) -> T {
-        let _mark = self.worker.map(|index| self.shared.blocked(index));
+        let _mark = self.worker.map(|index| self.pool.block(index));
         code()
     }
 }

@@ -1,7 +1,8 @@
 //! A worker's place of work: which pool and slot its thread belongs to, and its own deque.
 //!
 //! Jobs find it through a thread-local, which is how a submission from inside a job gets to the
-//! worker's own deque and how waiting inside a job knows that it must not just wait.
+//! worker's own deque and how waiting inside a job knows that it must not just wait. A thread may
+//! be inside a pool without a desk: the supervisor, and a submitter that runs its job itself.
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
@@ -18,12 +19,38 @@ pub(crate) struct Desk {
     pub(crate) shared: Arc<Shared>,
     pub(crate) index: usize,
     pub(crate) local: LocalQueue<Job>,
-    /// Jobs run by a waiting job of this worker whose shells may still be in its deque.
+    /// Jobs dealt with by jobs of this worker whose shells may still be in its deque.
     shells: Cell<u64>,
 }
 
 thread_local! {
     static DESK: RefCell<Option<Rc<Desk>>> = const { RefCell::new(None) };
+    /// The pools this thread works for, by address, innermost last.
+    static INSIDE: RefCell<Vec<usize>> = const { RefCell::new(Vec::new()) };
+}
+
+/// While it lives, the calling thread does a pool's work. The pool's end and its quiet wait for
+/// that, so the thread must not wait for them, nor for room that it may have to make itself.
+pub(crate) struct Inside(());
+
+impl Inside {
+    pub(crate) fn enter(shared: &Shared) -> Inside {
+        let pool = std::ptr::from_ref(shared).addr();
+        let _ = INSIDE.try_with(|inside| inside.borrow_mut().push(pool));
+        Inside(())
+    }
+
+    /// Whether the calling thread is inside this pool. `false` while its locals are torn down.
+    pub(crate) fn is(shared: &Shared) -> bool {
+        let pool = std::ptr::from_ref(shared).addr();
+        INSIDE.try_with(|inside| inside.borrow().contains(&pool)).unwrap_or(false)
+    }
+}
+
+impl Drop for Inside {
+    fn drop(&mut self) {
+        let _ = INSIDE.try_with(|inside| inside.borrow_mut().pop());
+    }
 }
 
 impl Desk {
@@ -55,12 +82,15 @@ impl Desk {
         .flatten()
     }
 
-    /// A waiting job of this worker has run the job it waits for; its shell may be in the deque.
-    /// A job that submits and joins in a loop never goes back to the deque, so they are cleared
-    /// away here, each looked at a constant number of times on average.
+    /// A job of this worker has dealt with another one that was queued: joined or cancelled it.
+    /// Its shell may be in this deque, and a job that does so in a loop never goes back there. So
+    /// they are cleared away here, each looked at a constant number of times on average; sooner
+    /// when shells are about to take places in the queue.
     pub(crate) fn shell_made(&self) {
+        let crowded = self.shared.gate.shell_left();
+        let tolerated = if crowded { 0 } else { SHELLS_TOLERATED };
         self.shells.set(self.shells.get() + 1);
-        if self.shells.get() > SHELLS_TOLERATED.max(self.local.len() as u64 / 2) {
+        if self.shells.get() > tolerated.max(self.local.len() as u64 / 2) {
             let purged = self.local.purge(Job::is_shell);
             self.shared.gate.shells_removed(purged as u64);
             self.shells.set(0);

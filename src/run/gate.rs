@@ -3,14 +3,15 @@
 //! Two counters that only grow, each written by one side: `admitted` by submitters, `released` by
 //! whoever takes a job out of the queue. Their difference is the queue's length.
 //!
-//! * G1: a place is taken in `admitted` before the job is pushed and given back in `released` once
-//!   it has left the queue, so `admitted - released` never understates what is queued.
-//! * G2: the closed bit and the count share one word, so after `close` no more jobs are admitted,
-//!   and `released == admitted` means that the queue is empty for good.
-//! * G3: a submitter that is about to wait sets the waiting bit in `released` and decides on the
+//! * **G1** A place is taken in `admitted` before the job is pushed and given back in `released`
+//!   once it has left the queue, so `admitted - released` never understates what is queued.
+//! * **G2** The closed bit and the count share one word, so after `close` no more jobs are
+//!   admitted, and `released == admitted` means that the queue is empty for good.
+//! * **G3** A submitter that is about to wait sets the waiting bit in `released` and decides on the
 //!   count that this very step returned. A release before it is in that count; a release after it
 //!   sees the bit and wakes somebody. There is no gap between the two.
-//! * G4: one release wakes one waiter. A waiter that was woken and gives up passes the wake-up on.
+//! * **G4** One release wakes one waiter. A waiter that was woken and gives up passes the wake-up
+//!   on.
 
 use std::collections::VecDeque;
 use std::task::Waker;
@@ -50,8 +51,9 @@ struct Entrance {
 /// Those who wait for room, and what the limit is made of.
 struct Line {
     capacity: u64,
-    /// Jobs cancelled in the queue whose empty shells are still in it.
-    shells: u64,
+    /// Jobs dealt with in the queue whose empty shells are still in it. Below zero for a moment
+    /// when a worker throws a shell away before the one who made it has said so.
+    shells: i64,
     waiters: VecDeque<Arc<Waiter>>,
 }
 
@@ -59,8 +61,12 @@ impl Line {
     /// How many jobs may ever be admitted, given the count released. Shells are free up to the
     /// capacity; beyond it they take places, so that cancelling cannot grow the queue for ever.
     fn limit(&self, released: u64) -> u64 {
-        let excess = self.shells.saturating_sub(self.capacity);
-        released.saturating_add(self.capacity.saturating_sub(excess)).min(COUNT)
+        released.saturating_add(self.capacity - self.shells_in_the_way()).min(COUNT)
+    }
+
+    fn shells_in_the_way(&self) -> u64 {
+        let shells = u64::try_from(self.shells).unwrap_or(0);
+        shells.saturating_sub(self.capacity).min(self.capacity)
     }
 }
 
@@ -90,17 +96,16 @@ impl Waiter {
 
     /// The task moved to another waker; false if it was called already.
     pub(crate) fn rearm(&self, waker: &Waker) -> bool {
-        let mut call = self.0.lock();
-        match &mut *call {
-            Call::Called => false,
-            Call::Task(known) if known.will_wake(waker) => true,
-            known => {
-                let stale = std::mem::replace(known, Call::Task(waker.clone()));
-                drop(call);
-                drop(stale);
-                true
+        // Cloned and dropped outside the lock: a waker is somebody else's code.
+        let fresh = Call::Task(waker.clone());
+        let _stale = {
+            let mut call = self.0.lock();
+            if matches!(*call, Call::Called) {
+                return false;
             }
-        }
+            std::mem::replace(&mut *call, fresh)
+        };
+        true
     }
 
     fn call(&self) {
@@ -275,27 +280,30 @@ impl Gate {
         self.call_all();
     }
 
-    /// A queued job was cancelled, its empty shell stays queued for now.
-    pub(crate) fn shell_left(&self) {
-        self.line.lock().shells += 1;
+    /// A queued job was dealt with where it is, its empty shell stays queued for now. True if the
+    /// next one will take a place.
+    pub(crate) fn shell_left(&self) -> bool {
+        let mut line = self.line.lock();
+        line.shells += 1;
+        u64::try_from(line.shells).is_ok_and(|shells| shells >= line.capacity)
     }
 
-    /// `n` empty shells were taken out of the queue.
+    /// `n` empty shells were taken out of the queue; lets a submitter in for each place that
+    /// they had taken (G4).
     pub(crate) fn shells_removed(&self, n: u64) {
-        let in_the_way = {
+        let places = {
             let mut line = self.line.lock();
-            let in_the_way = line.shells > line.capacity;
-            line.shells = line.shells.saturating_sub(n);
-            in_the_way
+            let before = line.shells_in_the_way();
+            line.shells -= n as i64;
+            before - line.shells_in_the_way()
         };
-        if in_the_way {
-            self.call_next();
-        }
+        (0..places).for_each(|_| self.call_next());
     }
 
     /// Jobs waiting to start.
     pub(crate) fn queued(&self) -> u64 {
         let (admitted, released) = self.counts();
+        debug_assert!(released <= admitted, "a job left the queue that had no place in it (G1)");
         admitted - released
     }
 
@@ -317,133 +325,4 @@ impl Gate {
 }
 
 #[cfg(all(test, not(any(loom, shuttle))))]
-mod tests {
-    use super::*;
-    use std::sync::atomic::AtomicUsize;
-
-    struct Counted(AtomicUsize);
-    impl std::task::Wake for Counted {
-        fn wake(self: Arc<Self>) {
-            self.0.fetch_add(1, Ordering::SeqCst);
-        }
-    }
-
-    fn waiter() -> (Arc<Waiter>, Arc<Counted>) {
-        let counted = Arc::new(Counted(AtomicUsize::new(0)));
-        (Waiter::task(Arc::clone(&counted).into()), counted)
-    }
-
-    #[test]
-    fn a_full_queue_refuses_until_one_job_has_left() {
-        let gate = Gate::new(2);
-        assert_eq!((gate.admit(1), gate.admit(1)), (Ok(1), Ok(1)));
-        assert_eq!(gate.admit(1), Err(NoEntry::Full));
-        gate.release();
-        assert_eq!(gate.admit(1), Ok(1));
-        assert_eq!(gate.queued(), 2);
-    }
-
-    #[test]
-    fn a_batch_takes_what_fits() {
-        let gate = Gate::new(5);
-        assert_eq!(gate.admit(3), Ok(3));
-        assert_eq!(gate.admit(3), Ok(2));
-        assert_eq!(gate.admit(3), Err(NoEntry::Full));
-    }
-
-    #[test]
-    fn one_release_calls_one_waiter_in_order() {
-        let gate = Gate::new(1);
-        assert_eq!(gate.admit(1), Ok(1));
-        let (first, first_calls) = waiter();
-        let (second, second_calls) = waiter();
-        assert_eq!(gate.join_line(&first, false), Joined::Waiting);
-        assert_eq!(gate.join_line(&second, false), Joined::Waiting);
-        gate.release();
-        assert_eq!(first_calls.0.load(Ordering::SeqCst), 1);
-        assert_eq!(second_calls.0.load(Ordering::SeqCst), 0);
-        assert!(first.is_called() && !second.is_called());
-    }
-
-    #[test]
-    fn a_called_waiter_that_gives_up_passes_its_call_on() {
-        let gate = Gate::new(1);
-        assert_eq!(gate.admit(1), Ok(1));
-        let (first, _) = waiter();
-        let (second, second_calls) = waiter();
-        gate.join_line(&first, false);
-        gate.join_line(&second, false);
-        gate.release();
-        gate.leave_line(&first);
-        assert_eq!(second_calls.0.load(Ordering::SeqCst), 1);
-    }
-
-    #[test]
-    fn a_waiter_that_gives_up_before_it_is_called_takes_nobodys_turn() {
-        let gate = Gate::new(1);
-        assert_eq!(gate.admit(1), Ok(1));
-        let (first, _) = waiter();
-        let (second, second_calls) = waiter();
-        gate.join_line(&first, false);
-        gate.join_line(&second, false);
-        gate.leave_line(&first);
-        assert_eq!(second_calls.0.load(Ordering::SeqCst), 0);
-        gate.release();
-        assert_eq!(second_calls.0.load(Ordering::SeqCst), 1);
-    }
-
-    #[test]
-    fn closing_and_more_room_call_everybody() {
-        for change in
-            [|gate: &Gate| assert_eq!(gate.close(), 1), |gate: &Gate| gate.set_capacity(9)]
-        {
-            let gate = Gate::new(1);
-            assert_eq!(gate.admit(1), Ok(1));
-            let (waiter, calls) = waiter();
-            gate.join_line(&waiter, false);
-            change(&gate);
-            assert_eq!(calls.0.load(Ordering::SeqCst), 1);
-            assert_eq!(gate.waiting(), 0);
-        }
-    }
-
-    #[test]
-    fn after_closing_nobody_gets_in_and_the_count_is_final() {
-        let gate = Gate::new(4);
-        assert_eq!(gate.admit(2), Ok(2));
-        assert_eq!(gate.close(), 2);
-        assert_eq!(gate.admit(1), Err(NoEntry::Closed));
-        assert_eq!(gate.admit_over_the_bound(), Err(NoEntry::Closed));
-        gate.release();
-        gate.release();
-        assert_eq!(gate.counts(), (2, 2));
-    }
-
-    #[test]
-    fn cancelling_frees_the_place_at_once_but_shells_are_bounded() {
-        let gate = Gate::new(2);
-        for _ in 0..2 {
-            assert_eq!(gate.admit(1), Ok(1));
-            gate.shell_left();
-            gate.release();
-        }
-        for _ in 0..2 {
-            assert_eq!(gate.admit(1), Ok(1), "shells up to the capacity are free");
-            gate.shell_left();
-            gate.release();
-        }
-        assert_eq!(gate.admit(1), Err(NoEntry::Full), "beyond it they take places");
-        gate.shells_removed(1);
-        assert_eq!(gate.admit(1), Ok(1));
-    }
-
-    #[test]
-    fn a_smaller_bound_holds_at_once() {
-        let gate = Gate::new(10);
-        assert_eq!(gate.admit(5), Ok(5));
-        gate.set_capacity(3);
-        assert_eq!(gate.admit(1), Err(NoEntry::Full));
-        (0..3).for_each(|_| gate.release());
-        assert_eq!(gate.admit(1), Ok(1));
-    }
-}
+mod tests;

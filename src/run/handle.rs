@@ -8,8 +8,9 @@ use std::time::Duration;
 
 use super::attempt;
 use super::desk::Desk;
-use super::job::{Awaited, JobId, JobWaiter};
+use super::job::{Awaited, JobWaiter};
 use super::shared::Shared;
+use super::ticket::JobId;
 use crate::error::{CancelReason, JobError};
 use crate::sync::Arc;
 use crate::sync::thread;

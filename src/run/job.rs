@@ -8,30 +8,15 @@
 //! locks in this file.
 
 use std::task::Waker;
-use std::time::Duration;
 
-use super::claim::Claim;
 use super::context::JobContext;
 use super::panics::{catch, contain};
+use super::ticket::Ticket;
 use crate::error::JobError;
 use crate::outcome::Outcome;
 use crate::sync::thread::Thread;
 use crate::sync::{Arc, Mutex};
 use crate::time::Nanos;
-
-/// The number of a job that has a handle: unique in the process, not consecutive.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct JobId(pub(crate) u64);
-
-impl std::fmt::Display for JobId {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "job {}", self.0)
-    }
-}
-
-/// The place of a job's kind in the pool's table of kinds.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct KindId(pub(crate) u16);
 
 /// What the queue carries.
 pub(crate) struct Job {
@@ -52,17 +37,6 @@ impl Job {
             Task::Tracked(tracked) => !tracked.ticket().claim.is_queued(),
         }
     }
-}
-
-/// What is fixed about a tracked job when it is submitted.
-#[derive(Debug)]
-pub(crate) struct Ticket {
-    pub(crate) claim: Claim,
-    pub(crate) id: JobId,
-    pub(crate) kind: KindId,
-    pub(crate) queued_at: Nanos,
-    pub(crate) expires_at: Nanos,
-    pub(crate) timeout: Option<Duration>,
 }
 
 /// A tracked job as the queue, the workers and the supervisor see it.
@@ -159,7 +133,11 @@ where
     }
 
     fn run(&self, cx: &JobContext<'_>, overran: &dyn Fn() -> bool) -> Outcome {
-        let body = self.body.lock().take().expect("the claim is won once, by its runner");
+        let body = self
+            .body
+            .lock()
+            .take()
+            .expect("its runner won the claim, and nobody else does (C1, C2)");
         let result = catch(|| body(cx));
         // Not wanted: the timeout's resolution stands, and the late result is dropped here (C3).
         let wanted = self.ticket.claim.finish();

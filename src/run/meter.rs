@@ -49,6 +49,12 @@ fn nearest_log2(ns: u64) -> u64 {
 impl Meter {
     /// One job ran. Only the slot's owner may call this.
     pub(crate) fn job_ran(&self, outcome: Outcome, queued_at: Nanos, started: Nanos, ended: Nanos) {
+        self.job_took(queued_at, started, ended);
+        self.job_over(outcome);
+    }
+
+    /// How long one job waited and ran; to be followed by [`Meter::job_over`].
+    pub(crate) fn job_took(&self, queued_at: Nanos, started: Nanos, ended: Nanos) {
         let run = ended.0.saturating_sub(started.0);
         self.wait.record(started.0.saturating_sub(queued_at.0));
         self.run.record(run);
@@ -56,6 +62,10 @@ impl Meter {
         self.recent_run_ns.store(recent - recent / 8 + run / 8, Ordering::Relaxed);
         add(&self.busy_ns, run);
         add(&self.log2_run_sum, nearest_log2(run));
+    }
+
+    /// How one job ended: the last that is counted of it.
+    pub(crate) fn job_over(&self, outcome: Outcome) {
         add(&self.outcomes[outcome as usize], 1);
     }
 

@@ -10,8 +10,10 @@
 //! * [`queue`] holds them: an injector, and a deque for each worker.
 //! * [`sleep`] decides who wakes up for them, and loses nobody.
 //! * [`worker`] finds the next one; [`attempt`] runs it: claim, run, account, publish.
-//! * [`job`] is what is carried, [`claim`] who may run it, [`handle`] its submitter's end.
-//! * [`meter`] counts; [`roster`] and [`slot`] know who is there; [`phase`] how far the end is.
+//! * [`job`] is what is carried, [`ticket`] what is fixed about it, [`claim`] who may run it,
+//!   [`context`] what it sees while it runs, [`handle`] its submitter's end.
+//! * [`meter`] counts; [`roster`], [`slot`] and [`current`] know who is there and at what;
+//!   [`phase`] how far the end is, [`quiet`] who waits for it.
 //!
 //! Nothing here knows of `scale`: a pool whose supervisor sleeps for ever works at fixed size.
 
@@ -25,6 +27,8 @@ pub(crate) mod sleep;
 pub(crate) mod attempt;
 #[cfg(not(loom))]
 pub(crate) mod context;
+#[cfg(not(loom))]
+pub(crate) mod current;
 #[cfg(not(loom))]
 pub(crate) mod desk;
 #[cfg(not(loom))]
@@ -53,5 +57,7 @@ pub(crate) mod slot;
 pub(crate) mod spawner;
 #[cfg(not(loom))]
 pub(crate) mod submit;
+#[cfg(not(loom))]
+pub(crate) mod ticket;
 #[cfg(not(loom))]
 pub(crate) mod worker;

@@ -5,7 +5,8 @@ use std::cell::{Cell, RefCell};
 use std::panic::{self, AssertUnwindSafe};
 use std::sync::Once;
 
-use crate::sync::{Mutex, thread_local};
+use crate::sync::Mutex;
+use crate::sync::plain::{panicking, thread_local};
 
 /// What is known of one panic.
 pub(crate) struct PanicReport {
@@ -56,25 +57,50 @@ impl std::fmt::Debug for PanicReport {
     }
 }
 
+// Plain: the panic hook also runs where a checker has none of its own threads.
 thread_local! {
-    /// How many `catch`es this thread is in: only their panics are worth remembering.
-    static WATCHING: Cell<u32> = const { Cell::new(0) };
-    static LOCATION: RefCell<Option<String>> = const { RefCell::new(None) };
+    static WATCH: Cell<Watch> = const { Cell::new(Watch { depth: 0, entered: 0 }) };
+    /// The place of the latest panic, and how many `catch`es had been entered by then.
+    static LOCATION: RefCell<Option<(u64, String)>> = const { RefCell::new(None) };
+}
+
+/// The `catch`es of one thread.
+#[derive(Clone, Copy)]
+struct Watch {
+    /// How many it is in: only their panics are worth remembering.
+    depth: u32,
+    /// How many it has ever entered.
+    entered: u64,
+}
+
+impl Watch {
+    fn update(change: impl FnOnce(Watch) -> Watch) -> Watch {
+        let update = |watch: &Cell<Watch>| {
+            watch.set(change(watch.get()));
+            watch.get()
+        };
+        WATCH.try_with(update).unwrap_or(Watch { depth: 0, entered: 0 })
+    }
 }
 
 /// A panic's location is shown to the panic hook only, so ours notes it and passes the panic on to
 /// the hook that was there before. A program that sets its own hook later loses nothing but
-/// [`PanicReport::location`].
+/// [`PanicReport::location`]. A thread that unwinds may not touch the hook; the next pool will.
 pub(crate) fn note_locations() {
     static ONCE: Once = Once::new();
+    if panicking() {
+        return;
+    }
     ONCE.call_once(|| {
         let previous = panic::take_hook();
         panic::set_hook(Box::new(move |info| {
-            let watching = WATCHING.try_with(Cell::get).unwrap_or(0) > 0;
-            if watching && let Some(location) = info.location() {
+            let watch = Watch::update(|watch| watch);
+            if watch.depth > 0
+                && let Some(location) = info.location()
+            {
                 let _ = LOCATION.try_with(|noted| {
                     if let Ok(mut noted) = noted.try_borrow_mut() {
-                        *noted = Some(location.to_string());
+                        *noted = Some((watch.entered, location.to_string()));
                     }
                 });
             }
@@ -85,11 +111,13 @@ pub(crate) fn note_locations() {
 
 /// Runs user code; a panic comes back as a report.
 pub(crate) fn catch<T>(code: impl FnOnce() -> T) -> Result<T, PanicReport> {
-    let _ = WATCHING.try_with(|depth| depth.set(depth.get() + 1));
+    let here = Watch::update(|w| Watch { depth: w.depth + 1, entered: w.entered + 1 }).entered;
     let result = panic::catch_unwind(AssertUnwindSafe(code));
-    let _ = WATCHING.try_with(|depth| depth.set(depth.get() - 1));
+    Watch::update(|w| Watch { depth: w.depth.saturating_sub(1), ..w });
     result.map_err(|payload| {
-        let location = LOCATION.try_with(|noted| noted.borrow_mut().take()).ok().flatten();
+        let noted = LOCATION.try_with(|noted| noted.borrow_mut().take()).ok().flatten();
+        // An older one belongs to a panic that the code of an earlier `catch` dealt with itself.
+        let location = noted.filter(|(entered, _)| *entered >= here).map(|(_, place)| place);
         PanicReport::new(payload, location)
     })
 }

@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use super::shared::Shared;
+use super::parker::Parker;
 use crate::sync::atomic::{AtomicBool, Ordering, fence};
 use crate::sync::thread::{self, Thread};
 use crate::sync::{Arc, Mutex};
-use crate::time::Nanos;
+use crate::time::{Clock, Nanos};
 
 /// How long a waiter sleeps at most before it looks again by itself.
 const LOOK_AGAIN: Duration = Duration::from_millis(100);
@@ -26,8 +26,8 @@ struct Watcher {
 
 impl QuietWatch {
     pub(crate) fn ring(&self) {
-        // Dekker: what made it quiet, fence, look at `watched`; against: set `watched`, fence,
-        // look whether it is quiet. One of the two sees the other.
+        // SeqCst, by Dekker: what made it quiet, fence, look at `watched`; against: set `watched`,
+        // fence, look whether it is quiet. One of the two sees the other.
         fence(Ordering::SeqCst);
         if !self.watched.load(Ordering::Relaxed) {
             return;
@@ -46,7 +46,8 @@ impl QuietWatch {
     /// Waits until `is_quiet`; false if the deadline came first.
     pub(crate) fn wait(
         &self,
-        shared: &Shared,
+        clock: &Clock,
+        parker: &dyn Parker,
         deadline: Option<Nanos>,
         is_quiet: impl Fn() -> bool,
     ) -> bool {
@@ -58,14 +59,15 @@ impl QuietWatch {
                 watchers.push(Arc::clone(&watcher));
                 self.watched.store(true, Ordering::Relaxed);
             }
+            // SeqCst: the other half of the argument in `ring`.
             fence(Ordering::SeqCst);
             let mut timeout = LOOK_AGAIN;
             let quiet = is_quiet();
             if let Some(deadline) = deadline {
-                timeout = timeout.min(deadline.since(shared.clock.now()));
+                timeout = timeout.min(deadline.since(clock.now()));
             }
             if !quiet && !timeout.is_zero() && !watcher.called.load(Ordering::Acquire) {
-                thread::park(shared.parker.timeout(Some(timeout)));
+                thread::park(parker.timeout(Some(timeout)));
             }
             self.watchers.lock().retain(|other| !Arc::ptr_eq(other, &watcher));
             if quiet || is_quiet() {

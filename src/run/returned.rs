@@ -2,16 +2,27 @@
 
 use std::time::Duration;
 
-/// A fire-and-forget job that a shutdown found still queued. Run it, or drop it.
+use super::panics::contain;
+use crate::sync::Mutex;
+
+/// A fire-and-forget job that a shutdown found still queued. Run it, or drop it; a destructor that
+/// panics as it is dropped is contained, since there may be a whole list of them.
 pub struct ReturnedJob {
-    pub(crate) body: Box<dyn FnOnce() + Send>,
-    pub(crate) waited: Duration,
+    /// `None` once run.
+    body: Option<Box<dyn FnOnce() + Send>>,
+    waited: Duration,
 }
 
 impl ReturnedJob {
+    pub(crate) fn new(body: Box<dyn FnOnce() + Send>, waited: Duration) -> ReturnedJob {
+        ReturnedJob { body: Some(body), waited }
+    }
+
     /// Runs the job on the calling thread; a panic in it is the caller's.
-    pub fn run(self) {
-        (self.body)();
+    pub fn run(mut self) {
+        if let Some(body) = self.body.take() {
+            body();
+        }
     }
 
     /// How long it had been queued.
@@ -20,8 +31,48 @@ impl ReturnedJob {
     }
 }
 
+impl Drop for ReturnedJob {
+    fn drop(&mut self) {
+        let body = self.body.take();
+        contain(|| drop(body));
+    }
+}
+
 impl std::fmt::Debug for ReturnedJob {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("ReturnedJob").field("waited", &self.waited).finish_non_exhaustive()
+    }
+}
+
+/// The jobs to hand back, until somebody asks for them or nobody can any more.
+pub(crate) struct ReturnedJobs(Mutex<Option<Vec<ReturnedJob>>>);
+
+impl Default for ReturnedJobs {
+    fn default() -> Self {
+        ReturnedJobs(Mutex::new(Some(Vec::new())))
+    }
+}
+
+impl ReturnedJobs {
+    /// Keeps a job; gives it back, to be dropped, if nobody will ask for it.
+    #[must_use]
+    pub(crate) fn keep(&self, job: ReturnedJob) -> Option<ReturnedJob> {
+        match &mut *self.0.lock() {
+            Some(jobs) => {
+                jobs.push(job);
+                None
+            }
+            None => Some(job),
+        }
+    }
+
+    pub(crate) fn take(&self) -> Vec<ReturnedJob> {
+        self.0.lock().as_mut().map(std::mem::take).unwrap_or_default()
+    }
+
+    /// The pool's owner is gone: drops the jobs, now and from now on.
+    pub(crate) fn abandon(&self) {
+        let jobs = self.0.lock().take();
+        drop(jobs);
     }
 }

@@ -2,8 +2,9 @@
 
 use crossbeam_utils::CachePadded;
 
+use super::current::Running;
 use super::meter::MeterSum;
-use super::slot::{Running, Slot, State};
+use super::slot::{Slot, State};
 use crate::sync::plain::{AtomicUsize, Ordering};
 
 /// The table of slots. Its length is the ceiling given when the pool was built; `used` bounds

@@ -2,19 +2,21 @@
 
 use std::time::Duration;
 
+use super::context::Surroundings;
+use super::current::{Blocked, JobInfo};
 use super::gate::Gate;
-use super::job::{Job, KindId};
+use super::job::Job;
 use super::meter::Meter;
 use super::parker::Parker;
 use super::phase::Phase;
 use super::queue::Queue;
 use super::quiet::QuietWatch;
-use super::returned::ReturnedJob;
+use super::returned::ReturnedJobs;
 use super::roster::Roster;
 use super::sleep::Sleep;
 use super::slot::State;
 use super::spawner::Spawner;
-use crate::error::JobInfo;
+use super::ticket::KindId;
 use crate::name::PoolName;
 use crate::outcome::{Outcome, Refusal};
 use crate::sync::atomic::{AtomicBool, AtomicU32};
@@ -35,6 +37,9 @@ pub(crate) struct Shared {
     pub(crate) parker: Arc<dyn Parker>,
     pub(crate) spawner: Arc<dyn Spawner>,
     pub(crate) stack_size: Option<usize>,
+    /// Whether the clock is read and the histograms are kept for each job: always, but in the
+    /// bench that measures what that costs.
+    pub(crate) metered: bool,
     pub(crate) gate: Gate,
     pub(crate) queue: Arc<Queue<Job>>,
     pub(crate) sleep: Sleep,
@@ -51,7 +56,7 @@ pub(crate) struct Shared {
     pub(crate) next_look: AtomicU64,
     pub(crate) quiet: QuietWatch,
     pub(crate) outside: Outside,
-    pub(crate) returned: Mutex<Vec<ReturnedJob>>,
+    pub(crate) returned: ReturnedJobs,
     pub(crate) stopped: [AtomicU64; 3],
     kinds: Mutex<Vec<&'static str>>,
 }
@@ -90,6 +95,7 @@ pub(crate) struct Seams {
     pub(crate) clock: Clock,
     pub(crate) parker: Arc<dyn Parker>,
     pub(crate) spawner: Arc<dyn Spawner>,
+    pub(crate) metered: bool,
 }
 
 impl Shared {
@@ -108,6 +114,7 @@ impl Shared {
             parker: seams.parker,
             spawner: seams.spawner,
             stack_size,
+            metered: seams.metered,
             gate: Gate::new(capacity),
             queue: Arc::new(Queue::new(ceiling)),
             roster: Roster::new(ceiling),
@@ -119,7 +126,7 @@ impl Shared {
             next_look: AtomicU64::new(0),
             quiet: QuietWatch::default(),
             outside: Outside::default(),
-            returned: Mutex::new(Vec::new()),
+            returned: ReturnedJobs::default(),
             stopped: Default::default(),
             kinds: Mutex::new(vec!["job", "other"]),
         }
@@ -130,8 +137,9 @@ impl Shared {
         std::process::id() != self.process
     }
 
+    /// Only a pool that has not begun to end can be paused, however late a pause comes.
     pub(crate) fn is_paused(&self) -> bool {
-        self.paused.load(Ordering::Acquire)
+        self.paused.load(Ordering::Acquire) && self.phase.is_running()
     }
 
     pub(crate) fn kind(&self, name: &'static str) -> KindId {
@@ -170,7 +178,20 @@ impl Shared {
             return false;
         }
         // A job that ended while we looked may have submitted another: then the count has moved.
-        self.roster.running().next().is_none() && self.gate.counts() == before
+        // One that never ran may have left the queue and not be counted yet.
+        self.roster.running().next().is_none()
+            && self.outcomes().iter().sum::<u64>() == before.1
+            && self.gate.counts() == before
+    }
+
+    /// How the jobs ended that are over.
+    pub(crate) fn outcomes(&self) -> [u64; Outcome::ALL.len()] {
+        let mut sum = self.roster.sum();
+        self.outside.meter.lock().add_to(&mut sum);
+        for outcome in Outcome::ALL {
+            sum.outcomes[outcome as usize] += self.outside.outcome(outcome);
+        }
+        sum.outcomes
     }
 
     /// Whether every accepted job has left the queue for good and nothing runs any more.
@@ -180,12 +201,17 @@ impl Shared {
 
     /// Marks a worker as waiting, until the mark is dropped.
     pub(crate) fn blocked(&self, worker: usize) -> Blocked<'_> {
-        let current = &self.roster.slot(worker).current;
-        current.enter_blocked();
+        let mark = self.roster.slot(worker).current.block();
         if self.gate.queued() > 0 {
             self.sleep.kick();
         }
-        Blocked { shared: self, worker }
+        mark
+    }
+
+    /// Waits until `is_over`, asked anew each time the pool gets quieter; false if the deadline
+    /// came first.
+    pub(crate) fn wait_until(&self, deadline: Option<Nanos>, is_over: impl Fn() -> bool) -> bool {
+        self.quiet.wait(&self.clock, &*self.parker, deadline, is_over)
     }
 
     /// A worker counts itself busy; remembers the most at once.
@@ -208,17 +234,25 @@ impl Shared {
     pub(crate) fn now(&self) -> Nanos {
         self.clock.now()
     }
+
+    /// The time of a step of one job; no time at all in a pool that does not measure its jobs.
+    pub(crate) fn stamp(&self) -> Nanos {
+        if self.metered { self.now() } else { Nanos::default() }
+    }
 }
 
-/// While it lives, its worker counts as waiting rather than running.
-pub(crate) struct Blocked<'a> {
-    shared: &'a Shared,
-    worker: usize,
-}
+/// What a running job asks through its context.
+impl Surroundings for Shared {
+    fn is_stopping(&self) -> bool {
+        self.phase.is_stopping()
+    }
 
-impl Drop for Blocked<'_> {
-    fn drop(&mut self) {
-        self.shared.roster.slot(self.worker).current.leave_blocked();
+    fn now(&self) -> Nanos {
+        self.clock.now()
+    }
+
+    fn block(&self, worker: usize) -> Blocked<'_> {
+        self.blocked(worker)
     }
 }
 

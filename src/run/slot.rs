@@ -1,9 +1,10 @@
 //! One place for a worker: what is known about it from outside, and what outlives it.
 
-use super::job::{JobId, KindId, Tracked};
+use super::current::Current;
+use super::job::Tracked;
 use super::meter::Meter;
 use super::spawner::ThreadHandle;
-use crate::sync::plain::{AtomicU8, AtomicU16, AtomicU32, AtomicU64, Ordering};
+use crate::sync::plain::{AtomicU8, AtomicU32, Ordering};
 use crate::sync::{Arc, Mutex, OnceLock};
 use crate::time::Nanos;
 
@@ -40,64 +41,6 @@ pub(crate) struct Slot {
 pub(crate) struct Timed {
     pub(crate) deadline: Nanos,
     pub(crate) job: Arc<dyn Tracked>,
-}
-
-/// The job a worker is in; written by the worker only.
-#[derive(Debug, Default)]
-pub(crate) struct Current {
-    /// When it started, plus one; 0 when there is none.
-    started: AtomicU64,
-    kind: AtomicU16,
-    /// 0 for a job without a handle.
-    id: AtomicU64,
-    /// How many declared waits it is inside.
-    blocked: AtomicU32,
-}
-
-/// What [`Current`] says at one moment.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Running {
-    pub(crate) started: Nanos,
-    pub(crate) kind: KindId,
-    pub(crate) id: Option<JobId>,
-    pub(crate) blocked: bool,
-}
-
-impl Current {
-    pub(crate) fn begin(&self, running: Running) {
-        self.kind.store(running.kind.0, Ordering::Relaxed);
-        self.id.store(running.id.map_or(0, |id| id.0), Ordering::Relaxed);
-        // Release, and before the gate's release of the job: whoever sees the job gone from the
-        // queue finds it here.
-        self.started.store(running.started.0 + 1, Ordering::Release);
-    }
-
-    pub(crate) fn end(&self) {
-        self.started.store(0, Ordering::Release);
-    }
-
-    pub(crate) fn look(&self) -> Option<Running> {
-        let started = self.started.load(Ordering::Acquire).checked_sub(1)?;
-        let id = self.id.load(Ordering::Relaxed);
-        Some(Running {
-            started: Nanos(started),
-            kind: KindId(self.kind.load(Ordering::Relaxed)),
-            id: (id != 0).then_some(JobId(id)),
-            blocked: self.is_blocked(),
-        })
-    }
-
-    pub(crate) fn is_blocked(&self) -> bool {
-        self.blocked.load(Ordering::Relaxed) > 0
-    }
-
-    pub(crate) fn enter_blocked(&self) {
-        self.blocked.store(self.blocked.load(Ordering::Relaxed) + 1, Ordering::Relaxed);
-    }
-
-    pub(crate) fn leave_blocked(&self) {
-        self.blocked.store(self.blocked.load(Ordering::Relaxed) - 1, Ordering::Relaxed);
-    }
 }
 
 impl Slot {

@@ -5,14 +5,15 @@ use std::time::Duration;
 
 use super::attempt;
 use super::context::JobContext;
-use super::desk::Desk;
+use super::desk::{Desk, Inside};
 use super::gate::{Joined, NoEntry, Waiter};
 use super::handle::JobHandle;
-use super::job::{Awaited, Cell as JobCell, Job, JobId, KindId, Task, Ticket, Tracked};
+use super::job::{Awaited, Cell as JobCell, Job, Task, Tracked};
 use super::shared::Shared;
+use super::ticket::{JobId, KindId, Ticket};
 use crate::outcome::Refusal;
 use crate::sync::plain::{AtomicU64, Ordering};
-use crate::sync::{Arc, thread, thread_local};
+use crate::sync::{Arc, may_be_held_up, thread, thread_local};
 use crate::time::Nanos;
 
 /// How long a blocked submitter sleeps at most before it looks again by itself.
@@ -71,10 +72,9 @@ pub(crate) fn admit(
 
 /// As [`admit`], for a caller that will come back when there is room.
 pub(crate) fn admit_or_wait(shared: &Arc<Shared>) -> Result<(), Refusal> {
-    let inside = || Desk::of(shared).is_some();
     let refusal = match shared.gate.admit(1) {
         Ok(_) => return Ok(()),
-        Err(NoEntry::Full) if !inside() => {
+        Err(NoEntry::Full) if !Inside::is(shared) => {
             shared.sleep.kick();
             return Err(Refusal::QueueFull);
         }
@@ -111,7 +111,7 @@ fn on_full(shared: &Arc<Shared>, when_full: WhenFull) -> Result<Entry, Refusal> 
     match when_full {
         WhenFull::Refuse => Err(Refusal::QueueFull),
         WhenFull::RunHere => over_the_bound(Entry::Here),
-        _ if Desk::of(shared).is_some() => over_the_bound(Entry::Queue),
+        _ if Inside::is(shared) => over_the_bound(Entry::Queue),
         WhenFull::Wait => wait_for_room(shared, None),
         WhenFull::WaitUntil(deadline) => wait_for_room(shared, Some(deadline)),
     }
@@ -175,7 +175,7 @@ where
 pub(crate) fn deliver(shared: &Arc<Shared>, entry: Entry, task: Task) {
     let queued_at = match &task {
         Task::Tracked(tracked) => tracked.ticket().queued_at,
-        Task::Plain(_) => shared.now(),
+        Task::Plain(_) => shared.stamp(),
     };
     let job = Job { task, queued_at };
     match entry {
@@ -189,6 +189,7 @@ pub(crate) fn deliver(shared: &Arc<Shared>, entry: Entry, task: Task) {
 
 /// Adds an admitted job to the queue without telling anybody yet.
 pub(crate) fn push(shared: &Arc<Shared>, job: Job) {
+    may_be_held_up();
     match Desk::of(shared) {
         Some(desk) => desk.local.push(job),
         None => shared.queue.push(job),

@@ -5,7 +5,7 @@ use std::io;
 use std::rc::Rc;
 
 use super::attempt;
-use super::desk::Desk;
+use super::desk::{Desk, Inside};
 use super::job::Job;
 use super::panics;
 use super::phase::Stage;
@@ -82,6 +82,7 @@ fn live(shared: Arc<Shared>, index: usize) {
     let slot = shared.roster.slot(index);
     slot.thread_id.store(os_thread_id(), Ordering::Relaxed);
     shared.sleep.occupy(index);
+    let _inside = Inside::enter(&shared);
     let desk = Desk::open(Arc::clone(&shared), index);
     let worker = Worker { desk, searching: Cell::new(true) };
     let cause = match panics::catch(|| worker.work()) {
@@ -202,7 +203,7 @@ impl Worker {
     /// Runs `job` and whatever it finds after it, without touching the sleep word in between.
     fn run_all(&self, job: Job) -> Result<(), StopCause> {
         let mut next = Some(job);
-        let mut now = self.shared().now();
+        let mut now = self.shared().stamp();
         while let Some(job) = next {
             now = attempt::take_on(&self.desk, job, now);
             next = match self.standing() {

@@ -68,16 +68,9 @@ impl Core {
     /// running + outcomes. A job that ends between the reads counts as running still.
     fn look_at_jobs(&self) -> Jobs {
         let shared = &self.shared;
-        let workers = shared.roster.sum();
-        let mut outcomes = workers.outcomes;
-        let mut outside = MeterSum::default();
-        shared.outside.meter.lock().add_to(&mut outside);
-        for outcome in Outcome::ALL {
-            let index = outcome as usize;
-            outcomes[index] += outside.outcomes[index] + shared.outside.outcome(outcome);
-        }
+        let outcomes = shared.outcomes();
         let (accepted, dequeued) = shared.gate.counts();
-        Jobs { workers, outcomes, accepted, dequeued }
+        Jobs { workers: shared.roster.sum(), outcomes, accepted, dequeued }
     }
 
     /// Moves whenever one of the counts has moved that can while no worker is awake: jobs accepted,

@@ -141,7 +141,7 @@ fn workers_by_state(levels: &Levels) -> [u32; WORKER_STATES.len()] {
     [levels.starting, levels.idle, levels.busy, levels.blocked, levels.retiring]
 }
 
-/// In the order of [`Totals::reloads`].
+/// In the order of `reloads` in the totals.
 const RELOAD_RESULTS: [&str; 2] = ["ok", "rejected"];
 
 fn seconds(duration: Duration) -> Option<f64> {

@@ -133,7 +133,8 @@ pub enum Reason {
     Starvation,
     /// No job leaves the queue and nobody runs: jobs wait on jobs that are still queued.
     EscapeBlocked,
-    /// The queue is more than twice as long as there are workers ([`QueueDepth`](crate::QueueDepth)).
+    /// The queue is more than twice as long as there are workers
+    /// ([`QueueDepth`](crate::QueueDepth)).
     QueueDeep,
     /// The queue is shorter than half the workers ([`QueueDepth`](crate::QueueDepth)).
     QueueShallow,

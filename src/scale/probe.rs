@@ -15,8 +15,8 @@
 use std::fs::File;
 use std::time::Duration;
 
+use crate::run::current::Running;
 use crate::run::shared::Shared;
-use crate::run::slot::Running;
 use crate::sync::plain::Ordering;
 use crate::time::Nanos;
 
@@ -223,7 +223,7 @@ fn thread_cpu(_thread: u32) -> Option<Duration> {
 #[cfg(all(test, not(any(loom, shuttle))))]
 mod tests {
     use super::*;
-    use crate::run::job::KindId;
+    use crate::run::ticket::KindId;
 
     fn busy(n: usize) -> Vec<(usize, Running)> {
         let job = |index| {

@@ -11,10 +11,12 @@ use super::sample::Sample;
 use crate::config::Settings;
 use crate::ending;
 use crate::error::CancelReason;
+use crate::run::desk::Inside;
 use crate::run::panics::catch;
 use crate::run::phase::Stage;
 use crate::run::shared::NO_LIMIT;
 use crate::run::sleep::Events;
+use crate::run::slot::State;
 use crate::run::{attempt, worker};
 use crate::sync::Arc;
 use crate::sync::atomic::Ordering;
@@ -61,6 +63,7 @@ impl Supervisor {
         let core = Arc::clone(&self.core);
         let shared = &core.shared;
         shared.sleep.occupy_supervisor();
+        let _inside = Inside::enter(shared);
         loop {
             // Whatever comes after this kicks again; whatever came before is in the sample.
             let events = shared.sleep.acknowledge().events();
@@ -239,11 +242,21 @@ impl Supervisor {
     fn finish_ending(&mut self) -> bool {
         let core = Arc::clone(&self.core);
         let shared = &core.shared;
+        if shared.phase.is_stopping() {
+            // A submitter may have been let in before the gate closed and push only now, after
+            // the sweep of whoever ended the pool.
+            ending::sweep(shared, None);
+        }
         if shared.phase.is_running() || !shared.is_drained() {
             return false;
         }
         shared.phase.advance(Stage::Leaving);
-        shared.sleep.wake_all();
+        // Each one, in the list or not: a wake-up that the system lost must not keep the pool.
+        for (index, slot) in shared.roster.used() {
+            if matches!(slot.state(), State::Starting | State::Live) {
+                shared.sleep.rouse(index);
+            }
+        }
         shared.roster.reap();
         if shared.sleep.look().live() > 0 || shared.roster.anyone_left() {
             return false;

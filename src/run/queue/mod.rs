@@ -4,9 +4,9 @@
 //! takes its place (crossbeam's deque knowingly holds a data race that Miri reports), and a
 //! differential test holds the two against each other.
 //!
-//! * Q1: the deques live in a fixed table, one for each slot, and stay there: what a retired
+//! * **Q1** the deques live in a fixed table, one for each slot, and stay there: what a retired
 //!   worker leaves behind can still be stolen, and its slot's next owner inherits it.
-//! * Q2: a deque's bit in `occupied` is set before the jobs in it are announced, so a scan that
+//! * **Q2** a deque's bit in `occupied` is set before the jobs in it are announced, so a scan that
 //!   follows the announcement sees it. Only the owner clears it, when it finds its deque empty.
 
 #[cfg(any(test, miri))]
@@ -22,7 +22,7 @@ use twin::{Injector, Steal, Stealer, Worker};
 use crossbeam_utils::CachePadded;
 
 use crate::sync::atomic::{AtomicU64, Ordering};
-use crate::sync::{Arc, Mutex, OnceLock};
+use crate::sync::{Arc, Mutex, OnceLock, may_be_held_up};
 
 /// A local deque is left for the injector once in so many takes, so that jobs which keep
 /// submitting jobs cannot starve the submitters outside. 61 is the figure of Go's and tokio's
@@ -33,6 +33,7 @@ const INJECTOR_TURN: u32 = 61;
 fn scheduling_point() {
     #[cfg(shuttle)]
     {
+        // SeqCst is the one ordering that shuttle knows; nothing relies on it here.
         AtomicU64::new(0).load(Ordering::SeqCst);
     }
 }
@@ -73,6 +74,10 @@ impl<T> Queue<T> {
     /// The owner's half of a slot's deque, made on first use.
     pub(crate) fn open(self: &Arc<Self>, slot: usize) -> LocalQueue<T> {
         let rested = self.decks[slot].resting.lock().take();
+        debug_assert!(
+            rested.is_some() || self.decks[slot].stealer.get().is_none(),
+            "slot {slot} has two owners, or its deque was lost (Q1)"
+        );
         let deque = rested.unwrap_or_else(Worker::new_fifo);
         self.decks[slot].stealer.get_or_init(|| deque.stealer());
         let local = LocalQueue {
@@ -220,6 +225,8 @@ impl<T> LocalQueue<T> {
             .queue
             .take_injected(|| injector.steal_batch_with_limit_and_pop(self.deque(), batch));
         if job.is_some() && !self.deque().is_empty() {
+            // The others are on their way: gone from the injector, in no listed deque.
+            may_be_held_up();
             self.batched.set(batch - 1);
             self.list();
         }
@@ -239,6 +246,7 @@ impl<T> LocalQueue<T> {
     /// the others.
     pub(crate) fn purge(&self, is_spent: impl Fn(&T) -> bool) -> usize {
         let mut purged = 0;
+        let batched = self.batched.get();
         for _ in 0..self.deque().len() {
             let Some(job) = self.pop() else { break };
             if is_spent(&job) {
@@ -247,6 +255,8 @@ impl<T> LocalQueue<T> {
                 self.push(job);
             }
         }
+        // What came in a batch is at the front again, and still older than the injector's.
+        self.batched.set(batched);
         purged
     }
 }
@@ -262,6 +272,7 @@ impl<T> Drop for LocalQueue<T> {
 mod tests {
     use super::*;
 
+    /// Attacks Q1.
     #[test]
     fn a_retired_workers_leftovers_can_be_stolen_and_are_inherited() {
         let queue = Arc::new(Queue::new(70));
@@ -313,6 +324,7 @@ mod tests {
         assert_eq!(rest, [1, 3, 5, 7, 9]);
     }
 
+    /// Attacks Q2.
     #[test]
     fn every_start_of_a_scan_reaches_every_deck() {
         let queue: Arc<Queue<usize>> = Arc::new(Queue::new(200));

@@ -4,6 +4,8 @@ mod word;
 
 #[cfg(all(test, loom))]
 mod model;
+#[cfg(all(test, not(any(loom, shuttle))))]
+mod tests;
 
 use std::time::Duration;
 
@@ -164,7 +166,7 @@ impl Sleep {
     }
 
     /// Wakes every sleeper, to look again.
-    pub(crate) fn wake_all(&self) {
+    fn wake_all(&self) {
         let claimed = {
             let mut sleepers = self.sleepers.lock();
             self.word.claim_sleepers(sleepers.len() as u32);
@@ -223,6 +225,7 @@ impl Sleep {
         let mut sleepers = self.sleepers.lock();
         let seen = self.word.fall_asleep(events)?;
         sleepers.push(index);
+        debug_assert_eq!(sleepers.len(), seen.sleeping() as usize, "list and word differ (S4)");
         Ok(seen)
     }
 

@@ -85,8 +85,9 @@ impl Word {
         Word(AtomicU64::new(0))
     }
 
-    /// One read-modify-write; returns the value *before*. All are AcqRel: each pairs with every
-    /// later one on this word, which is how a push becomes visible to the scan that must see it.
+    /// One read-modify-write (S1); returns the value *before*. All are AcqRel: each pairs with
+    /// every later one on this word, which is how a push becomes visible to the scan that must see
+    /// it.
     fn apply(&self, add: u64, sub: u64) -> Seen {
         Seen(self.0.fetch_add(add.wrapping_sub(sub), Ordering::AcqRel))
     }
@@ -117,6 +118,7 @@ impl Word {
     #[must_use]
     pub(crate) fn end_search(&self) -> Seen {
         let before = self.apply(0, SEARCHING);
+        debug_assert!(before.searching() > 0, "a searcher was not counted (S5)");
         Seen(before.0.wrapping_sub(SEARCHING))
     }
 
@@ -138,7 +140,8 @@ impl Word {
 
     /// `n` sleepers were taken out of the list and told to search.
     pub(crate) fn claim_sleepers(&self, n: u32) {
-        self.apply(u64::from(n) * SEARCHING, u64::from(n) * SLEEPING);
+        let before = self.apply(u64::from(n) * SEARCHING, u64::from(n) * SLEEPING);
+        debug_assert!(before.sleeping() >= n, "a sleeper was not counted (S4)");
     }
 
     /// `n` sleepers were taken out of the list and told to leave.
@@ -237,6 +240,29 @@ mod tests {
         assert_eq!(counts(&w), before);
     }
 
+    /// Attacks S1 and S2: who sees the event sees the push.
+    #[test]
+    fn an_event_that_was_read_brings_the_push_before_it() {
+        const JOBS: u32 = 20_000;
+        let (word, pushed) = (Word::new(), AtomicU64::new(0));
+        std::thread::scope(|scope| {
+            for _ in 0..2 {
+                scope.spawn(|| {
+                    for _ in 0..JOBS {
+                        pushed.fetch_add(1, Ordering::Relaxed);
+                        let _ = word.announce();
+                    }
+                });
+            }
+            let mut seen = 0;
+            while seen < 2 * JOBS {
+                seen = word.load().events().0;
+                assert!(pushed.load(Ordering::Relaxed) >= u64::from(seen));
+            }
+        });
+    }
+
+    /// Attacks S3.
     #[test]
     fn nobody_falls_asleep_on_a_stale_count() {
         let w = word(1, 1, 0);
@@ -246,6 +272,7 @@ mod tests {
         assert_eq!(counts(&w), (1, 1, 0));
     }
 
+    /// Attacks S10.
     #[test]
     fn the_supervisor_parks_only_when_all_is_quiet() {
         let quiet = word(2, 0, 2);

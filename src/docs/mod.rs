@@ -1,0 +1,26 @@
+//! Pages that belong to no single item. There is no code in here; the examples run as tests.
+//!
+//! * [`patterns`]: how to do the usual things, from submitting a job to ending on a signal.
+//! * [`limits`]: what the pool does not do, and what it cannot.
+//! * [`scaling`]: when workers are started and retired, and by which numbers.
+//! * [`performance`]: what one job costs, step by step, and what being measured costs it.
+//! * [`metrics`]: every metric, how to export it, and what to ask of it.
+
+#[doc = include_str!("limits.md")]
+pub mod limits {}
+
+#[cfg_attr(feature = "prometheus", doc = include_str!("metrics.md"))]
+#[cfg_attr(not(feature = "prometheus"), doc = "Shown when built with the feature `prometheus`.")]
+pub mod metrics {}
+
+#[doc = include_str!("patterns.md")]
+pub mod patterns {}
+
+#[doc = include_str!("performance.md")]
+pub mod performance {}
+
+#[doc = include_str!("scaling.md")]
+pub mod scaling {}
+
+#[cfg(all(test, not(any(loom, shuttle))))]
+mod tests;

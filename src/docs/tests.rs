@@ -1,0 +1,146 @@
+use crate::{Constants, DEFAULT_KEEP_ALIVE, DEFAULT_QUEUE_CAPACITY, DEFAULT_TARGET_WAIT};
+use crate::{FAST_TICK, KICK_SPACING, SLOW_TICK};
+
+#[test]
+fn the_defaults_in_the_readme_are_those_of_the_code() {
+    let readme = include_str!("../../README.md");
+    let words: Vec<&str> = readme.split_whitespace().collect();
+    let text = words.join(" ");
+    let target = DEFAULT_TARGET_WAIT.as_millis();
+    for spoken in [
+        format!("room for {DEFAULT_QUEUE_CAPACITY} waiting jobs"),
+        format!("a target of {target} ms"),
+        format!("Rust {} or newer", env!("CARGO_PKG_RUST_VERSION")),
+    ] {
+        assert!(text.contains(&spoken), "{spoken}");
+    }
+}
+
+/// What stands between the two markers of a part of a page.
+fn part<'a>(page: &'a str, name: &str) -> &'a str {
+    let begins = page.find(&format!("<!-- {name}: begin")).expect("the part begins");
+    let ends = page.find(&format!("<!-- {name}: end")).expect("the part ends");
+    page[begins..ends].split_once("-->").expect("a comment ends").1.trim()
+}
+
+#[test]
+fn the_table_of_constants_is_that_of_the_code() {
+    let page = include_str!("scaling.md");
+    let rows: Vec<String> = part(page, "constants")
+        .lines()
+        .skip(2)
+        .map(|row| row.split('|').take(3).skip(1).map(str::trim).collect::<Vec<_>>().join(": "))
+        .collect();
+    let code = format!("{:#?}", Constants::default());
+    let fields: Vec<String> = code
+        .lines()
+        .filter_map(|line| line.trim().trim_end_matches(',').split_once(": "))
+        .map(|(name, value)| format!("`{name}`: {value}"))
+        .collect();
+    assert_eq!(rows, fields);
+}
+
+#[test]
+fn the_defaults_in_the_text_are_those_of_the_code() {
+    let page = include_str!("scaling.md");
+    for (constant, text) in [
+        (FAST_TICK, "every 5 ms ([`FAST_TICK`])"),
+        (SLOW_TICK, "every 250 ms ([`SLOW_TICK`])"),
+        (KICK_SPACING, "within 1 ms of its last look ([`KICK_SPACING`])"),
+        (DEFAULT_TARGET_WAIT, "| `target_wait` | 10 ms |"),
+        (DEFAULT_KEEP_ALIVE, "| `keep_alive` | 10 s |"),
+    ] {
+        let spoken = format!("{constant:?}").replace("ms", " ms").replace("0s", "0 s");
+        assert!(text.contains(&spoken) && page.contains(text), "{spoken}: {text}");
+    }
+}
+
+#[cfg(feature = "prometheus")]
+mod metrics {
+    use std::collections::BTreeMap;
+    use std::process::Command;
+
+    use super::part;
+    use crate::scale::metric_table::{INFO, TABLE};
+
+    const PAGE: &str = include_str!("metrics.md");
+
+    /// The table of families, as the page should show it.
+    fn table() -> String {
+        let mut table = String::from("| name | type | labels | |\n|---|---|---|---|");
+        for family in TABLE.iter().chain([&INFO]) {
+            let mut labels: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+            for (name, value) in (0..family.labels.series).flat_map(family.labels.of) {
+                let values = labels.entry(name).or_default();
+                if !values.contains(&value) {
+                    values.push(value);
+                }
+            }
+            if std::ptr::eq(family, &INFO) {
+                labels = BTreeMap::from([("policy", vec!["…"]), ("version", vec!["…"])]);
+            }
+            let labels: Vec<String> = labels
+                .into_iter()
+                .map(|(name, values)| format!("`{name}`: {}", values.join(", ")))
+                .collect();
+            let (name, kind) = (family.name, family.kind());
+            let row = format!("\n| `{name}` | {kind} | {} | {} |", labels.join("; "), family.help);
+            table.push_str(&row);
+        }
+        table
+    }
+
+    #[test]
+    fn the_table_of_families_is_that_of_the_code() {
+        let table = table();
+        assert!(part(PAGE, "families") == table, "the page should say:\n\n{table}\n");
+    }
+
+    fn queries() -> Vec<&'static str> {
+        let fences = PAGE.split("```promql\n").skip(1);
+        fences.map(|rest| rest.split("```").next().unwrap_or_default().trim()).collect()
+    }
+
+    #[test]
+    fn queries_ask_for_metrics_that_exist() {
+        assert!(queries().len() >= 10);
+        for query in queries() {
+            let words = query.split(|c: char| !c.is_ascii_alphanumeric() && c != '_');
+            for name in words.filter(|word| word.starts_with("springtide_")) {
+                let known = TABLE.iter().any(|family| {
+                    let suffixes: &[&str] = match family.kind() {
+                        "histogram" => &["_bucket", "_sum", "_count"],
+                        _ => &[""],
+                    };
+                    suffixes.iter().any(|suffix| format!("{}{suffix}", family.name) == name)
+                });
+                assert!(known, "{name} in {query}");
+            }
+        }
+    }
+
+    #[test]
+    fn promtool_accepts_the_queries() {
+        let mut rules = String::from("groups:\n  - name: docs\n    rules:\n");
+        for (number, query) in queries().into_iter().enumerate() {
+            let query = query.replace('\n', " ");
+            rules.push_str(&format!(
+                "      - record: docs:query_{number}\n        expr: '{query}'\n"
+            ));
+        }
+        let file = std::env::temp_dir().join(format!("springtide-{}.yml", std::process::id()));
+        std::fs::write(&file, rules).expect("the temporary folder can be written");
+        let verdict = Command::new("promtool").arg("check").arg("rules").arg(&file).output();
+        let _ = std::fs::remove_file(&file);
+        match verdict {
+            Ok(verdict) => {
+                let said = String::from_utf8_lossy(&verdict.stderr).into_owned();
+                assert!(verdict.status.success(), "{said}");
+            }
+            Err(error) if std::env::var_os("SPRINGTIDE_REQUIRE_PROMTOOL").is_none() => {
+                eprintln!("skipped, no promtool: {error}");
+            }
+            Err(error) => panic!("promtool is required and missing: {error}"),
+        }
+    }
+}

@@ -1,0 +1,90 @@
+//! The job a worker is in, as others may see it while it runs.
+
+use std::time::Duration;
+
+use super::ticket::{JobId, KindId};
+use crate::sync::plain::{AtomicU16, AtomicU32, AtomicU64, Ordering};
+use crate::time::Nanos;
+
+/// A job that is running right now.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct JobInfo {
+    /// The kind given to [`PoolHandle::job`](crate::PoolHandle::job); `"job"` for the others.
+    pub kind: &'static str,
+    /// Its number, if it has a handle.
+    pub id: Option<JobId>,
+    /// The index of the worker it runs on.
+    pub worker: usize,
+    /// How long it has been running.
+    pub age: Duration,
+    /// Whether it is inside a blocking section or waits for another job.
+    pub blocked: bool,
+}
+
+/// The job a worker is in; written by the worker only.
+#[derive(Debug, Default)]
+pub(crate) struct Current {
+    /// When it started, plus one; 0 when there is none.
+    started: AtomicU64,
+    kind: AtomicU16,
+    /// 0 for a job without a handle.
+    id: AtomicU64,
+    /// How many declared waits it is inside.
+    blocked: AtomicU32,
+}
+
+/// What [`Current`] says at one moment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Running {
+    pub(crate) started: Nanos,
+    pub(crate) kind: KindId,
+    pub(crate) id: Option<JobId>,
+    pub(crate) blocked: bool,
+}
+
+impl Current {
+    pub(crate) fn begin(&self, running: Running) {
+        self.kind.store(running.kind.0, Ordering::Relaxed);
+        self.id.store(running.id.map_or(0, |id| id.0), Ordering::Relaxed);
+        // Release, and before the gate's release of the job: whoever sees the job gone from the
+        // queue finds it here.
+        self.started.store(running.started.0 + 1, Ordering::Release);
+    }
+
+    pub(crate) fn end(&self) {
+        self.started.store(0, Ordering::Release);
+    }
+
+    pub(crate) fn look(&self) -> Option<Running> {
+        let started = self.started.load(Ordering::Acquire).checked_sub(1)?;
+        let id = self.id.load(Ordering::Relaxed);
+        Some(Running {
+            started: Nanos(started),
+            kind: KindId(self.kind.load(Ordering::Relaxed)),
+            id: (id != 0).then_some(JobId(id)),
+            blocked: self.is_blocked(),
+        })
+    }
+
+    pub(crate) fn is_blocked(&self) -> bool {
+        self.blocked.load(Ordering::Relaxed) > 0
+    }
+
+    /// Marks the worker as waiting inside its job, until the mark is dropped.
+    pub(crate) fn block(&self) -> Blocked<'_> {
+        self.blocked.store(self.blocked.load(Ordering::Relaxed) + 1, Ordering::Relaxed);
+        Blocked(self)
+    }
+}
+
+/// While it lives, its worker counts as waiting rather than running.
+#[must_use]
+pub(crate) struct Blocked<'a>(&'a Current);
+
+impl Drop for Blocked<'_> {
+    fn drop(&mut self) {
+        let waits = &self.0.blocked;
+        waits.store(waits.load(Ordering::Relaxed) - 1, Ordering::Relaxed);
+    }
+}

@@ -1,0 +1,181 @@
+//! What the gate promises, one thread at a time; the interleavings are loom's.
+
+use super::*;
+use std::sync::atomic::AtomicUsize;
+
+struct Counted(AtomicUsize);
+impl std::task::Wake for Counted {
+    fn wake(self: Arc<Self>) {
+        self.0.fetch_add(1, Ordering::SeqCst);
+    }
+}
+
+fn waiter() -> (Arc<Waiter>, Arc<Counted>) {
+    let counted = Arc::new(Counted(AtomicUsize::new(0)));
+    (Waiter::task(Arc::clone(&counted).into()), counted)
+}
+
+/// Attacks G1.
+#[test]
+fn a_full_queue_refuses_until_one_job_has_left() {
+    let gate = Gate::new(2);
+    assert_eq!((gate.admit(1), gate.admit(1)), (Ok(1), Ok(1)));
+    assert_eq!(gate.admit(1), Err(NoEntry::Full));
+    gate.release();
+    assert_eq!(gate.admit(1), Ok(1));
+    assert_eq!(gate.queued(), 2);
+}
+
+#[test]
+fn a_batch_takes_what_fits() {
+    let gate = Gate::new(5);
+    assert_eq!(gate.admit(3), Ok(3));
+    assert_eq!(gate.admit(3), Ok(2));
+    assert_eq!(gate.admit(3), Err(NoEntry::Full));
+}
+
+/// Attacks G4.
+#[test]
+fn one_release_calls_one_waiter_in_order() {
+    let gate = Gate::new(1);
+    assert_eq!(gate.admit(1), Ok(1));
+    let (first, first_calls) = waiter();
+    let (second, second_calls) = waiter();
+    assert_eq!(gate.join_line(&first, false), Joined::Waiting);
+    assert_eq!(gate.join_line(&second, false), Joined::Waiting);
+    gate.release();
+    assert_eq!(first_calls.0.load(Ordering::SeqCst), 1);
+    assert_eq!(second_calls.0.load(Ordering::SeqCst), 0);
+    assert!(first.is_called() && !second.is_called());
+}
+
+/// Attacks G4.
+#[test]
+fn a_called_waiter_that_gives_up_passes_its_call_on() {
+    let gate = Gate::new(1);
+    assert_eq!(gate.admit(1), Ok(1));
+    let (first, _) = waiter();
+    let (second, second_calls) = waiter();
+    gate.join_line(&first, false);
+    gate.join_line(&second, false);
+    gate.release();
+    gate.leave_line(&first);
+    assert_eq!(second_calls.0.load(Ordering::SeqCst), 1);
+}
+
+#[test]
+fn a_waiter_that_gives_up_before_it_is_called_takes_nobodys_turn() {
+    let gate = Gate::new(1);
+    assert_eq!(gate.admit(1), Ok(1));
+    let (first, _) = waiter();
+    let (second, second_calls) = waiter();
+    gate.join_line(&first, false);
+    gate.join_line(&second, false);
+    gate.leave_line(&first);
+    assert_eq!(second_calls.0.load(Ordering::SeqCst), 0);
+    gate.release();
+    assert_eq!(second_calls.0.load(Ordering::SeqCst), 1);
+}
+
+#[test]
+fn closing_and_more_room_call_everybody() {
+    for change in [|gate: &Gate| assert_eq!(gate.close(), 1), |gate: &Gate| gate.set_capacity(9)] {
+        let gate = Gate::new(1);
+        assert_eq!(gate.admit(1), Ok(1));
+        let (waiter, calls) = waiter();
+        gate.join_line(&waiter, false);
+        change(&gate);
+        assert_eq!(calls.0.load(Ordering::SeqCst), 1);
+        assert_eq!(gate.waiting(), 0);
+    }
+}
+
+/// Attacks G2.
+#[test]
+fn after_closing_nobody_gets_in_and_the_count_is_final() {
+    let gate = Gate::new(4);
+    assert_eq!(gate.admit(2), Ok(2));
+    assert_eq!(gate.close(), 2);
+    assert_eq!(gate.admit(1), Err(NoEntry::Closed));
+    assert_eq!(gate.admit_over_the_bound(), Err(NoEntry::Closed));
+    gate.release();
+    gate.release();
+    assert_eq!(gate.counts(), (2, 2));
+}
+
+#[test]
+fn cancelling_frees_the_place_at_once_but_shells_are_bounded() {
+    let gate = Gate::new(2);
+    for _ in 0..2 {
+        assert_eq!(gate.admit(1), Ok(1));
+        gate.shell_left();
+        gate.release();
+    }
+    for _ in 0..2 {
+        assert_eq!(gate.admit(1), Ok(1), "shells up to the capacity are free");
+        gate.shell_left();
+        gate.release();
+    }
+    assert_eq!(gate.admit(1), Err(NoEntry::Full), "beyond it they take places");
+    gate.shells_removed(1);
+    assert_eq!(gate.admit(1), Ok(1));
+}
+
+#[test]
+fn a_smaller_bound_holds_at_once() {
+    let gate = Gate::new(10);
+    assert_eq!(gate.admit(5), Ok(5));
+    gate.set_capacity(3);
+    assert_eq!(gate.admit(1), Err(NoEntry::Full));
+    (0..3).for_each(|_| gate.release());
+    assert_eq!(gate.admit(1), Ok(1));
+}
+
+#[test]
+fn a_shell_removed_before_it_was_reported_costs_no_place() {
+    let gate = Gate::new(1);
+    for _ in 0..100 {
+        assert_eq!(gate.admit(1), Ok(1));
+        gate.shells_removed(1);
+        gate.shell_left();
+        gate.release();
+    }
+    assert_eq!(gate.admit(1), Ok(1));
+}
+
+#[test]
+fn every_place_that_shells_had_taken_lets_a_submitter_in() {
+    let gate = Gate::new(3);
+    for _ in 0..6 {
+        assert_eq!(gate.admit(1), Ok(1));
+        gate.shell_left();
+        gate.release();
+    }
+    let waiters: Vec<_> = (0..4).map(|_| waiter()).collect();
+    for (waiter, _) in &waiters {
+        assert_eq!(gate.join_line(waiter, false), Joined::Waiting);
+    }
+    gate.shells_removed(6);
+    let called: Vec<bool> = waiters.iter().map(|(waiter, _)| waiter.is_called()).collect();
+    assert_eq!(called, [true, true, true, false]);
+}
+
+/// Attacks G3: a submitter that joins the line while the only place is given back must either see
+/// the place or be called.
+#[test]
+fn a_release_between_the_refusal_and_the_line_is_not_missed() {
+    for _ in 0..2_000 {
+        let gate = Gate::new(1);
+        assert_eq!(gate.admit(1), Ok(1));
+        std::thread::scope(|scope| {
+            scope.spawn(|| gate.release());
+            let (waiter, _) = waiter();
+            if gate.admit(1).is_err() && gate.join_line(&waiter, false) == Joined::Waiting {
+                while !waiter.is_called() {
+                    std::thread::yield_now();
+                }
+            }
+        });
+        assert_eq!(gate.counts().1, 1);
+    }
+}

@@ -1,0 +1,31 @@
+//! What is fixed about a job from the moment it is submitted: its number, its kind, its terms.
+
+use std::time::Duration;
+
+use super::claim::Claim;
+use crate::time::Nanos;
+
+/// The number of a job that has a handle: unique in the process, not consecutive.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct JobId(pub(crate) u64);
+
+impl std::fmt::Display for JobId {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "job {}", self.0)
+    }
+}
+
+/// The place of a job's kind in the pool's table of kinds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct KindId(pub(crate) u16);
+
+/// What is fixed about a tracked job when it is submitted.
+#[derive(Debug)]
+pub(crate) struct Ticket {
+    pub(crate) claim: Claim,
+    pub(crate) id: JobId,
+    pub(crate) kind: KindId,
+    pub(crate) queued_at: Nanos,
+    pub(crate) expires_at: Nanos,
+    pub(crate) timeout: Option<Duration>,
+}

@@ -1,0 +1,116 @@
+//! Threads that are refused, wake-ups that get lost, time that flies.
+
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::thread;
+use std::time::Duration;
+
+use springtide::Builder;
+use springtide::testing::{ManualClock, Parker, Spawner, SystemSpawner, ThreadHandle};
+
+/// Refuses the workers that a rule picks by their number, counted from 1. The supervisor's thread
+/// (`…/tide`) is never refused and does not count.
+#[derive(Clone)]
+pub(crate) struct FakeSpawner {
+    asked: Arc<AtomicUsize>,
+    refuses: Arc<dyn Fn(usize) -> bool + Send + Sync>,
+}
+
+impl FakeSpawner {
+    pub(crate) fn refusing(rule: impl Fn(usize) -> bool + Send + Sync + 'static) -> FakeSpawner {
+        FakeSpawner { asked: Arc::default(), refuses: Arc::new(rule) }
+    }
+
+    /// How many workers were asked for.
+    pub(crate) fn asked(&self) -> usize {
+        self.asked.load(Ordering::SeqCst)
+    }
+}
+
+impl Spawner for FakeSpawner {
+    fn spawn(
+        &self,
+        name: String,
+        stack_size: Option<usize>,
+        body: Box<dyn FnOnce() + Send>,
+    ) -> io::Result<ThreadHandle> {
+        if !name.ends_with("/tide") {
+            let number = self.asked.fetch_add(1, Ordering::SeqCst) + 1;
+            if (self.refuses)(number) {
+                return Err(io::Error::from(io::ErrorKind::WouldBlock));
+            }
+        }
+        SystemSpawner.spawn(name, stack_size, body)
+    }
+}
+
+/// Loses the wake-ups that a rule picks by their number, counted from 1.
+#[derive(Clone)]
+pub(crate) struct LossyParker {
+    seen: Arc<AtomicUsize>,
+    loses: Arc<dyn Fn(usize) -> bool + Send + Sync>,
+}
+
+impl LossyParker {
+    pub(crate) fn losing(rule: impl Fn(usize) -> bool + Send + Sync + 'static) -> LossyParker {
+        LossyParker { seen: Arc::default(), loses: Arc::new(rule) }
+    }
+
+    /// How many wake-ups there were.
+    pub(crate) fn seen(&self) -> usize {
+        self.seen.load(Ordering::SeqCst)
+    }
+}
+
+impl Parker for LossyParker {
+    fn deliver(&self) -> bool {
+        let number = self.seen.fetch_add(1, Ordering::SeqCst) + 1;
+        !(self.loses)(number)
+    }
+}
+
+/// Looks at the clock every millisecond, so that a pool notices a clock set by hand.
+struct Impatient;
+
+impl Parker for Impatient {
+    fn timeout(&self, asked: Option<Duration>) -> Option<Duration> {
+        let often = Duration::from_millis(1);
+        Some(asked.map_or(often, |asked| asked.min(often)))
+    }
+}
+
+/// Stops the time it made fly.
+pub(crate) struct FastTime {
+    stop: Arc<AtomicBool>,
+    milliseconds: Arc<AtomicU64>,
+}
+
+impl FastTime {
+    /// Milliseconds that have passed by this clock.
+    pub(crate) fn elapsed(&self) -> Duration {
+        Duration::from_millis(self.milliseconds.load(Ordering::SeqCst))
+    }
+}
+
+impl Drop for FastTime {
+    fn drop(&mut self) {
+        self.stop.store(true, Ordering::SeqCst);
+    }
+}
+
+/// Gives a pool a clock on which twenty milliseconds pass in every real one or more.
+pub(crate) fn fast_time(builder: Builder) -> (Builder, FastTime) {
+    let clock = ManualClock::new();
+    let builder = builder.clock(clock.clock()).parker(Impatient);
+    let time = FastTime { stop: Arc::default(), milliseconds: Arc::default() };
+    let (stop, milliseconds) = (Arc::clone(&time.stop), Arc::clone(&time.milliseconds));
+    thread::spawn(move || {
+        while !stop.load(Ordering::SeqCst) {
+            clock.advance(Duration::from_millis(20));
+            milliseconds.fetch_add(20, Ordering::SeqCst);
+            thread::sleep(Duration::from_millis(1));
+        }
+    });
+    (builder, time)
+}
