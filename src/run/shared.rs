@@ -221,10 +221,10 @@ impl Shared {
         }
     }
 
-    /// How long a thread may park: a second at most while jobs wait anywhere, so a wake-up that
-    /// the system loses costs a second, not a day.
+    /// How long a worker may park: a second at most while jobs wait that it could take, so a
+    /// wake-up that the system loses costs a second, not a day.
     pub(crate) fn park_bound(&self) -> Option<Duration> {
-        (self.gate.queued() > 0).then_some(Duration::from_secs(1))
+        (self.gate.queued() > 0 && !self.is_paused()).then_some(Duration::from_secs(1))
     }
 
     pub(crate) fn workers_in(&self, state: State) -> u32 {

@@ -88,10 +88,14 @@ impl Supervisor {
         let sample = self.observer.observe(shared, &settings, now);
         shared.cores.store(sample.cores.clamp(1.0, 1e6) as u32, Ordering::Relaxed);
         let recoveries = self.reconciler.check(shared, &sample, steady);
-        let wanted = self.decide(steady, &sample);
+        let paused = shared.is_paused().then(|| as_paused(&sample));
+        let wanted = match &paused {
+            Some(paused) => self.decide_paused(steady, &sample, paused),
+            None => self.decide(steady, &sample),
+        };
         let mut plan = self.act(steady, &sample, &settings, wanted);
         plan.stalled |= self.reconciler.is_stalled(&sample, steady);
-        if plan.next_in.is_none() && !sample.is_quiet() {
+        if plan.next_in.is_none() && !paused.as_ref().unwrap_or(&sample).is_quiet() {
             plan.next_in = Some(SLOW_TICK);
         }
         if recoveries > 0 {
@@ -107,9 +111,6 @@ impl Supervisor {
         if shared.phase.is_stopping() {
             return Plan::hold(Reason::Steady);
         }
-        if shared.is_paused() {
-            return self.decide_paused(now, sample);
-        }
         let mut plan = self.ask(now, sample);
         if sample.workers == 0 && sample.queued > 0 && plan.add == 0 {
             // No policy, a broken one included, may let a job wait for nobody.
@@ -123,11 +124,9 @@ impl Supervisor {
         plan
     }
 
-    /// While nothing may leave the queue, nothing in it waits for a worker: the policy sees none of
-    /// it, and takes the pause neither for a drought nor for a reason to grow.
-    fn decide_paused(&mut self, now: Nanos, sample: &Sample) -> Plan {
-        let hidden = Sample { queued: 0, oldest_age: Duration::ZERO, ..sample.clone() };
-        let plan = self.ask(now, &hidden);
+    /// The policy's word on a pool that may start no job, but for growth.
+    fn decide_paused(&mut self, now: Nanos, sample: &Sample, paused: &Sample) -> Plan {
+        let plan = self.ask(now, paused);
         if plan.add > 0 && sample.workers >= sample.min {
             return Plan { demand: plan.demand, ..Plan::hold(Reason::Paused) };
         }
@@ -323,6 +322,12 @@ impl Supervisor {
         }
         pause
     }
+}
+
+/// While nothing may leave the queue, nothing in it waits for a worker: the policy sees none of it,
+/// and takes the pause neither for a drought nor for a reason to grow.
+fn as_paused(sample: &Sample) -> Sample {
+    Sample { queued: 0, oldest_age: Duration::ZERO, ..sample.clone() }
 }
 
 impl std::fmt::Debug for Supervisor {

@@ -239,7 +239,8 @@ impl Sleep {
             let timeout = self.parker.timeout(timeout);
             thread::park(timeout);
             if timeout.is_some() {
-                self.rouse(index);
+                // Not woken: a wake-up for oneself would end the next sleep before it began.
+                self.claim(index);
             }
         }
     }
@@ -311,15 +312,18 @@ impl Sleep {
     /// Wakes one worker whatever the counters say: claims it if it is in the list, and unparks
     /// its thread again if it is not, for a wake-up that got lost.
     pub(crate) fn rouse(&self, index: usize) {
-        {
-            let mut sleepers = self.sleepers.lock();
-            if let Some(place) = sleepers.iter().position(|s| *s == index) {
-                sleepers.remove(place);
-                self.word.claim_sleepers(1);
-                self.seats[index].post(SEARCH);
-            }
-        }
+        self.claim(index);
         self.seats[index].unpark(&*self.parker);
+    }
+
+    /// Takes one worker out of the list, if it is in there, and gives it the order to search.
+    fn claim(&self, index: usize) {
+        let mut sleepers = self.sleepers.lock();
+        if let Some(place) = sleepers.iter().position(|s| *s == index) {
+            sleepers.remove(place);
+            self.word.claim_sleepers(1);
+            self.seats[index].post(SEARCH);
+        }
     }
 
     /// The supervisor is about to look: kicks count anew from here.
