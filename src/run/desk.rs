@@ -94,6 +94,15 @@ impl Desk {
             let purged = self.local.purge(Job::is_shell);
             self.shared.gate.shells_removed(purged as u64);
             self.shells.set(0);
+            self.announce_moved();
+        }
+    }
+
+    /// Tells of the jobs that were moved into this deque and could not be seen on their way.
+    pub(crate) fn announce_moved(&self) {
+        let moved = self.local.moved() as u32;
+        if moved > 0 {
+            self.shared.sleep.announce_moved(moved);
         }
     }
 }

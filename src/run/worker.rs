@@ -217,6 +217,7 @@ impl Worker {
 
     fn take(&self) -> Option<Job> {
         let job = self.desk.local.take(|| self.batch());
+        self.desk.announce_moved();
         let meter = self.shared().roster.slot(self.desk.index).meter();
         let steals = self.desk.local.steals();
         if steals > 0 {

@@ -8,6 +8,8 @@
 //!   worker leaves behind can still be stolen, and its slot's next owner inherits it.
 //! * **Q2** a deque's bit in `occupied` is set before the jobs in it are announced, so a scan that
 //!   follows the announcement sees it. Only the owner clears it, when it finds its deque empty.
+//! * Q3: jobs on their way from the injector to a deque can be seen in neither. Whoever moved them
+//!   announces them again, or a scan that missed them may end in sleep.
 
 #[cfg(any(test, miri))]
 mod twin;
@@ -87,6 +89,7 @@ impl<T> Queue<T> {
             listed: Cell::new(false),
             turn: Cell::new(0),
             batched: Cell::new(0),
+            moved: Cell::new(0),
             steals: Cell::new(0),
         };
         local.list();
@@ -155,6 +158,8 @@ pub(crate) struct LocalQueue<T> {
     /// At most so many jobs at the front of the deque came from the injector in a batch; they are
     /// older than what the injector still holds, so its turn waits for them.
     batched: Cell<usize>,
+    /// Jobs moved here since this was last asked (Q3).
+    moved: Cell<usize>,
     steals: Cell<u64>,
 }
 
@@ -225,12 +230,17 @@ impl<T> LocalQueue<T> {
             .queue
             .take_injected(|| injector.steal_batch_with_limit_and_pop(self.deque(), batch));
         if job.is_some() && !self.deque().is_empty() {
-            // The others are on their way: gone from the injector, in no listed deque.
             may_be_held_up();
             self.batched.set(batch - 1);
             self.list();
+            self.moved.set(self.moved.get() + self.deque().len());
         }
         job
+    }
+
+    /// Jobs that were moved into this deque and have to be announced again (Q3).
+    pub(crate) fn moved(&self) -> usize {
+        self.moved.take()
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -253,6 +263,7 @@ impl<T> LocalQueue<T> {
                 purged += 1;
             } else {
                 self.push(job);
+                self.moved.set(self.moved.get() + 1);
             }
         }
         // What came in a batch is at the front again, and still older than the injector's.

@@ -109,17 +109,17 @@ impl Sleep {
         if seen.is_supervisor_parked() {
             self.ring();
         }
-        let wanted = jobs.min(searchers_allowed(seen).saturating_sub(seen.searching()));
-        let mut woken = 0;
-        if seen.sleeping() > 0 {
-            while woken < wanted && self.wake_one() {
-                woken += 1;
-            }
-        }
+        let all_woken = self.wake_for(jobs, seen);
         // The sleepers that `seen` counts may have been claimed for somebody else's job.
-        if seen.sleeping() < jobs || woken < wanted {
+        if seen.sleeping() < jobs || !all_woken {
             self.kick_if_short(queued);
         }
+    }
+
+    /// Wakes as many sleepers as may search at once; false if some were gone.
+    fn wake_for(&self, jobs: u32, seen: Seen) -> bool {
+        let wanted = jobs.min(searchers_allowed(seen).saturating_sub(seen.searching()));
+        seen.sleeping() == 0 || (0..wanted).all(|_| self.wake_one())
     }
 
     /// Asks for an evaluation if more jobs wait than workers are free (S6).
@@ -195,6 +195,13 @@ impl Sleep {
     /// The calling thread takes this seat.
     pub(crate) fn occupy(&self, index: usize) {
         self.seats[index].occupy();
+    }
+
+    /// Tells of `jobs` jobs that nobody could see while they were moved (S2). More workers for them
+    /// were asked for when they were pushed.
+    pub(crate) fn announce_moved(&self, jobs: u32) {
+        let seen = self.word.announce();
+        self.wake_for(jobs, seen);
     }
 
     pub(crate) fn start_search(&self) {
