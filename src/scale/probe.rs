@@ -300,6 +300,7 @@ mod tests {
             clock: crate::time::Clock::system(),
             parker: crate::sync::Arc::new(crate::run::parker::SystemParker),
             spawner: crate::sync::Arc::new(crate::run::spawner::SystemSpawner),
+            metered: true,
         };
         let name = crate::name::PoolName::take("probe-test");
         let shared = Shared::new(name, 4, 1, None, seams);
@@ -307,7 +308,7 @@ mod tests {
             assert_eq!(shared.roster.reserve(), Some(index));
             shared.roster.slot(index).current.begin(job);
         }
-        shared.roster.slot(1).current.enter_blocked();
+        let _blocked = shared.roster.slot(1).current.block();
         for (busy, wanted) in [(0, 1), (2, 1), (3, 2), (7, 6)] {
             let found = Probe::default().runnable(&shared, busy, Nanos(9), 4.0);
             assert_eq!((found.count, found.ages.len()), (wanted, 1), "{busy} busy");
