@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use super::ticket::{JobId, KindId};
-use crate::sync::plain::{AtomicU16, AtomicU32, AtomicU64, Ordering};
+use crate::sync::atomic::AtomicU64;
+use crate::sync::plain::{AtomicU16, AtomicU32, Ordering};
 use crate::time::Nanos;
 
 /// A job that is running right now.

@@ -4,7 +4,8 @@ use super::current::Current;
 use super::job::Tracked;
 use super::meter::Meter;
 use super::spawner::ThreadHandle;
-use crate::sync::plain::{AtomicU8, AtomicU32, Ordering};
+use crate::sync::atomic::AtomicU8;
+use crate::sync::plain::{AtomicU32, Ordering};
 use crate::sync::{Arc, Mutex, OnceLock};
 use crate::time::Nanos;
 
