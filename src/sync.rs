@@ -61,10 +61,64 @@ mod backend {
 
     pub(crate) use loom::sync::{Mutex, MutexGuard, atomic};
     pub(crate) mod thread {
-        pub(crate) use loom::thread::{Thread, current, yield_now};
+        use crate::sync::Arc;
+        use crate::sync::plain::{AtomicBool, Ordering};
+        pub(crate) use loom::thread::yield_now;
+
+        /// A thread that keeps its own wake-up token. Loom's is lost when it arrives while the
+        /// thread waits for a lock, and takes the thread past the lock besides.
+        #[derive(Clone, Debug)]
+        pub(crate) struct Thread {
+            handle: loom::thread::Thread,
+            token: Arc<Token>,
+        }
+
+        #[derive(Debug)]
+        struct Token {
+            /// As in std, whoever consumes the token sees what came before the unpark.
+            given: loom::sync::atomic::AtomicBool,
+            /// Plain, for loom changes threads only at the start of its own operations: between
+            /// a look at the token and the park nobody comes in.
+            is_parked: AtomicBool,
+        }
+
+        impl Token {
+            fn take(&self) -> bool {
+                self.given.swap(false, Ordering::Acquire)
+            }
+        }
+
+        loom::thread_local! {
+            static CURRENT: Thread = Thread {
+                handle: loom::thread::current(),
+                token: Arc::new(Token {
+                    given: loom::sync::atomic::AtomicBool::new(false),
+                    is_parked: AtomicBool::new(false),
+                }),
+            };
+        }
+
+        impl Thread {
+            pub(crate) fn unpark(&self) {
+                self.token.given.swap(true, Ordering::Release);
+                if self.token.is_parked.swap(false, Ordering::Relaxed) {
+                    self.handle.unpark();
+                }
+            }
+        }
+
+        pub(crate) fn current() -> Thread {
+            CURRENT.with(Clone::clone)
+        }
+
         /// As under shuttle: no timeout, so that a lost wake-up is a deadlock the model reports.
         pub(crate) fn park(_timeout: Option<std::time::Duration>) {
-            loom::thread::park();
+            let Thread { token, .. } = current();
+            if !token.take() {
+                token.is_parked.store(true, Ordering::Relaxed);
+                loom::thread::park();
+                token.take();
+            }
         }
     }
 }

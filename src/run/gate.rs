@@ -18,6 +18,9 @@ use std::task::Waker;
 
 use crossbeam_utils::CachePadded;
 
+#[cfg(loom)]
+use crate::run::omit::omitted;
+
 use crate::sync::atomic::{AtomicU64, Ordering};
 use crate::sync::thread::Thread;
 use crate::sync::{Arc, Mutex};
@@ -158,6 +161,11 @@ impl Gate {
                 return Err(NoEntry::Full);
             }
             let taken = room.min(wanted);
+            #[cfg(loom)]
+            if omitted("G2") {
+                admitted.fetch_add(taken, Ordering::AcqRel);
+                return Ok(taken);
+            }
             match admitted.compare_exchange_weak(
                 seen,
                 seen + taken,
@@ -219,9 +227,16 @@ impl Gate {
 
     /// Joins the line (G3). One that was called before and found the room taken goes to its head.
     pub(crate) fn join_line(&self, waiter: &Arc<Waiter>, was_called: bool) -> Joined {
+        #[cfg(loom)]
+        let stale = omitted("G3").then(|| {
+            let released = self.released.load(Ordering::Acquire) & COUNT;
+            (self.entrance.admitted.load(Ordering::Acquire), released)
+        });
         let mut line = self.line.lock();
         let released = self.released.fetch_or(FLAG, Ordering::AcqRel) & COUNT;
         let admitted = self.entrance.admitted.load(Ordering::Acquire);
+        #[cfg(loom)]
+        let (admitted, released) = stale.unwrap_or((admitted, released));
         let limit = line.limit(released);
         if admitted & FLAG != 0 || admitted < limit {
             self.entrance.limit.store(limit, Ordering::Relaxed);
@@ -247,6 +262,8 @@ impl Gate {
             }
             place.is_none()
         };
+        #[cfg(loom)]
+        let was_called = was_called && !omitted("G4");
         if was_called {
             self.call_next();
         }

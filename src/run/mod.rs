@@ -19,6 +19,8 @@
 
 pub(crate) mod claim;
 pub(crate) mod gate;
+#[cfg(loom)]
+pub(crate) mod omit;
 pub(crate) mod panics;
 pub(crate) mod parker;
 pub(crate) mod sleep;

@@ -46,7 +46,7 @@ pub(crate) fn start(shared: &Arc<Shared>) -> io::Result<bool> {
             Ok(true)
         }
         Err(error) => {
-            shared.sleep.strike_off();
+            shared.sleep.strike_off(|| shared.gate.queued());
             slot.set_state(State::Vacant);
             Err(error)
         }

@@ -11,6 +11,8 @@ use std::time::Duration;
 
 use crossbeam_utils::CachePadded;
 
+#[cfg(loom)]
+use crate::run::omit::omitted;
 use crate::run::parker::Parker;
 use crate::sync::atomic::{AtomicU8, Ordering};
 use crate::sync::thread::{self, Thread};
@@ -50,8 +52,9 @@ impl Seat {
     }
 
     fn post(&self, order: u8) {
-        // Pairs with the Acquire in `take`.
-        self.order.store(order, Ordering::Release);
+        // Pairs with the Acquire in `take`. As every change it is a read-modify-write, so that
+        // they are totally ordered (S1).
+        self.order.swap(order, Ordering::Release);
     }
 
     fn take(&self) -> Option<Order> {
@@ -124,6 +127,10 @@ impl Sleep {
 
     /// Asks for an evaluation if more jobs wait than workers are free (S6).
     fn kick_if_short(&self, queued: impl Fn() -> u64) {
+        #[cfg(loom)]
+        if omitted("kick") {
+            return;
+        }
         // A load is enough: it is not older than our own announcement, and a kicked bit it shows
         // has not been acknowledged before that announcement, so the look to come sees our push.
         let seen = self.word.load();
@@ -197,9 +204,13 @@ impl Sleep {
         self.seats[index].occupy();
     }
 
-    /// Tells of `jobs` jobs that nobody could see while they were moved (S2). More workers for them
-    /// were asked for when they were pushed.
+    /// Tells of `jobs` jobs that nobody could see while they were moved (S11). More workers were
+    /// asked for when they were pushed.
     pub(crate) fn announce_moved(&self, jobs: u32) {
+        #[cfg(loom)]
+        if omitted("S11") {
+            return;
+        }
         let seen = self.word.announce();
         self.wake_for(jobs, seen);
     }
@@ -217,6 +228,10 @@ impl Sleep {
     /// that somebody looks for them (S6). `queued` leaves out the job just found.
     pub(crate) fn found(&self, queued: impl Fn() -> u64) -> Seen {
         let seen = self.word.end_search();
+        #[cfg(loom)]
+        if omitted("S6") {
+            return seen;
+        }
         if seen.sleeping() == 0 {
             if !seen.is_kicked() {
                 self.kick_if_short(queued);
@@ -229,8 +244,15 @@ impl Sleep {
 
     /// A searcher joins the list of sleepers, unless something was announced since `events`.
     pub(crate) fn fall_asleep(&self, index: usize, events: Events) -> Result<Seen, Moved> {
+        #[cfg(loom)]
+        let events = if omitted("S3") { self.events() } else { events };
         let mut sleepers = self.sleepers.lock();
         let seen = self.word.fall_asleep(events)?;
+        #[cfg(loom)]
+        if omitted("S4") {
+            drop(sleepers);
+            sleepers = self.sleepers.lock();
+        }
         sleepers.push(index);
         debug_assert_eq!(sleepers.len(), seen.sleeping() as usize, "list and word differ (S4)");
         Ok(seen)
@@ -278,6 +300,10 @@ impl Sleep {
 
     /// A worker that leaves looks back once: what it could have taken, somebody else must (S8).
     fn pass_on(&self, seen: Seen, queued: impl Fn() -> u64) -> Seen {
+        #[cfg(loom)]
+        if omitted("S8") {
+            return seen;
+        }
         if queued() > 0 && !(seen.sleeping() > 0 && self.wake_one()) {
             self.kick_if_short(queued);
         }
@@ -291,9 +317,10 @@ impl Sleep {
         self.word.enlist();
     }
 
-    /// Takes a worker back whose thread could not be started.
-    pub(crate) fn strike_off(&self) {
-        let _ = self.word.discharge_searcher();
+    /// Takes a worker back whose thread could not be started. A submitter may have counted on it,
+    /// so it leaves like any other (S8).
+    pub(crate) fn strike_off(&self, queued: impl Fn() -> u64) {
+        self.discharge_searcher(queued);
     }
 
     /// Sends up to `n` of the coldest sleepers home; returns how many went. Looks at the queues
@@ -306,6 +333,8 @@ impl Sleep {
             sleepers.drain(..n).collect()
         };
         let stay = queued() > 0;
+        #[cfg(loom)]
+        let stay = stay && !omitted("S7");
         for index in &chosen {
             if stay {
                 self.word.enlist();

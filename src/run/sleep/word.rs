@@ -16,6 +16,8 @@
 //!
 //! Every change is one read-modify-write here, so all of them are totally ordered (invariant S1).
 
+#[cfg(loom)]
+use crate::run::omit::omitted;
 use crate::sync::atomic::{AtomicU64, Ordering};
 
 const SLEEPING: u64 = 1;
@@ -89,6 +91,10 @@ impl Word {
     /// every later one on this word, which is how a push becomes visible to the scan that must see
     /// it.
     fn apply(&self, add: u64, sub: u64) -> Seen {
+        #[cfg(loom)]
+        if omitted("S1") {
+            return Seen(self.0.fetch_add(add.wrapping_sub(sub), Ordering::Relaxed));
+        }
         Seen(self.0.fetch_add(add.wrapping_sub(sub), Ordering::AcqRel))
     }
 
@@ -140,6 +146,10 @@ impl Word {
 
     /// `n` sleepers were taken out of the list and told to search.
     pub(crate) fn claim_sleepers(&self, n: u32) {
+        #[cfg(loom)]
+        if omitted("S5") {
+            return;
+        }
         let before = self.apply(u64::from(n) * SEARCHING, u64::from(n) * SLEEPING);
         debug_assert!(before.sleeping() >= n, "a sleeper was not counted (S4)");
     }
@@ -184,6 +194,10 @@ impl Word {
     /// `events`, nobody kicked, and every worker sleeps.
     #[must_use]
     pub(crate) fn park_supervisor(&self, events: Events) -> bool {
+        #[cfg(loom)]
+        if omitted("S10") {
+            return self.0.fetch_or(PARKED, Ordering::AcqRel) & PARKED == 0;
+        }
         let seen = self.load();
         if seen.events() != events || seen.is_kicked() || !seen.all_asleep() {
             return false;

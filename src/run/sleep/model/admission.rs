@@ -1,0 +1,155 @@
+//! The gate: submitters that wait for room, and the end of admission.
+
+use super::explore;
+use crate::run::gate::{Gate, Joined, NoEntry, Waiter};
+use crate::run::omit::omitted;
+use crate::run::sleep::model::set_up;
+use crate::sync::atomic::{AtomicBool, Ordering};
+use crate::sync::{Arc, plain, thread};
+use loom::thread::JoinHandle;
+
+/// As in `run::submit`, but that nobody looks again by himself after a while.
+fn wait_for_room(gate: &Gate) -> Result<(), NoEntry> {
+    let mut was_called = false;
+    loop {
+        match gate.admit(1) {
+            Ok(_) => return Ok(()),
+            Err(NoEntry::Closed) => return Err(NoEntry::Closed),
+            Err(NoEntry::Full) => {}
+        }
+        let waiter = Waiter::thread(thread::current());
+        if gate.join_line(&waiter, was_called) == Joined::TryAgain {
+            continue;
+        }
+        while !waiter.is_called() {
+            thread::park(None);
+        }
+        was_called = true;
+    }
+}
+
+/// A gate with room for one job, which is taken.
+fn full_gate() -> Arc<Gate> {
+    let gate = Arc::new(Gate::new(1));
+    assert_eq!(gate.admit(1), Ok(1));
+    gate
+}
+
+fn spawn<T: 'static>(gate: &Arc<Gate>, task: impl FnOnce(&Gate) -> T + 'static) -> JoinHandle<T> {
+    let gate = Arc::clone(gate);
+    loom::thread::spawn(move || task(&gate))
+}
+
+fn join<T>(thread: JoinHandle<T>) -> T {
+    thread.join().expect("a thread of the model panicked")
+}
+
+/// Attacks G3.
+#[test]
+fn a_submitter_about_to_wait_misses_no_release() {
+    explore("wait for room x release", 8, || {
+        let gate = full_gate();
+        let submitter = spawn(&gate, wait_for_room);
+        gate.release();
+        assert_eq!(join(submitter), Ok(()));
+        assert_eq!((gate.counts(), gate.waiting()), ((2, 1), 0));
+    });
+}
+
+/// Attacks G3 and G4: two wait, and each that got in makes room for the other.
+#[test]
+fn every_waiting_submitter_gets_in() {
+    explore("wait for room x 2 x release", 3, || {
+        let gate = full_gate();
+        let submitters = [(); 2].map(|()| {
+            spawn(&gate, |gate| {
+                assert_eq!(wait_for_room(gate), Ok(()));
+                gate.release();
+            })
+        });
+        gate.release();
+        let [(), ()] = submitters.map(join);
+        assert_eq!((gate.counts(), gate.waiting()), ((3, 3), 0));
+    });
+}
+
+/// Attacks G4: one of two waiters gives up, maybe just as it is called.
+#[test]
+fn who_gives_up_passes_the_call_on() {
+    explore("give up x release x wait for room", 4, || {
+        let gate = full_gate();
+        let hasty = spawn(&gate, |gate| {
+            let waiter = Waiter::thread(thread::current());
+            if gate.join_line(&waiter, false) == Joined::Waiting {
+                gate.leave_line(&waiter);
+            }
+        });
+        let patient = spawn(&gate, wait_for_room);
+        gate.release();
+        join(hasty);
+        assert_eq!(join(patient), Ok(()));
+        assert_eq!(gate.waiting(), 0);
+    });
+}
+
+/// Attacks G3: closing calls whoever waits, and whoever is about to.
+#[test]
+fn closing_sends_everybody_away() {
+    explore("wait for room x 2 x close", 3, || {
+        let gate = full_gate();
+        let submitters = [(); 2].map(|()| spawn(&gate, wait_for_room));
+        assert_eq!(gate.close(), 1);
+        assert_eq!(submitters.map(join), [Err(NoEntry::Closed); 2]);
+        assert_eq!((gate.counts(), gate.waiting()), ((1, 0), 0));
+    });
+}
+
+/// Attacks G2: each submission is in the final count, or it was refused.
+#[test]
+fn closing_counts_everybody_who_got_in() {
+    explore("submit x 2 x close", 8, || {
+        let gate = Arc::new(Gate::new(2));
+        let bounded = spawn(&gate, |gate| gate.admit(1).is_ok());
+        let over_the_bound = spawn(&gate, |gate| gate.admit_over_the_bound().is_ok());
+        let admitted = gate.close();
+        let got_in = u64::from(join(bounded)) + u64::from(join(over_the_bound));
+        assert_eq!(admitted, got_in, "somebody got in behind the back of the final count");
+        assert_eq!(gate.counts().0, admitted);
+    });
+}
+
+/// Attacks G1 and G2: closed and as many released as admitted means that every job has run, if
+/// each is noted as running before it leaves the queue, as `run::attempt` does.
+#[test]
+fn a_drained_pool_has_run_every_job() {
+    explore("submit x run x drained", 8, || {
+        let gate = Arc::new(Gate::new(2));
+        let is_running = Arc::new(AtomicBool::new(false));
+        let ran = Arc::new(plain::AtomicU64::new(0));
+        let worker = {
+            let (is_running, ran) = (Arc::clone(&is_running), Arc::clone(&ran));
+            spawn(&gate, move |gate| {
+                for _ in 0..2 {
+                    let begin = || is_running.store(true, Ordering::Release);
+                    if omitted("G1") {
+                        gate.release();
+                        begin();
+                    } else {
+                        begin();
+                        gate.release();
+                    }
+                    ran.fetch_add(1, Ordering::Relaxed);
+                    is_running.store(false, Ordering::Release);
+                }
+            })
+        };
+        set_up(|| assert_eq!(gate.admit(2), Ok(2)));
+        gate.close();
+        // As `Shared::is_quiet`.
+        let before = gate.counts();
+        if before.0 == before.1 && !is_running.load(Ordering::Acquire) && gate.counts() == before {
+            assert_eq!(ran.load(Ordering::Relaxed), before.0, "drained, and a job has not run");
+        }
+        join(worker);
+    });
+}

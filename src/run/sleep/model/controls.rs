@@ -1,0 +1,138 @@
+//! Each invariant's control: its model must fail when the step that keeps the invariant is left
+//! out, or the model proves nothing.
+//!
+//! A model that fails may abort the process (loom finds a deadlock, and what is then dropped
+//! panics again), so each control runs in a process of its own.
+
+use std::env;
+use std::process::Command;
+
+use crate::run::omit;
+
+/// Runs a model without the step that `omitted` names, and expects it to fail for this `reason`.
+fn fails_without(omitted: &str, model: &str, reason: &str) {
+    let name = format!("run::sleep::model::{model}");
+    let output = Command::new(env::current_exe().expect("this test has a file"))
+        .args(["--exact", &name, "--nocapture"])
+        .env(omit::VARIABLE, omitted)
+        .env_remove("RUST_BACKTRACE")
+        .output()
+        .expect("a test can run itself");
+    let said = String::from_utf8_lossy(&output.stderr) + String::from_utf8_lossy(&output.stdout);
+    assert!(!output.status.success(), "{name} passes without {omitted}:\n{said}");
+    assert!(said.contains(reason), "{name} fails without {omitted}, but otherwise:\n{said}");
+    println!("without {omitted} {model} fails, {}: {reason}", output.status);
+}
+
+const LOST: &str = "deadlock; threads";
+
+#[test]
+fn s1_relaxed_changes_of_the_word() {
+    fails_without("S1", "waking::a_worker_going_to_sleep_misses_no_job", LOST);
+}
+
+#[test]
+fn s2_announced_before_it_is_pushed() {
+    fails_without("S2", "waking::a_worker_going_to_sleep_misses_no_job", LOST);
+    fails_without("S2", "waking::a_job_submitted_inside_runs_beside_its_submitter", LOST);
+}
+
+#[test]
+fn s3_asleep_although_the_events_moved() {
+    fails_without("S3", "waking::a_worker_going_to_sleep_misses_no_job", LOST);
+}
+
+#[test]
+fn s3_asleep_although_the_pool_goes_on() {
+    fails_without("S3", "waking::a_worker_going_to_sleep_misses_no_resumption", LOST);
+    fails_without("S3", "leaving::a_job_finds_the_worker_that_stays", LOST);
+}
+
+#[test]
+fn s4_counted_before_it_is_in_the_list() {
+    fails_without("S4", "waking::a_worker_going_to_sleep_misses_no_job", LOST);
+}
+
+#[test]
+fn s5_woken_but_not_counted() {
+    fails_without("S5", "waking::two_submitters_never_count_on_the_same_sleeper", "miscounted");
+    fails_without("S5", "waking::a_worker_woken_twice_is_counted_once", LOST);
+}
+
+#[test]
+fn s6_no_look_at_what_else_waits() {
+    fails_without("S6", "waking::two_jobs_run_side_by_side", LOST);
+    fails_without("S6", "waking::two_sleepers_wake_for_two_jobs", LOST);
+}
+
+#[test]
+fn s7_no_look_after_sending_home() {
+    fails_without("S7", "leaving::a_sleeper_is_not_retired_while_a_job_waits_for_it", LOST);
+}
+
+#[test]
+fn s8_no_look_when_leaving() {
+    fails_without("S8", "leaving::a_searcher_that_leaves_hands_its_job_on", LOST);
+    fails_without("S8", "leaving::a_searcher_that_leaves_wakes_a_sleeper", LOST);
+    fails_without("S8", "leaving::a_worker_that_never_comes_hands_its_job_on", LOST);
+}
+
+#[test]
+fn s10_parked_whatever_happened() {
+    fails_without("S10", "supervision::the_ring_for_a_parked_supervisor_is_never_lost", LOST);
+    let parked = "parked while a worker was awake";
+    fails_without(
+        "S10",
+        "supervision::the_supervisor_parks_only_while_every_worker_sleeps",
+        parked,
+    );
+}
+
+#[test]
+fn s11_moved_in_silence() {
+    fails_without("S11", "waking::two_jobs_run_side_by_side", LOST);
+    fails_without("S11", "waking::a_searcher_finds_what_a_busy_worker_moves", LOST);
+}
+
+#[test]
+fn nobody_free_and_no_kick() {
+    fails_without("kick", "leaving::a_job_that_finds_nobody_left_is_noticed", LOST);
+    fails_without("kick", "leaving::what_a_worker_leaves_behind_is_run", LOST);
+}
+
+#[test]
+fn acknowledged_after_the_look() {
+    fails_without("acknowledge", "supervision::a_kick_is_followed_by_a_look", LOST);
+}
+
+#[test]
+fn g1_out_of_the_queue_before_it_is_noted_as_running() {
+    fails_without("G1", "admission::a_drained_pool_has_run_every_job", "a job has not run");
+}
+
+#[test]
+fn g2_closed_between_the_look_and_the_count() {
+    fails_without("G2", "admission::closing_counts_everybody_who_got_in", "final count");
+}
+
+#[test]
+fn g3_decided_on_stale_counts() {
+    fails_without("G3", "admission::a_submitter_about_to_wait_misses_no_release", LOST);
+    fails_without("G3", "admission::every_waiting_submitter_gets_in", LOST);
+    fails_without("G3", "admission::closing_sends_everybody_away", LOST);
+}
+
+#[test]
+fn g4_a_call_kept_by_who_gave_up() {
+    fails_without("G4", "admission::who_gives_up_passes_the_call_on", LOST);
+}
+
+#[test]
+fn c1_looked_at_and_then_taken() {
+    fails_without("C1", "claiming::a_job_is_run_or_cancelled_but_not_both", "panicked at");
+}
+
+#[test]
+fn c3_finished_although_given_up() {
+    fails_without("C3", "claiming::a_job_is_finished_or_given_up_but_not_both", "panicked at");
+}

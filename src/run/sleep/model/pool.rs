@@ -1,0 +1,259 @@
+//! The rest of a pool, as little of it as the protocol needs: a worker, a supervisor and a
+//! submitter that call the verbs of `Sleep` and `Gate` in the order of `run::worker`,
+//! `scale::supervisor` and `run::submit`.
+
+use super::weak_queue::WeakQueue;
+use crate::run::gate::Gate;
+use crate::run::omit::omitted;
+use crate::run::parker::SystemParker;
+use crate::run::sleep::{Order, Seen, Sleep};
+use crate::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use crate::sync::thread::{self, Thread};
+use crate::sync::{Arc, plain};
+
+/// What a job does: told the pool, its worker and its own number.
+type Body = fn(&Pool, usize, usize);
+
+/// What a worker may do next.
+enum Standing {
+    TakeJobs,
+    Hold,
+    Leave,
+}
+
+pub(super) struct Pool {
+    pub(super) sleep: Sleep,
+    pub(super) gate: Gate,
+    pub(super) queue: WeakQueue,
+    body: Body,
+    /// Workers that should leave as they come out of their jobs.
+    drain: AtomicU32,
+    pub(super) paused: AtomicBool,
+    met: plain::Mutex<Vec<Thread>>,
+    // What the model itself keeps is plain, so that it adds nothing for loom to explore.
+    ran: Box<[plain::AtomicU32]>,
+    over: plain::AtomicBool,
+}
+
+impl Pool {
+    /// A pool with seats for `seats` workers, none of them started, in which `jobs` jobs will run.
+    pub(super) fn new(seats: usize, jobs: usize, body: Body) -> Pool {
+        Pool {
+            sleep: Sleep::new(seats, Arc::new(SystemParker)),
+            gate: Gate::new(8),
+            queue: WeakQueue::new(jobs),
+            body,
+            drain: AtomicU32::new(0),
+            paused: AtomicBool::new(false),
+            met: plain::Mutex::default(),
+            ran: (0..jobs).map(|_| plain::AtomicU32::new(0)).collect(),
+            over: plain::AtomicBool::new(false),
+        }
+    }
+
+    /// The next worker that asks whether it may take jobs is to leave.
+    pub(super) fn drain_one(&self) {
+        self.drain.store(1, Ordering::Release);
+    }
+
+    // The submitter, as in `run::submit`.
+
+    pub(super) fn submit(&self, job: usize) {
+        self.submit_by(|| self.queue.push(job));
+    }
+
+    /// A job submits another one: to the deck of its own worker.
+    pub(super) fn submit_inside(&self, worker: usize, job: usize) {
+        self.submit_by(|| self.queue.push_local(worker, job));
+    }
+
+    fn submit_by(&self, push: impl FnOnce()) {
+        let announce = || self.sleep.announce(1, || self.gate.queued());
+        self.gate.admit(1).expect("there is room for every job");
+        if omitted("S2") {
+            announce();
+            return push();
+        }
+        push();
+        announce();
+    }
+
+    // The worker, as in `run::worker`.
+
+    /// A worker's life; it was enlisted before.
+    pub(super) fn work(&self, worker: usize) {
+        self.sleep.occupy(worker);
+        while let Some(job) = self.search(worker) {
+            if !self.run_all(worker, Some(job)) {
+                return;
+            }
+            self.sleep.start_search();
+        }
+    }
+
+    /// As `work`, for a worker that comes out of a job right now.
+    pub(super) fn work_on(&self, worker: usize) {
+        self.sleep.occupy(worker);
+        self.sleep.found(|| 0);
+        let next = self.take(worker);
+        if self.run_all(worker, next) {
+            self.sleep.start_search();
+            self.work(worker);
+        }
+    }
+
+    fn search(&self, worker: usize) -> Option<usize> {
+        let Pool { sleep, gate, .. } = self;
+        let queued = || gate.queued();
+        loop {
+            let events = sleep.events();
+            match self.standing() {
+                Standing::TakeJobs => {
+                    if let Some(job) = self.take(worker) {
+                        sleep.found(|| queued().saturating_sub(1));
+                        return Some(job);
+                    }
+                }
+                Standing::Hold => {}
+                Standing::Leave => {
+                    sleep.discharge_searcher(queued);
+                    return None;
+                }
+            }
+            if sleep.fall_asleep(worker, events).is_err() {
+                continue;
+            }
+            match sleep.rest(worker, None) {
+                Order::Search => {}
+                Order::Leave => return None,
+            }
+        }
+    }
+
+    /// False if the worker has been discharged.
+    fn run_all(&self, worker: usize, first: Option<usize>) -> bool {
+        let mut next = first;
+        while let Some(job) = next {
+            self.gate.release();
+            self.run(worker, job);
+            next = match self.standing() {
+                Standing::TakeJobs => self.take(worker),
+                Standing::Hold => None,
+                Standing::Leave => {
+                    self.sleep.discharge_busy(|| self.gate.queued());
+                    return false;
+                }
+            };
+        }
+        true
+    }
+
+    fn take(&self, worker: usize) -> Option<usize> {
+        let taken = self.queue.take(worker)?;
+        if taken.moved {
+            self.sleep.announce_moved(1);
+        }
+        Some(taken.job)
+    }
+
+    fn standing(&self) -> Standing {
+        if self.is_over() || self.take_drain_token() {
+            return Standing::Leave;
+        }
+        if self.paused.load(Ordering::Acquire) { Standing::Hold } else { Standing::TakeJobs }
+    }
+
+    fn take_drain_token(&self) -> bool {
+        let one_less = |n: u32| n.checked_sub(1);
+        self.drain.load(Ordering::Relaxed) > 0
+            && self.drain.fetch_update(Ordering::AcqRel, Ordering::Relaxed, one_less).is_ok()
+    }
+
+    // The supervisor, as in `scale::supervisor`.
+
+    /// Looks when it is kicked, and only then; starts worker `spare` if jobs wait and nobody is
+    /// free, and is that worker itself from then on.
+    pub(super) fn supervise(&self, spare: usize) {
+        while !self.is_over() {
+            let is_short = || self.gate.queued() > u64::from(free(self.sleep.look()));
+            // Cleared before the look, or a kick that comes in between is lost.
+            let start = if omitted("acknowledge") {
+                let is_short = is_short();
+                self.sleep.acknowledge();
+                is_short
+            } else {
+                self.sleep.acknowledge();
+                is_short()
+            };
+            if start {
+                self.sleep.enlist();
+                return self.work(spare);
+            }
+            self.rest_until_kicked();
+        }
+    }
+
+    pub(super) fn rest_until_kicked(&self) {
+        while !self.sleep.look().is_kicked() && !self.is_over() {
+            self.sleep.rest_supervisor(None);
+        }
+    }
+
+    /// Sends up to `n` sleepers home, the coldest first.
+    pub(super) fn retire(&self, n: u32) {
+        self.sleep.retire_coldest(n, || self.gate.queued());
+    }
+
+    // The jobs.
+
+    fn run(&self, worker: usize, job: usize) {
+        (self.body)(self, worker, job);
+        let before = self.ran[job].fetch_add(1, Ordering::Relaxed);
+        assert_eq!(before, 0, "job {job} ran twice");
+        if self.ran.iter().all(|ran| ran.load(Ordering::Relaxed) > 0) {
+            // What is left is to send everybody home; in which order is of no interest.
+            loom::skip_branch();
+            self.over.store(true, Ordering::Relaxed);
+            self.sleep.announce_to_all();
+        }
+    }
+
+    /// Waits inside a job until all jobs are inside theirs: the pool must run them side by side.
+    pub(super) fn meet(&self) {
+        let everybody = self.ran.len();
+        let mut met = self.met.lock().expect("nobody panics while they meet");
+        met.push(thread::current());
+        if met.len() == everybody {
+            met.iter().for_each(Thread::unpark);
+        }
+        drop(met);
+        let is_complete = || self.met.lock().is_ok_and(|met| met.len() == everybody);
+        while !is_complete() {
+            thread::park(None);
+        }
+    }
+
+    pub(super) fn is_over(&self) -> bool {
+        self.over.load(Ordering::Relaxed)
+    }
+
+    /// To be called when all threads have been joined: nothing was lost, nobody is miscounted.
+    pub(super) fn check_the_end(&self) {
+        assert!(self.is_over(), "a job was never run");
+        assert_eq!(self.gate.queued(), 0, "the gate's count is off");
+        let seen = self.sleep.look();
+        assert_eq!((seen.live(), seen.searching(), seen.sleeping()), (0, 0, 0), "miscounted");
+    }
+}
+
+pub(super) fn free(seen: Seen) -> u32 {
+    seen.searching() + seen.sleeping()
+}
+
+/// The body of a job that just runs.
+pub(super) fn plainly(_: &Pool, _: usize, _: usize) {}
+
+/// The body of a job that ends only if all the others run at the same time.
+pub(super) fn together(pool: &Pool, _: usize, _: usize) {
+    pool.meet();
+}
