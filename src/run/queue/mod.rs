@@ -4,12 +4,12 @@
 //! takes its place (crossbeam's deque knowingly holds a data race that Miri reports), and a
 //! differential test holds the two against each other.
 //!
-//! * **Q1** the deques live in a fixed table, one for each slot, and stay there: what a retired
+//! * **Q1** The deques live in a fixed table, one for each slot, and stay there: what a retired
 //!   worker leaves behind can still be stolen, and its slot's next owner inherits it.
-//! * **Q2** a deque's bit in `occupied` is set before the jobs in it are announced, so a scan that
+//! * **Q2** A deque's bit in `occupied` is set before the jobs in it are announced, so a scan that
 //!   follows the announcement sees it. Only the owner clears it, when it finds its deque empty.
-//! * Q3: jobs on their way from the injector to a deque can be seen in neither. Whoever moved them
-//!   announces them again, or a scan that missed them may end in sleep.
+//! * **Q3** Jobs on their way from the injector to a deque can be seen in neither. Whoever moved
+//!   them announces them again, or a scan that missed them may end in sleep.
 
 #[cfg(any(test, miri))]
 mod twin;
@@ -298,6 +298,20 @@ mod tests {
         assert_eq!(thief.steals(), 1);
         let heir = queue.open(69);
         assert_eq!(heir.take(|| 8), Some(2), "the next owner goes on where the last one stopped");
+    }
+
+    /// Attacks Q3.
+    #[test]
+    fn what_a_batch_moved_is_told_once_and_can_then_be_seen() {
+        let queue = Arc::new(Queue::new(2));
+        (0..20).for_each(|job| queue.push(job));
+        let worker = queue.open(0);
+        assert_eq!(worker.take(|| 8), Some(0));
+        let moved = worker.moved();
+        assert!(moved > 0 && moved == worker.len());
+        assert_eq!(worker.moved(), 0, "told once");
+        assert_eq!(queue.steal_from_peers(1), Some(1), "and there for others to take");
+        assert_eq!((worker.take(|| 1), worker.moved()), (Some(2), 0), "one alone moves nothing");
     }
 
     #[test]
