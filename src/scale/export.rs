@@ -58,19 +58,14 @@ impl Export {
         }
     }
 
-    /// Before the supervisor rests: so that what is shown while it sleeps is final. True if there
-    /// was anything new.
-    pub(crate) fn flush_if_changed(
-        &mut self,
-        core: &Core,
-        observer: &mut Observer,
-        now: Nanos,
-    ) -> bool {
+    /// Before the supervisor rests: so that what is shown while it sleeps is final. False if it is
+    /// not yet: there was something new, or the time since the last flush was not all silent.
+    pub(crate) fn is_final(&mut self, core: &Core, observer: &mut Observer, now: Nanos) -> bool {
         let changed = core.progress() != self.flushed || self.last.is_none();
         if changed {
             self.flush(core, observer, now);
         }
-        changed
+        !changed && core.journal.lock().levels.utilization == 0.0
     }
 
     fn flush(&mut self, core: &Core, observer: &mut Observer, now: Nanos) {

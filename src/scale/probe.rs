@@ -104,9 +104,13 @@ impl Probe {
         }
     }
 
-    /// CPU used by the process over its cores since this was last asked.
+    /// CPU used by the process over its cores since this was last asked; zero the first time, so
+    /// that it is known from the beginning whether anybody tells.
     pub(crate) fn saturation(&mut self, now: Nanos, cores: f64) -> Option<f64> {
-        self.cores_used(1, now).map(|used| used / cores)
+        match self.cores_used(1, now) {
+            Some(used) => Some(used / cores),
+            None => process_cpu().map(|_| 0.0),
+        }
     }
 
     /// Cores the process used since `asker` last asked; `None` where nobody tells.

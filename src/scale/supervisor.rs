@@ -284,10 +284,10 @@ impl Supervisor {
                 // Where there is news, more may follow: that is not worth a ring each.
                 let parked = shared.sleep.park_supervisor(events);
                 let now = self.time.at(shared.now());
-                let news = self.export.flush_if_changed(&core, &mut self.observer, now);
-                shared.sleep.rest_supervisor(match (parked, news) {
-                    (true, false) => None,
-                    (true, true) => Some(SLOW_TICK),
+                let quiet = self.export.is_final(&core, &mut self.observer, now);
+                shared.sleep.rest_supervisor(match (parked, quiet) {
+                    (true, true) => None,
+                    (true, false) => Some(SLOW_TICK),
                     (false, _) => Some(FAST_TICK),
                 });
                 return;
