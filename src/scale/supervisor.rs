@@ -196,7 +196,7 @@ impl Supervisor {
             return false;
         }
         shared.phase.advance(Stage::Leaving);
-        shared.sleep.wake_all();
+        shared.rouse_all();
         shared.roster.reap();
         if shared.sleep.look().live() > 0 || shared.roster.anyone_left() {
             return false;
@@ -251,7 +251,8 @@ impl Supervisor {
             pause = pause.min(self.hold_until.since(looked).max(FAST_TICK));
         }
         if !shared.phase.is_running() {
-            let stuck = shared.phase.is_stopping();
+            // A job that ignores its token may take any time; threads on their way out do not.
+            let stuck = shared.phase.stage() == Stage::Stopping;
             pause = pause.min(if stuck { SLOW_TICK } else { FAST_TICK });
         }
         looked.after(pause)
