@@ -143,7 +143,14 @@ pub(crate) fn cancel_handles(shared: &Shared, reason: CancelReason) {
 /// Waits until every thread has ended; false if the deadline came first. Does not wait inside the
 /// pool, which waits for the caller, nor in a forked child, which has no threads.
 pub(crate) fn wait_ended(shared: &Arc<Shared>, deadline: Option<Nanos>) -> bool {
-    let ended = || shared.phase.stage() == Stage::Ended;
+    let ended = || {
+        let ended = shared.phase.stage() == Stage::Ended;
+        if !ended {
+            // Again at each look: a supervisor that sleeps without a limit may not have heard.
+            shared.sleep.ring();
+        }
+        ended
+    };
     if Inside::is(shared) || shared.is_forked() {
         return ended();
     }

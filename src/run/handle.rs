@@ -102,6 +102,10 @@ impl<T: Send + 'static> JobHandle<T> {
                 return Err(self);
             }
             thread::park(self.shared.parker.timeout(Some(left.min(LOOK_AGAIN))));
+            if !self.job.is_published() {
+                // The supervisor finds out whether a wake-up got lost.
+                self.shared.sleep.ring();
+            }
         }
     }
 

@@ -214,6 +214,14 @@ impl Shared {
         self.quiet.wait(&self.clock, &*self.parker, deadline, is_over)
     }
 
+    /// Wakes every worker that still has a thread, whatever the counters say about it: an order
+    /// that was given before may not have arrived.
+    pub(crate) fn rouse_all(&self) {
+        for (index, _) in self.roster.used().filter(|(_, slot)| slot.state() != State::Vacant) {
+            self.sleep.rouse(index);
+        }
+    }
+
     /// A worker counts itself busy; remembers the most at once.
     pub(crate) fn note_busy(&self, busy: u32) {
         if busy > self.busy_peak.load(Ordering::Relaxed) {

@@ -74,6 +74,8 @@ pub(crate) fn admit(
 pub(crate) fn admit_or_wait(shared: &Arc<Shared>) -> Result<(), Refusal> {
     let refusal = match shared.gate.admit(1) {
         Ok(_) => return Ok(()),
+        // Nobody would ever call a waiter in a forked child.
+        Err(NoEntry::Full) if shared.is_forked() => Refusal::Forked,
         Err(NoEntry::Full) if !Inside::is(shared) => {
             shared.sleep.kick();
             return Err(Refusal::QueueFull);
@@ -141,6 +143,10 @@ fn wait_for_room(shared: &Shared, deadline: Option<Nanos>) -> Result<Entry, Refu
             thread::park(shared.parker.timeout(Some(left.min(LOOK_AGAIN))));
             if shared.is_forked() {
                 return Err(Refusal::Forked);
+            }
+            if !waiter.is_called() {
+                // The supervisor finds out whether a wake-up got lost.
+                shared.sleep.ring();
             }
         }
         was_called = true;

@@ -70,8 +70,8 @@ pub(crate) fn supervisor_name(pool: &str) -> String {
 pub(crate) fn abandon(shared: &Shared) {
     shared.gate.close();
     shared.phase.advance(Stage::Leaving);
-    shared.sleep.announce_to_all();
     while shared.roster.anyone_left() {
+        shared.rouse_all();
         shared.roster.reap();
         thread::yield_now();
     }

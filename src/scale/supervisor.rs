@@ -16,7 +16,6 @@ use crate::run::panics::catch;
 use crate::run::phase::Stage;
 use crate::run::shared::NO_LIMIT;
 use crate::run::sleep::Events;
-use crate::run::slot::State;
 use crate::run::{attempt, worker};
 use crate::sync::Arc;
 use crate::sync::atomic::Ordering;
@@ -251,12 +250,7 @@ impl Supervisor {
             return false;
         }
         shared.phase.advance(Stage::Leaving);
-        // Each one, in the list or not: a wake-up that the system lost must not keep the pool.
-        for (index, slot) in shared.roster.used() {
-            if matches!(slot.state(), State::Starting | State::Live) {
-                shared.sleep.rouse(index);
-            }
-        }
+        shared.rouse_all();
         shared.roster.reap();
         if shared.sleep.look().live() > 0 || shared.roster.anyone_left() {
             return false;
@@ -317,7 +311,8 @@ impl Supervisor {
             pause = pause.min(self.hold_until.since(now).max(FAST_TICK));
         }
         if !shared.phase.is_running() {
-            let stuck = shared.phase.is_stopping();
+            // A job that ignores its token may take any time; threads on their way out do not.
+            let stuck = shared.phase.stage() == Stage::Stopping;
             pause = pause.min(if stuck { SLOW_TICK } else { FAST_TICK });
         }
         pause
