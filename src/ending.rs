@@ -106,7 +106,7 @@ pub(crate) fn sweep(shared: &Shared, patience: Option<Nanos>) {
         }
         thread::yield_now();
     }
-    shared.quiet.ring();
+    shared.ring();
 }
 
 fn take_back(shared: &Shared, job: Job) {

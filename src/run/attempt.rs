@@ -118,7 +118,7 @@ pub(crate) fn run_on_submitter(shared: &Shared, job: Job) {
     }
     drop(inside);
     shared.outside.running.fetch_sub(1, Ordering::AcqRel);
-    shared.quiet.ring();
+    shared.ring();
 }
 
 fn run(
@@ -185,7 +185,7 @@ fn resolve(shared: &Shared, tracked: &dyn Tracked, outcome: Outcome, why: JobErr
     shared.outside.count_outcome(outcome);
     tracked.refuse(why);
     tracked.publish();
-    shared.quiet.ring();
+    shared.ring();
 }
 
 /// Cancels a tracked job; true if it had not started and never will.

@@ -199,6 +199,15 @@ impl Shared {
         self.gate.is_closed() && self.is_quiet()
     }
 
+    /// Something has come to an end: tells those who wait for quiet, and the supervisor of a pool
+    /// that was shut down, which waits for it too.
+    pub(crate) fn ring(&self) {
+        self.quiet.ring();
+        if !self.phase.is_running() {
+            self.sleep.ring();
+        }
+    }
+
     /// Marks a worker as waiting, until the mark is dropped.
     pub(crate) fn blocked(&self, worker: usize) -> Blocked<'_> {
         let mark = self.roster.slot(worker).current.block();

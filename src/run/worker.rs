@@ -104,10 +104,7 @@ fn live(shared: Arc<Shared>, index: usize) {
     shared.stopped[cause as usize].fetch_add(1, Ordering::Relaxed);
     slot.thread_id.store(0, Ordering::Relaxed);
     slot.set_state(State::Gone);
-    shared.quiet.ring();
-    if !shared.phase.is_running() {
-        shared.sleep.ring();
-    }
+    shared.ring();
 }
 
 /// The system's number of the calling thread, as `/proc/self/task` calls it.
@@ -162,7 +159,7 @@ impl Worker {
 
     /// Looks for a job, asleep in between; `Err` once it has been told to leave and is discharged.
     fn search(&self) -> Result<Job, StopCause> {
-        let Shared { sleep, gate, phase, .. } = self.shared();
+        let Shared { sleep, gate, .. } = self.shared();
         let queued = || gate.queued();
         let mut rounds = 0;
         loop {
@@ -189,10 +186,7 @@ impl Worker {
             if sleep.fall_asleep(self.desk.index, events).is_err() {
                 continue;
             }
-            self.shared().quiet.ring();
-            if !phase.is_running() {
-                sleep.ring();
-            }
+            self.shared().ring();
             match sleep.rest(self.desk.index, self.shared().park_bound()) {
                 Order::Search => {}
                 Order::Leave => return Err(StopCause::Retired),
