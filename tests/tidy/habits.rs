@@ -88,7 +88,7 @@ const BANS: &[Ban] = &[
     },
 ];
 
-/// Files that may hold `unsafe` code: none that is shipped. The test of forked children has to fork.
+/// Files that may hold `unsafe` code: none that is shipped. The test of forked children must fork.
 pub(crate) const UNSAFE: &[&str] = &["tests/fork.rs"];
 
 /// Words that say nothing about what a thing is.
