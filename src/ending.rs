@@ -28,9 +28,9 @@ const PUSH_GRACE: Duration = Duration::from_millis(20);
 /// How things stood when a call that ends the pool returned.
 ///
 /// The counts are those of the pool's whole life, so two calls agree and the accounting can be
-/// checked. Once the pool has ended, accepted = ok + panicked + cancelled + expired + timed out +
-/// returned. Before, the jobs that are still running or queued make up the difference, give or take
-/// those that change from one to the other while the report is written.
+/// checked: accepted = ok + panicked + cancelled + expired + timed out + returned + running (+ still
+/// queued, if the call was made from inside one of the pool's own jobs, which cannot wait for
+/// itself).
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct ShutdownReport {
@@ -52,7 +52,11 @@ pub struct ShutdownReport {
     pub returned: Vec<ReturnedJob>,
     /// Jobs that are still queued.
     pub still_queued: u64,
-    /// Jobs that are still running; their threads cannot be stopped from outside.
+    /// Jobs started and not over.
+    pub running: u64,
+    /// Those of them that a worker is in; their threads cannot be stopped from outside. A job that
+    /// waits for another and runs it in its own place is hidden by that one, and a job that its
+    /// submitter runs has no worker.
     pub still_running: Vec<JobInfo>,
     /// Every thread has ended and was joined.
     pub ended: bool,
@@ -72,6 +76,7 @@ pub(crate) fn report(core: &Core) -> ShutdownReport {
         returned_count: of(Outcome::Returned),
         returned: shared.returned.take(),
         still_queued: totals.accepted - totals.dequeued,
+        running: totals.dequeued - totals.outcomes.iter().sum::<u64>(),
         still_running: shared.running_jobs(),
         ended: shared.phase.stage() == Stage::Ended,
     }

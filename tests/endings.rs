@@ -17,9 +17,10 @@ use springtide::{CancelReason, DropPolicy, Pool, Refusal, ShutdownReport, Troubl
 fn assert_report(report: &ShutdownReport) {
     let over = report.completed + report.panicked + report.timed_out;
     let unrun = report.cancelled + report.expired + report.returned_count;
-    let left = report.still_queued + report.still_running.len() as u64;
+    let left = report.still_queued + report.running;
     assert_eq!(report.accepted, over + unrun + left, "{report:?}");
-    assert_eq!(report.ended, report.still_running.is_empty() && left == 0, "{report:?}");
+    assert_eq!(report.ended, left == 0, "{report:?}");
+    assert!(report.still_running.len() as u64 <= report.running, "{report:?}");
 }
 
 // H1
@@ -141,6 +142,28 @@ fn a_job_that_does_not_end_is_named_and_can_be_waited_for_again() {
         assert!(report.ended && report.completed == 1);
         stuck.join().expect("it returned in the end");
         assert_submitted(&pool, 1);
+    });
+}
+
+// H4, M1: jobs that wait for jobs
+#[test]
+fn a_report_counts_a_job_and_the_one_it_runs_in_its_place() {
+    within(PATIENCE, "nested", || {
+        let pool = fixed("nested", 1, 8);
+        let (latch, inner) = (Latch::new(), pool.handle());
+        let gate = latch.clone();
+        let parent = pool.job("parent").submit(move |_| {
+            let child = inner.job("child").submit(move |_| gate.wait()).expect("open");
+            child.join().expect("it returns");
+        });
+        until(|| pool.running_jobs().iter().any(|job| job.kind == "child"));
+        let report = pool.shutdown_timeout(Duration::ZERO);
+        assert_report(&report);
+        assert_eq!((report.running, report.still_running.len()), (2, 1));
+        latch.open();
+        parent.expect("open").join().expect("it returns");
+        assert!(pool.shutdown().ended);
+        assert_submitted(&pool, 2);
     });
 }
 

@@ -144,6 +144,27 @@ fn a_waiting_job_meets_no_other_on_its_thread() {
     });
 }
 
+// Reliability 63
+#[test]
+fn a_worker_that_waits_for_another_pools_job_is_counted_as_blocked() {
+    within(PATIENCE, "across", || {
+        let (pool, other) = (fixed("across", 1, 8), fixed("other", 1, 8));
+        let (latch, elsewhere) = (Latch::new(), other.handle());
+        let gate = latch.clone();
+        let job = pool.submit(move || {
+            let there = elsewhere.submit(move || gate.wait()).expect("open");
+            there.join().expect("it returns");
+        });
+        until(|| pool.stats().workers.blocked == 1);
+        assert_eq!(other.stats().workers.blocked, 0);
+        latch.open();
+        job.expect("open").join().expect("it returns");
+        assert_eq!(pool.stats().workers.blocked, 0);
+        assert_submitted(&pool, 1);
+        assert_submitted(&other, 1);
+    });
+}
+
 // C1, nested
 #[test]
 fn a_child_that_panics_in_its_parents_place_leaves_the_parent_alone() {

@@ -201,6 +201,26 @@ fn a_pool_that_has_ended_shows_no_levels_and_keeps_its_counts() {
     });
 }
 
+// M8: labels are a closed set, whatever kinds a program makes up
+#[test]
+fn a_pool_tells_so_many_kinds_apart_and_calls_the_rest_other() {
+    within(PATIENCE, "kinds", || {
+        let pool = fixed("kinds", 1, 8);
+        let kinds: Vec<&'static str> =
+            (0..80).map(|n| &*Box::leak(format!("kind {n}").into_boxed_str())).collect();
+        let mut seen = Vec::new();
+        for kind in kinds.iter().chain(&kinds) {
+            let inner = pool.handle();
+            let job = pool.job(kind).submit(move |_| inner.running_jobs()[0].kind);
+            seen.push(job.expect("open").join().expect("it returns"));
+        }
+        assert_eq!(seen[..62], kinds[..62]);
+        assert!(seen[62..80].iter().all(|kind| *kind == "other"));
+        assert_eq!(seen[..80], seen[80..]);
+        assert_submitted(&pool, 160);
+    });
+}
+
 // A7, M1: what waits outside is not in the queue
 #[test]
 fn a_blocked_submitter_is_neither_accepted_nor_refused_until_it_is() {

@@ -29,7 +29,8 @@ impl ScalingPolicy for NobodyIdles {
             Plan::retire_idle(sample.idle, Reason::ShrinkIdle)
         };
         // With nobody left there is nothing to look at: only the next job can wake the supervisor.
-        plan.next_in = (sample.workers > 0).then_some(Duration::from_micros(20));
+        let somebody = sample.workers > 0 || sample.queued > 0;
+        plan.next_in = somebody.then_some(Duration::from_micros(20));
         plan.kick_spacing = Duration::ZERO;
         plan
     }
@@ -46,7 +47,7 @@ fn a_job_that_arrives_as_the_last_worker_leaves_is_run() {
         for drains in [false, true] {
             let pool = restless("last", drains);
             let mut jobs = 0;
-            while pool.stats().threads_retired < 100 {
+            while pool.stats().threads_retired < 300 {
                 jobs += 1;
                 let handle = pool.submit(move || jobs).expect("open");
                 let joined = if jobs % 2 == 0 { handle.join() } else { block_on(handle) };

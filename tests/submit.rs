@@ -306,6 +306,24 @@ fn a_job_run_by_its_submitter_can_neither_wait_for_idle_nor_for_the_end() {
     });
 }
 
+// A13, reliability 36: odd settings that can be used
+#[test]
+fn a_pool_with_the_oddest_legal_settings_runs_its_jobs() {
+    within(PATIENCE, "odd", || {
+        let ever = [Duration::ZERO, Duration::from_nanos(1), Duration::MAX];
+        for (capacity, d) in [1, 2, usize::MAX].into_iter().zip(ever) {
+            for cores in [1e-300, 0.5, 1e300] {
+                let builder = Pool::builder("odd").workers(0..=3).queue_capacity(capacity);
+                let pool = build(builder.target_wait(d).keep_alive(d).cores(cores));
+                let jobs: Vec<_> = (0..50).map(|n| pool.submit(move || n)).collect();
+                let sum = jobs.into_iter().map(|job| job.expect("open").join().expect("returns"));
+                assert_eq!(sum.sum::<i32>(), 1_225);
+                assert_submitted(&pool, 50);
+            }
+        }
+    });
+}
+
 // A13
 #[test]
 fn a_pool_that_cannot_be_built_says_every_reason_and_starts_no_thread() {

@@ -68,18 +68,19 @@ impl Desk {
         drop(desk);
     }
 
-    /// The desk of the calling thread, if it is a worker of this pool. `None` also while the
-    /// thread's locals are being torn down.
+    /// The desk of the calling thread, if it is a worker. `None` also while the thread's locals
+    /// are being torn down.
+    pub(crate) fn here() -> Option<Rc<Desk>> {
+        DESK.try_with(|here| here.try_borrow().ok()?.clone()).ok().flatten()
+    }
+
+    /// The desk of the calling thread, if it is a worker of this pool.
     pub(crate) fn of(shared: &Arc<Shared>) -> Option<Rc<Desk>> {
-        DESK.try_with(|here| {
-            here.try_borrow()
-                .ok()?
-                .as_ref()
-                .filter(|desk| Arc::ptr_eq(&desk.shared, shared))
-                .cloned()
-        })
-        .ok()
-        .flatten()
+        Desk::here().filter(|desk| desk.is_of(shared))
+    }
+
+    pub(crate) fn is_of(&self, shared: &Arc<Shared>) -> bool {
+        Arc::ptr_eq(&self.shared, shared)
     }
 
     /// A job of this worker has dealt with another one that was queued: joined or cancelled it.

@@ -83,12 +83,12 @@ impl<T: Send + 'static> JobHandle<T> {
         if let Some(result) = self.job.take(None) {
             return Ok(result);
         }
-        let desk = Desk::of(&self.shared);
-        if let Some(desk) = &desk {
+        let desk = Desk::here();
+        if let Some(desk) = desk.as_ref().filter(|desk| desk.is_of(&self.shared)) {
             self.run_here(desk);
         }
-        let shared = Arc::clone(&self.shared);
-        let _mark = desk.as_ref().map(|desk| shared.blocked(desk.index));
+        // A worker waits, whichever pool's job it waits for.
+        let _mark = desk.as_ref().map(|desk| desk.shared.blocked(desk.index));
         let deadline = timeout.map(|timeout| self.shared.now().after(timeout));
         loop {
             if let Some(result) = self.job.take(Some(JobWaiter::Thread(thread::current()))) {
