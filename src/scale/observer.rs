@@ -37,16 +37,24 @@ struct Counts {
 }
 
 impl Observer {
-    pub(crate) fn observe(&mut self, shared: &Shared, settings: &Settings, now: Nanos) -> Sample {
-        let counts = self.count(shared, now);
+    /// `now` is what the clock shows, as jobs are stamped with; what happens between two looks is
+    /// reckoned in `steady` time, so that no job is young for ever because the clock stepped back.
+    pub(crate) fn observe(
+        &mut self,
+        shared: &Shared,
+        settings: &Settings,
+        now: Nanos,
+        steady: Nanos,
+    ) -> Sample {
+        let counts = self.count(shared, now, steady);
         let last = std::mem::replace(&mut self.last, counts);
         let seen = shared.sleep.look();
         let starting = shared.workers_in(State::Starting).min(seen.searching());
         let idle = (seen.sleeping() + seen.searching()).saturating_sub(starting);
         let busy = seen.busy();
         let peak = shared.busy_peak.swap(busy, Ordering::Relaxed);
-        let elapsed = now.since(last.at).min(ELAPSED_MAX);
-        let cores = self.probe.cores(now, settings.cores);
+        let elapsed = steady.since(last.at).min(ELAPSED_MAX);
+        let cores = self.probe.cores(steady, settings.cores);
         let busy_ns = counts.busy_ns - last.busy_ns;
         self.busy_ns += busy_ns;
         self.worker_ns += elapsed.as_nanos() as u64 * u64::from(seen.live());
@@ -63,7 +71,7 @@ impl Observer {
             target_wait: settings.target_wait,
             keep_alive: settings.keep_alive,
             queued: counts.accepted - counts.left + shared.gate.waiting(),
-            oldest_age: self.arrivals.observe(now, counts.accepted, counts.left),
+            oldest_age: self.arrivals.observe(steady, counts.accepted, counts.left),
             arrivals: counts.accepted - last.accepted,
             dequeues: counts.left - last.left,
             completions: counts.completed - last.completed,
@@ -83,13 +91,13 @@ impl Observer {
 
     /// Never less than at the last look, whatever the clock does and however the reads interleave
     /// with the workers' writes.
-    fn count(&self, shared: &Shared, now: Nanos) -> Counts {
+    fn count(&self, shared: &Shared, now: Nanos, steady: Nanos) -> Counts {
         let in_progress: u64 =
             shared.roster.running().map(|(_, job)| now.since(job.started).as_nanos() as u64).sum();
         let sum = shared.roster.sum();
         let (accepted, left) = shared.gate.counts();
         Counts {
-            at: now,
+            at: steady,
             accepted,
             left,
             completed: sum.outcomes.iter().sum(),

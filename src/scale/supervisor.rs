@@ -84,7 +84,7 @@ impl Supervisor {
         let shared = &core.shared;
         shared.roster.reap();
         let settings = core.settings.load();
-        let sample = self.observer.observe(shared, &settings, now);
+        let sample = self.observer.observe(shared, &settings, now, steady);
         shared.cores.store(sample.cores.clamp(1.0, 1e6) as u32, Ordering::Relaxed);
         let recoveries = self.reconciler.check(shared, &sample, steady);
         let paused = shared.is_paused().then(|| as_paused(&sample));

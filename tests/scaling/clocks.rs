@@ -16,6 +16,8 @@ struct Jumping {
     manual: ManualClock,
     /// What it is ahead of the time since the start, in milliseconds.
     ahead: Arc<AtomicU64>,
+    /// As of the last turn of the hand.
+    shown: Arc<AtomicU64>,
     stop: Arc<AtomicBool>,
     hand: Option<JoinHandle<()>>,
 }
@@ -25,18 +27,22 @@ impl Jumping {
     fn new() -> Jumping {
         let (manual, begun) = (ManualClock::new(), Instant::now());
         let ahead = Arc::new(AtomicU64::new(7_200_000));
+        let shown = Arc::new(AtomicU64::new(0));
         let stop = Arc::new(AtomicBool::new(false));
         manual.set(Duration::from_secs(7_200));
         let hand = std::thread::spawn({
             let (manual, ahead, stop) = (manual.clone(), Arc::clone(&ahead), Arc::clone(&stop));
+            let shown = Arc::clone(&shown);
             move || {
                 while !stop.load(Ordering::Relaxed) {
-                    manual.set(begun.elapsed() + millis(ahead.load(Ordering::Relaxed)));
+                    let by = ahead.load(Ordering::Relaxed);
+                    manual.set(begun.elapsed() + millis(by));
+                    shown.store(by, Ordering::Relaxed);
                     std::thread::sleep(Duration::from_micros(200));
                 }
             }
         });
-        Jumping { manual, ahead, stop, hand: Some(hand) }
+        Jumping { manual, ahead, shown, stop, hand: Some(hand) }
     }
 
     fn clock(&self) -> Clock {
@@ -44,13 +50,16 @@ impl Jumping {
     }
 
     fn back(&self, by: Duration) {
-        self.ahead.fetch_sub(by.as_millis() as u64, Ordering::Relaxed);
-        std::thread::sleep(millis(1));
+        self.jump(self.ahead.load(Ordering::Relaxed) - by.as_millis() as u64);
     }
 
     fn forth(&self, by: Duration) {
-        self.ahead.fetch_add(by.as_millis() as u64, Ordering::Relaxed);
-        std::thread::sleep(millis(1));
+        self.jump(self.ahead.load(Ordering::Relaxed) + by.as_millis() as u64);
+    }
+
+    fn jump(&self, to: u64) {
+        self.ahead.store(to, Ordering::Relaxed);
+        eventually("the clock shows it", || self.shown.load(Ordering::Relaxed) == to);
     }
 }
 
@@ -121,6 +130,31 @@ fn after_a_jump_backward_the_pool_grows_and_shrinks_as_before() {
         let stats = finish(pool);
         assert!(stats.run.max < Duration::from_secs(8_000), "{stats:?}");
     }
+}
+
+/// A job that waited before the jump has waited, however young the clock makes it look.
+#[test]
+fn after_a_jump_backward_the_jobs_that_wait_already_are_not_forgotten() {
+    let _watchdog = watchdog();
+    let clock = Jumping::new();
+    let pool = Pool::builder("waited").workers(1..=8).cores(1.0).target_wait(millis(300));
+    let pool = pool.clock(clock.clock()).build().unwrap();
+    let (crowd, latch) = (Crowd::new(), Latch::new());
+    hold(&pool, 1, &crowd, &latch);
+    for _ in 0..7 {
+        let (crowd, latch) = (Arc::clone(&crowd), Arc::clone(&latch));
+        pool.execute(move || {
+            let _inside = crowd.enter();
+            latch.wait();
+        })
+        .unwrap();
+    }
+    eventually("they have been seen", || pool.last_decision().is_some_and(|d| d.queued >= 7));
+    clock.back(Duration::from_secs(3_600));
+    let took = eventually("it grows all the same", || crowd.now() == 8);
+    println!("jobs queued before an hour back ran {took:.1?} after it");
+    latch.open();
+    assert_eq!(finish(pool).ok, 8);
 }
 
 /// Deadlines and timeouts go by the same clock: a jump decides them at once, in either direction

