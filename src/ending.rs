@@ -28,9 +28,9 @@ const PUSH_GRACE: Duration = Duration::from_millis(20);
 /// How things stood when a call that ends the pool returned.
 ///
 /// The counts are those of the pool's whole life, so two calls agree and the accounting can be
-/// checked: accepted = ok + panicked + cancelled + expired + timed out + returned + running (+ still
-/// queued, if the call was made from inside one of the pool's own jobs, which cannot wait for
-/// itself).
+/// checked: accepted = ok + panicked + cancelled + expired + timed out + returned + running
+/// (+ still queued, if the call was made from inside one of the pool's own jobs, which cannot wait
+/// for itself).
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct ShutdownReport {
