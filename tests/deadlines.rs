@@ -22,7 +22,6 @@ fn clocked(name: &str) -> (Pool, ManualClock) {
     (build(builder), clock)
 }
 
-// D4
 #[test]
 fn a_job_that_waited_too_long_is_not_run_and_counts_as_expired_only() {
     within(PATIENCE, "expiry", || {
@@ -43,7 +42,7 @@ fn a_job_that_waited_too_long_is_not_run_and_counts_as_expired_only() {
     });
 }
 
-// D4: wait for idle means that everybody was told
+// Wait for idle means that everybody was told
 #[test]
 fn an_idle_pool_has_told_the_handles_of_what_expired_in_it() {
     within(PATIENCE, "expirytold", || {
@@ -63,7 +62,7 @@ fn an_idle_pool_has_told_the_handles_of_what_expired_in_it() {
     });
 }
 
-// D4, nested: the one who waits does not run it either
+// Nested: the one who waits does not run it either
 #[test]
 fn a_job_that_expired_is_not_run_by_the_job_that_joins_it() {
     within(PATIENCE, "expirynest", || {
@@ -81,7 +80,6 @@ fn a_job_that_expired_is_not_run_by_the_job_that_joins_it() {
     });
 }
 
-// D5
 #[test]
 fn the_timeout_counts_from_the_start_not_from_the_submission() {
     within(PATIENCE, "fromstart", || {
@@ -96,7 +94,7 @@ fn the_timeout_counts_from_the_start_not_from_the_submission() {
     });
 }
 
-// D2: a timeout tells the job
+// A timeout tells the job
 #[test]
 fn a_job_that_runs_too_long_is_told_and_its_late_result_is_dropped() {
     within(PATIENCE, "toolong", || {
@@ -119,7 +117,7 @@ fn a_job_that_runs_too_long_is_told_and_its_late_result_is_dropped() {
     });
 }
 
-// Reliability 36: the handle of a job that never ends
+// The handle of a job that never ends
 #[test]
 fn the_handle_of_a_job_that_never_ends_resolves_and_its_worker_still_counts() {
     within(PATIENCE, "never", || {
@@ -144,7 +142,7 @@ fn the_handle_of_a_job_that_never_ends_resolves_and_its_worker_still_counts() {
     });
 }
 
-// D2, D8: a job in a pool that sleeps, or that has other things to do
+// A job in a pool that sleeps, or that has other things to do
 #[test]
 fn timeouts_of_many_jobs_each_resolve_at_their_own_time() {
     within(PATIENCE, "several", || {
@@ -168,7 +166,7 @@ fn timeouts_of_many_jobs_each_resolve_at_their_own_time() {
     });
 }
 
-// Reliability 27: cancel against timeout against the end
+// Cancel against timeout against the end
 #[test]
 fn a_timeout_that_races_with_the_end_gives_one_answer_and_one_count() {
     within(PATIENCE, "race", || {
@@ -193,7 +191,7 @@ fn a_timeout_that_races_with_the_end_gives_one_answer_and_one_count() {
     });
 }
 
-// D2: a child that is run in its parent's place has its own timeout
+// A child that is run in its parent's place has its own timeout
 #[test]
 fn a_nested_job_past_its_timeout_leaves_its_parents_alone() {
     within(PATIENCE, "nestlimit", || {
@@ -215,7 +213,6 @@ fn a_nested_job_past_its_timeout_leaves_its_parents_alone() {
     });
 }
 
-// A10, D2
 #[test]
 fn a_job_on_its_submitters_thread_has_a_timeout_too() {
     within(PATIENCE, "callerlimit", || {
@@ -259,7 +256,6 @@ fn a_clock_that_steps_stops_no_job_and_starts_no_storm() {
     });
 }
 
-// D9
 #[test]
 fn a_cancelled_job_in_the_queue_and_a_told_one_in_its_worker_let_the_pool_end() {
     within(PATIENCE, "parent", || {

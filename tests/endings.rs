@@ -23,7 +23,6 @@ fn assert_report(report: &ShutdownReport) {
     assert!(report.still_running.len() as u64 <= report.running, "{report:?}");
 }
 
-// H1
 #[test]
 fn a_drain_runs_everything_and_leaves_no_thread() {
     within(PATIENCE, "drain", || {
@@ -54,7 +53,6 @@ fn a_drain_runs_everything_and_leaves_no_thread() {
     });
 }
 
-// H2, H3
 #[test]
 fn shutdown_now_gives_back_what_never_ran_and_tells_handles_and_running_jobs() {
     within(PATIENCE, "now", || {
@@ -89,7 +87,6 @@ fn shutdown_now_gives_back_what_never_ran_and_tells_handles_and_running_jobs() {
     });
 }
 
-// A8
 #[test]
 fn blocked_submitters_get_their_jobs_back_whatever_the_ending() {
     within(PATIENCE, "blocked", || {
@@ -117,7 +114,6 @@ fn blocked_submitters_get_their_jobs_back_whatever_the_ending() {
     });
 }
 
-// H4, reliability 36
 #[test]
 fn a_job_that_does_not_end_is_named_and_can_be_waited_for_again() {
     within(PATIENCE, "stuck", || {
@@ -145,7 +141,7 @@ fn a_job_that_does_not_end_is_named_and_can_be_waited_for_again() {
     });
 }
 
-// H4, M1: jobs that wait for jobs
+// Jobs that wait for jobs
 #[test]
 fn a_report_counts_a_job_and_the_one_it_runs_in_its_place() {
     within(PATIENCE, "nested", || {
@@ -167,7 +163,6 @@ fn a_report_counts_a_job_and_the_one_it_runs_in_its_place() {
     });
 }
 
-// H5, reliability 52
 #[test]
 fn eight_threads_may_end_a_pool_at_once_and_again_and_all_hear_the_same() {
     within(PATIENCE, "eight", || {
@@ -188,7 +183,6 @@ fn eight_threads_may_end_a_pool_at_once_and_again_and_all_hear_the_same() {
     });
 }
 
-// H8, reliability 55
 #[test]
 fn a_job_may_end_its_own_pool_in_every_way() {
     within(PATIENCE, "own", || {
@@ -225,7 +219,6 @@ fn a_job_may_end_its_own_pool_in_every_way() {
     });
 }
 
-// H8, H10, reliability 55
 #[test]
 fn a_job_may_drop_its_own_pool_under_every_policy() {
     within(PATIENCE, "owndrop", || {
@@ -249,7 +242,6 @@ fn a_job_may_drop_its_own_pool_under_every_policy() {
     });
 }
 
-// Reliability 42, 43, 45, 46, 47, A23
 #[test]
 fn an_idle_pool_ends_at_once_whatever_the_patience() {
     within(PATIENCE, "idle", || {
@@ -272,7 +264,6 @@ fn an_idle_pool_ends_at_once_whatever_the_patience() {
     });
 }
 
-// H7
 #[test]
 fn a_job_that_submits_during_the_drain_is_refused_and_the_drain_goes_on() {
     within(PATIENCE, "during", || {
@@ -294,7 +285,6 @@ fn a_job_that_submits_during_the_drain_is_refused_and_the_drain_goes_on() {
     });
 }
 
-// H11
 #[test]
 fn a_job_cancelled_right_before_the_end_does_not_hold_it_up() {
     within(PATIENCE, "right", || {
@@ -329,7 +319,6 @@ fn drop_busy(policy: DropPolicy) -> (springtide::PoolHandle, Held, Arc<AtomicUsi
     (handle, held, ran)
 }
 
-// H10
 #[test]
 fn dropping_a_busy_pool_does_what_its_policy_says() {
     within(PATIENCE, "dropbusy", || {
@@ -359,7 +348,6 @@ fn dropping_a_busy_pool_does_what_its_policy_says() {
     });
 }
 
-// Reliability 58, A35
 #[test]
 fn two_hundred_pools_come_and_go_without_a_trace() {
     within(PATIENCE, "cycles", || {

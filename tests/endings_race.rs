@@ -71,7 +71,6 @@ fn submit_somehow(pool: &PoolHandle, n: usize, tally: &Arc<Tally>) {
     }
 }
 
-// H6, reliability 50, 51, A25
 #[test]
 fn ten_thousand_submissions_race_with_the_end_and_none_is_lost() {
     const EACH: usize = 2_500;
@@ -103,7 +102,7 @@ fn ten_thousand_submissions_race_with_the_end_and_none_is_lost() {
     });
 }
 
-// A8: the waiting are many
+// The waiting are many
 #[test]
 fn a_hundred_blocked_submitters_are_all_sent_home() {
     within(PATIENCE, "hundred", || {
@@ -129,7 +128,7 @@ fn a_hundred_blocked_submitters_are_all_sent_home() {
     });
 }
 
-// Reliability 39, A24: user code runs under no lock of ours
+// User code runs under no lock of ours
 #[test]
 fn what_queued_jobs_captured_may_submit_and_lock_as_a_shutdown_drops_it() {
     within(PATIENCE, "drops", || {
@@ -165,7 +164,7 @@ fn what_queued_jobs_captured_may_submit_and_lock_as_a_shutdown_drops_it() {
     });
 }
 
-// Reliability 54, 55: the last owner is inside a queued job
+// The last owner is inside a queued job
 #[test]
 fn a_pool_owned_by_a_job_of_its_own_ends_when_that_job_is_cancelled() {
     within(PATIENCE, "owned", || {
@@ -204,7 +203,6 @@ fn a_pool_owned_by_a_job_of_its_own_ends_when_that_job_is_cancelled() {
     });
 }
 
-// H9
 #[test]
 fn a_paused_pool_ends_like_any_other_and_a_pause_after_that_is_none() {
     within(PATIENCE, "paused", || {
@@ -223,7 +221,7 @@ fn a_paused_pool_ends_like_any_other_and_a_pause_after_that_is_none() {
     });
 }
 
-// H9: however the two interleave
+// However the two interleave
 #[test]
 fn pausing_as_the_pool_drains_does_not_stop_the_drain() {
     within(PATIENCE, "pauserace", || {
@@ -270,7 +268,6 @@ fn a_report_misses_no_cancellation_that_another_thread_is_in_the_middle_of() {
     });
 }
 
-// H12
 #[test]
 fn a_pool_that_has_ended_never_runs_again() {
     within(PATIENCE, "monotone", || {

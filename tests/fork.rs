@@ -92,7 +92,6 @@ fn assert_forked<T>(joined: Result<T, JobError>) {
     assert!(joined.is_err_and(|error| error.is_forked()));
 }
 
-// Reliability 84, A37, P16
 #[test]
 fn an_idle_pools_child_is_refused_and_its_waits_return() {
     one_at_a_time("forkidle", || {
@@ -121,7 +120,7 @@ fn an_idle_pools_child_is_refused_and_its_waits_return() {
     });
 }
 
-// Reliability 84: a child of a busy pool finds out when it waits
+// A child of a busy pool finds out when it waits
 #[test]
 fn a_busy_pools_child_never_waits_for_a_result() {
     one_at_a_time("forkbusy", || {
@@ -147,7 +146,7 @@ fn a_busy_pools_child_never_waits_for_a_result() {
     });
 }
 
-// Reliability 84: nor for room
+// Nor for room
 #[test]
 fn a_full_pools_child_never_waits_for_room() {
     one_at_a_time("forkfull", || {
@@ -172,7 +171,7 @@ fn a_full_pools_child_never_waits_for_room() {
     });
 }
 
-// Reliability 84: the end, and everything that only looks or adjusts
+// The end, and everything that only looks or adjusts
 #[test]
 fn a_child_may_end_drop_adjust_and_look_at_the_pool() {
     one_at_a_time("forkend", || {
@@ -205,7 +204,7 @@ fn a_child_may_end_drop_adjust_and_look_at_the_pool() {
     });
 }
 
-// Reliability 84: a pool of its own
+// A pool of its own
 #[test]
 fn a_child_may_build_a_pool_of_its_own() {
     one_at_a_time("forkown", || {
@@ -221,7 +220,7 @@ fn a_child_may_build_a_pool_of_its_own() {
     });
 }
 
-// Reliability 84: forked by one of the pool's own jobs
+// Forked by one of the pool's own jobs
 #[test]
 fn a_child_forked_inside_a_worker_hangs_neither() {
     one_at_a_time("forkinside", || {

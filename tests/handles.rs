@@ -14,7 +14,6 @@ use common::{
 };
 use springtide::{CancelReason, JobHandle, Pool};
 
-// B1, B2
 #[test]
 fn a_join_returns_what_the_job_returned_be_it_an_error() {
     within(PATIENCE, "join", || {
@@ -27,7 +26,6 @@ fn a_join_returns_what_the_job_returned_be_it_an_error() {
     });
 }
 
-// B3
 #[test]
 fn a_join_that_times_out_gives_the_handle_back_and_the_job_goes_on() {
     within(PATIENCE, "timeout", || {
@@ -47,7 +45,6 @@ fn a_join_that_times_out_gives_the_handle_back_and_the_job_goes_on() {
     });
 }
 
-// B1
 #[test]
 fn a_finished_job_is_there_for_every_way_to_ask() {
     within(PATIENCE, "finished", || {
@@ -66,7 +63,6 @@ fn a_finished_job_is_there_for_every_way_to_ask() {
     });
 }
 
-// B5
 #[test]
 fn what_a_job_captured_is_freed_before_its_join_returns() {
     within(PATIENCE, "captured", || {
@@ -86,7 +82,6 @@ fn what_a_job_captured_is_freed_before_its_join_returns() {
     });
 }
 
-// B5
 #[test]
 fn the_result_of_a_dropped_handle_is_freed_by_the_worker() {
     within(PATIENCE, "detached", || {
@@ -104,7 +99,7 @@ fn the_result_of_a_dropped_handle_is_freed_by_the_worker() {
     });
 }
 
-// B5: dropped after it was there
+// Dropped after it was there
 #[test]
 fn the_result_of_a_handle_dropped_late_is_freed_with_it() {
     within(PATIENCE, "late", || {
@@ -119,7 +114,6 @@ fn the_result_of_a_handle_dropped_late_is_freed_with_it() {
     });
 }
 
-// D1
 #[test]
 fn a_cancelled_job_frees_what_it_captured_and_its_place_at_once() {
     within(PATIENCE, "cancel", || {
@@ -142,7 +136,6 @@ fn a_cancelled_job_frees_what_it_captured_and_its_place_at_once() {
     });
 }
 
-// D1, D3
 #[test]
 fn a_second_cancel_changes_nothing_and_says_so() {
     within(PATIENCE, "again", || {
@@ -159,7 +152,7 @@ fn a_second_cancel_changes_nothing_and_says_so() {
     });
 }
 
-// D1: memory is bounded by the queue, whatever is cancelled
+// Memory is bounded by the queue, whatever is cancelled
 #[test]
 fn cancelling_without_end_behind_a_stuck_worker_fills_the_queue_in_the_end() {
     within(PATIENCE, "shells", || {
@@ -179,7 +172,6 @@ fn cancelling_without_end_behind_a_stuck_worker_fills_the_queue_in_the_end() {
     });
 }
 
-// D2
 #[test]
 fn cancelling_a_running_job_tells_it_and_the_handle_waits_for_what_it_returns() {
     within(PATIENCE, "token", || {
@@ -199,7 +191,6 @@ fn cancelling_a_running_job_tells_it_and_the_handle_waits_for_what_it_returns() 
     });
 }
 
-// D1, D2
 #[test]
 fn a_handle_that_cancels_on_drop_does_so_and_can_be_talked_out_of_it() {
     within(PATIENCE, "ondrop", || {
@@ -233,7 +224,7 @@ fn a_handle_that_cancels_on_drop_does_so_and_can_be_talked_out_of_it() {
     });
 }
 
-// D1: user code runs under no lock
+// User code runs under no lock
 #[test]
 fn what_a_cancelled_job_captured_may_use_the_pool_as_it_is_dropped() {
     within(PATIENCE, "dropuses", || {
@@ -252,7 +243,7 @@ fn what_a_cancelled_job_captured_may_use_the_pool_as_it_is_dropped() {
     });
 }
 
-// B1: awaited on another thread than the worker's
+// Awaited on another thread than the worker's
 #[test]
 fn a_future_is_woken_once_by_the_result_and_by_its_last_waker_only() {
     within(PATIENCE, "future", || {
@@ -276,7 +267,6 @@ fn a_future_is_woken_once_by_the_result_and_by_its_last_waker_only() {
     });
 }
 
-// B9
 #[test]
 fn a_thousand_futures_awaited_by_four_threads_all_resolve() {
     within(PATIENCE, "futures", || {

@@ -28,7 +28,7 @@ fn inside_a_full_pool<T: Send + 'static>(
     job.expect("accepted").join().expect("it returns")
 }
 
-// A3, reliability 64: the worker that would make the room is the one that would wait
+// The worker that would make the room is the one that would wait
 #[test]
 fn a_worker_never_waits_for_room_in_its_own_pool() {
     within(PATIENCE, "inside", || {
@@ -46,7 +46,7 @@ fn a_worker_never_waits_for_room_in_its_own_pool() {
     });
 }
 
-// A3: rules that do not wait apply inside as well
+// Rules that do not wait apply inside as well
 #[test]
 fn inside_a_full_pool_reject_rejects_and_caller_runs_runs() {
     within(PATIENCE, "insiderules", || {
@@ -64,7 +64,6 @@ fn inside_a_full_pool_reject_rejects_and_caller_runs_runs() {
     });
 }
 
-// H7
 #[test]
 fn a_worker_of_a_closed_pool_is_refused_like_anybody_else() {
     within(PATIENCE, "insideclosed", || {
@@ -145,7 +144,7 @@ fn what_a_job_submits_starts_in_order_too() {
     });
 }
 
-// Reliability 65: no job is stuck behind another in a worker's own deque
+// No job is stuck behind another in a worker's own deque
 #[test]
 fn what_a_busy_worker_submitted_is_taken_by_another() {
     within(PATIENCE, "stolen", || {

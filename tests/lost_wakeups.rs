@@ -23,7 +23,6 @@ const RULES: [(&str, Rule); 5] = [
     ("the first eight", |n| n <= 8),
 ];
 
-// Reliability 14, A8
 #[test]
 fn every_third_wake_up_lost_delays_a_little_and_loses_nothing() {
     within(PATIENCE * 2, "third", || {
@@ -49,7 +48,7 @@ fn every_third_wake_up_lost_delays_a_little_and_loses_nothing() {
     });
 }
 
-// A8: without losses nothing is recovered
+// Without losses nothing is recovered
 #[test]
 fn a_pool_that_loses_nothing_recovers_nothing() {
     within(PATIENCE, "none", || {
@@ -62,7 +61,7 @@ fn a_pool_that_loses_nothing_recovers_nothing() {
     });
 }
 
-// A8, H1: the end needs wake-ups too
+// The end needs wake-ups too
 #[test]
 fn a_pool_ends_whichever_wake_ups_are_lost() {
     for (name, rule) in RULES {
@@ -88,7 +87,7 @@ fn a_pool_ends_whichever_wake_ups_are_lost() {
     }
 }
 
-// A8: an idle pool, whose threads all sleep without a limit
+// An idle pool, whose threads all sleep without a limit
 #[test]
 fn an_idle_pool_ends_whichever_wake_ups_are_lost() {
     for (name, rule) in RULES {
@@ -105,7 +104,7 @@ fn an_idle_pool_ends_whichever_wake_ups_are_lost() {
     }
 }
 
-// A8: orders to leave get lost as well
+// Orders to leave get lost as well
 #[test]
 fn a_pool_made_smaller_with_lost_wake_ups_still_works_and_ends() {
     within(PATIENCE, "smaller", || {
@@ -124,7 +123,7 @@ fn a_pool_made_smaller_with_lost_wake_ups_still_works_and_ends() {
     });
 }
 
-// A8: two jobs that need each other, one wake-up lost
+// Two jobs that need each other, one wake-up lost
 #[test]
 fn two_jobs_that_need_each_other_both_start_though_a_wake_up_is_lost() {
     for (name, rule) in RULES {
@@ -144,7 +143,6 @@ fn two_jobs_that_need_each_other_both_start_though_a_wake_up_is_lost() {
     }
 }
 
-// A8, reliability 19
 #[test]
 fn a_pool_that_cannot_be_built_goes_away_though_wake_ups_are_lost() {
     use springtide::testing::{Spawner, SystemSpawner, ThreadHandle};

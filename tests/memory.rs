@@ -19,7 +19,7 @@ fn resident() -> Option<u64> {
 /// What a thousandth of the jobs below may leave behind, and then some.
 const SLACK: u64 = 48 << 20;
 
-// Memory, A34: the shells of joined jobs do not pile up
+// The shells of joined jobs do not pile up
 #[test]
 fn a_hundred_thousand_joins_inside_one_job_stay_within_bounds() {
     let _turn = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
@@ -45,7 +45,7 @@ fn a_hundred_thousand_joins_inside_one_job_stay_within_bounds() {
     });
 }
 
-// Memory: nor do those of cancelled ones
+// Nor do those of cancelled ones
 #[test]
 fn a_job_that_submits_and_cancels_without_end_stays_within_bounds() {
     let _turn = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);

@@ -10,7 +10,6 @@ use std::time::Duration;
 use common::{Latch, PATIENCE, assert_submitted, block_on, build, fixed, until, within};
 use springtide::{Pool, PoolHandle};
 
-// Reliability 59, A29
 #[test]
 fn three_levels_of_submit_and_join_need_one_worker() {
     within(PATIENCE, "levels", || {
@@ -35,7 +34,6 @@ fn three_levels_of_submit_and_join_need_one_worker() {
     });
 }
 
-// Reliability 59
 #[test]
 fn two_parents_on_two_workers_each_join_a_child() {
     within(PATIENCE, "parents", || {
@@ -58,7 +56,7 @@ fn two_parents_on_two_workers_each_join_a_child() {
     });
 }
 
-// Reliability 59, every way to wait
+// Every way to wait
 #[test]
 fn a_worker_that_polls_or_waits_with_a_limit_runs_what_it_waits_for_too() {
     within(PATIENCE, "ways", || {
@@ -77,7 +75,7 @@ fn a_worker_that_polls_or_waits_with_a_limit_runs_what_it_waits_for_too() {
     });
 }
 
-// A4: what was joined has left the queue, its shell included
+// What was joined has left the queue, its shell included
 #[test]
 fn a_short_queue_has_room_while_a_job_joins_one_child_after_another() {
     within(PATIENCE, "roomy", || {
@@ -106,7 +104,6 @@ fn a_short_queue_has_room_while_a_job_joins_one_child_after_another() {
     });
 }
 
-// Reliability 60, 61
 #[test]
 fn a_waiting_job_meets_no_other_on_its_thread() {
     within(PATIENCE, "mutex", || {
@@ -144,7 +141,6 @@ fn a_waiting_job_meets_no_other_on_its_thread() {
     });
 }
 
-// Reliability 63
 #[test]
 fn a_worker_that_waits_for_another_pools_job_is_counted_as_blocked() {
     within(PATIENCE, "across", || {
@@ -165,7 +161,7 @@ fn a_worker_that_waits_for_another_pools_job_is_counted_as_blocked() {
     });
 }
 
-// C1, nested
+// Nested
 #[test]
 fn a_child_that_panics_in_its_parents_place_leaves_the_parent_alone() {
     within(PATIENCE, "orphan", || {
@@ -184,7 +180,7 @@ fn a_child_that_panics_in_its_parents_place_leaves_the_parent_alone() {
     });
 }
 
-// Reliability 62: as deep as one's own chain, not deeper
+// As deep as one's own chain, not deeper
 #[test]
 fn a_chain_of_joins_and_a_wide_fan_do_not_add_up() {
     within(PATIENCE, "fan", || {
@@ -217,7 +213,7 @@ fn a_chain_of_joins_and_a_wide_fan_do_not_add_up() {
     });
 }
 
-// A2: a job that two want to run, one in its place and one from the queue
+// A job that two want to run, one in its place and one from the queue
 #[test]
 fn a_child_taken_over_is_not_run_again_from_the_queue() {
     within(PATIENCE, "twice", || {

@@ -14,7 +14,6 @@ use common::{
 use springtide::testing::ManualClock;
 use springtide::{Overflow, Pool, WorkerCounts};
 
-// M1, M5
 #[test]
 fn every_snapshot_under_load_adds_up_and_no_count_goes_back() {
     within(PATIENCE, "snapshots", || {
@@ -72,7 +71,6 @@ fn submit_some(pool: &Pool, n: u64) -> u64 {
     1
 }
 
-// M2
 #[test]
 fn while_one_job_runs_one_worker_is_busy_and_the_others_idle() {
     within(PATIENCE, "busy", || {
@@ -89,7 +87,7 @@ fn while_one_job_runs_one_worker_is_busy_and_the_others_idle() {
     });
 }
 
-// M2: a worker in a declared wait is busy and blocked
+// A worker in a declared wait is busy and blocked
 #[test]
 fn a_worker_in_a_blocking_section_is_counted_so_and_no_longer_than_it_lasts() {
     within(PATIENCE, "section", || {
@@ -119,7 +117,6 @@ fn a_worker_in_a_blocking_section_is_counted_so_and_no_longer_than_it_lasts() {
     });
 }
 
-// M3
 #[test]
 fn a_job_is_counted_by_the_time_its_result_is_there_and_not_before_it_ended() {
     within(PATIENCE, "counted", || {
@@ -134,7 +131,6 @@ fn a_job_is_counted_by_the_time_its_result_is_there_and_not_before_it_ended() {
     });
 }
 
-// M4
 #[test]
 fn the_queue_is_as_long_as_what_waits_outside_and_in_every_deque() {
     within(PATIENCE, "depth", || {
@@ -160,7 +156,6 @@ fn the_queue_is_as_long_as_what_waits_outside_and_in_every_deque() {
     });
 }
 
-// M7
 #[test]
 fn the_wait_and_the_run_of_a_job_add_up_to_its_stay() {
     const SECOND: Duration = Duration::from_secs(1);
@@ -183,7 +178,6 @@ fn the_wait_and_the_run_of_a_job_add_up_to_its_stay() {
     });
 }
 
-// M8
 #[test]
 fn a_pool_that_has_ended_shows_no_levels_and_keeps_its_counts() {
     within(PATIENCE, "ended", || {
@@ -201,7 +195,7 @@ fn a_pool_that_has_ended_shows_no_levels_and_keeps_its_counts() {
     });
 }
 
-// M8: labels are a closed set, whatever kinds a program makes up
+// Labels are a closed set, whatever kinds a program makes up
 #[test]
 fn a_pool_tells_so_many_kinds_apart_and_calls_the_rest_other() {
     within(PATIENCE, "kinds", || {
@@ -221,7 +215,7 @@ fn a_pool_tells_so_many_kinds_apart_and_calls_the_rest_other() {
     });
 }
 
-// A7, M1: what waits outside is not in the queue
+// What waits outside is not in the queue
 #[test]
 fn a_blocked_submitter_is_neither_accepted_nor_refused_until_it_is() {
     within(PATIENCE, "outside", || {

@@ -31,7 +31,6 @@ fn assert_two_in_parallel(pool: &PoolHandle) {
     assert_eq!((stats.threads_started, stats.workers.total), (2, 2), "no worker was replaced");
 }
 
-// C1, C2
 #[test]
 fn fifty_panics_leave_both_workers_and_exact_counts() {
     within(PATIENCE, "fifty", || {
@@ -47,7 +46,6 @@ fn fifty_panics_leave_both_workers_and_exact_counts() {
     });
 }
 
-// C1
 #[test]
 fn a_panic_comes_with_its_message_its_place_and_its_payload() {
     within(PATIENCE, "place", || {
@@ -69,7 +67,7 @@ fn a_panic_comes_with_its_message_its_place_and_its_payload() {
     });
 }
 
-// C1: a place is worse than none if it is another panic's
+// A place is worse than none if it is another panic's
 #[test]
 fn a_panic_without_a_place_does_not_get_that_of_an_earlier_one() {
     within(PATIENCE, "stale", || {
@@ -84,7 +82,6 @@ fn a_panic_without_a_place_does_not_get_that_of_an_earlier_one() {
     });
 }
 
-// C3
 #[test]
 fn the_next_job_starts_right_after_a_panic() {
     within(PATIENCE, "next", || {
@@ -104,7 +101,6 @@ fn the_next_job_starts_right_after_a_panic() {
     });
 }
 
-// C4
 #[test]
 fn a_panic_nobody_waits_for_is_counted_before_the_next_job_starts() {
     within(PATIENCE, "forgotten", || {
@@ -119,7 +115,6 @@ fn a_panic_nobody_waits_for_is_counted_before_the_next_job_starts() {
     });
 }
 
-// Reliability 34, A11
 #[test]
 fn what_a_job_captured_may_panic_as_it_is_dropped() {
     within(PATIENCE, "captures", || {
@@ -141,7 +136,7 @@ fn what_a_job_captured_may_panic_as_it_is_dropped() {
     });
 }
 
-// Reliability 34: the same for jobs that never run
+// The same for jobs that never run
 #[test]
 fn what_an_unrun_job_captured_may_panic_as_it_is_dropped() {
     within(PATIENCE, "unrun", || {
@@ -173,7 +168,6 @@ fn what_an_unrun_job_captured_may_panic_as_it_is_dropped() {
     });
 }
 
-// Reliability 33, 29, A12
 #[test]
 fn a_payload_may_panic_as_it_is_dropped_and_so_may_the_payload_of_that() {
     within(PATIENCE, "payloads", || {
@@ -197,7 +191,6 @@ fn a_payload_may_panic_as_it_is_dropped_and_so_may_the_payload_of_that() {
     });
 }
 
-// Reliability 32
 #[test]
 fn a_result_nobody_wants_may_panic_as_it_is_dropped() {
     within(PATIENCE, "results", || {
@@ -214,7 +207,7 @@ fn a_result_nobody_wants_may_panic_as_it_is_dropped() {
     });
 }
 
-// Reliability 32: and the late result of a job that timed out
+// And the late result of a job that timed out
 #[test]
 fn a_late_result_may_panic_as_it_is_dropped() {
     within(PATIENCE, "lateresult", || {
@@ -233,7 +226,7 @@ fn a_late_result_may_panic_as_it_is_dropped() {
     });
 }
 
-// Reliability 34, on the submitter's thread
+// On the submitter's thread
 #[test]
 fn bombs_of_every_kind_spare_the_submitter_under_caller_runs() {
     within(PATIENCE, "callerbombs", || {
@@ -252,7 +245,7 @@ fn bombs_of_every_kind_spare_the_submitter_under_caller_runs() {
     });
 }
 
-// Reliability 34, 35: the drop of a pool is no place to panic either
+// The drop of a pool is no place to panic either
 #[test]
 fn a_pool_dropped_with_bombs_in_its_queue_does_not_panic() {
     use springtide::DropPolicy;
@@ -281,7 +274,6 @@ thread_local! {
     static AT_THREAD_END: RefCell<Option<Box<dyn std::any::Any>>> = const { RefCell::new(None) };
 }
 
-// Reliability 37
 #[test]
 fn a_thread_locals_destructor_may_use_the_pool_whose_worker_ends() {
     within(PATIENCE, "locals", || {

@@ -12,7 +12,6 @@ use common::{
 };
 use springtide::{Overflow, Pool, Trouble, WaitIdleError};
 
-// K8
 #[test]
 fn a_paused_pool_finishes_what_runs_starts_nothing_and_takes_jobs_up_to_its_bound() {
     within(PATIENCE, "paused", || {
@@ -41,7 +40,7 @@ fn a_paused_pool_finishes_what_runs_starts_nothing_and_takes_jobs_up_to_its_boun
     });
 }
 
-// K8: pauses do not add up
+// Pauses do not add up
 #[test]
 fn pausing_twice_is_pausing_once_and_resuming_without_a_pause_is_nothing() {
     within(PATIENCE, "twice", || {
@@ -56,7 +55,7 @@ fn pausing_twice_is_pausing_once_and_resuming_without_a_pause_is_nothing() {
     });
 }
 
-// K8: a paused pool that has no worker starts none for what it may not run
+// A paused pool that has no worker starts none for what it may not run
 #[test]
 fn a_paused_pool_of_none_runs_its_jobs_after_it_is_resumed() {
     within(PATIENCE, "none", || {
@@ -71,7 +70,7 @@ fn a_paused_pool_of_none_runs_its_jobs_after_it_is_resumed() {
     });
 }
 
-// K8: letting a running job end includes what it waits for
+// Letting a running job end includes what it waits for
 #[test]
 fn a_running_job_gets_what_it_joins_even_in_a_paused_pool() {
     within(PATIENCE, "joins", || {
@@ -87,7 +86,7 @@ fn a_running_job_gets_what_it_joins_even_in_a_paused_pool() {
     });
 }
 
-// K8, D1: queued jobs can still be cancelled, and expire when their turn comes
+// Queued jobs can still be cancelled, and expire when their turn comes
 #[test]
 fn a_job_queued_in_a_paused_pool_can_be_cancelled() {
     within(PATIENCE, "cancel", || {
@@ -103,7 +102,7 @@ fn a_job_queued_in_a_paused_pool_can_be_cancelled() {
     });
 }
 
-// K8: many times over, with work all the while
+// Many times over, with work all the while
 #[test]
 fn pausing_and_resuming_under_load_loses_nothing() {
     within(PATIENCE, "load", || {
@@ -135,7 +134,6 @@ fn pausing_and_resuming_under_load_loses_nothing() {
     });
 }
 
-// E12
 #[test]
 fn two_that_wait_for_idle_both_return_when_the_last_job_ends() {
     within(PATIENCE, "both", || {
@@ -160,7 +158,6 @@ fn two_that_wait_for_idle_both_return_when_the_last_job_ends() {
     });
 }
 
-// E12
 #[test]
 fn a_job_that_waits_for_its_own_pool_to_be_idle_gets_an_error() {
     within(PATIENCE, "self", || {
@@ -177,7 +174,6 @@ fn a_job_that_waits_for_its_own_pool_to_be_idle_gets_an_error() {
     });
 }
 
-// E12, reliability 15
 #[test]
 fn idle_means_idle_whoever_keeps_handles_and_whatever_the_time_limit() {
     within(PATIENCE, "idle", || {
@@ -192,7 +188,7 @@ fn idle_means_idle_whoever_keeps_handles_and_whatever_the_time_limit() {
     });
 }
 
-// E12: jobs that submit jobs are not idle in between
+// Jobs that submit jobs are not idle in between
 #[test]
 fn a_chain_of_jobs_is_not_idle_until_its_last_link() {
     fn link(pool: &springtide::PoolHandle, left: u32, ends: &Arc<AtomicUsize>) {

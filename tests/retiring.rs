@@ -40,7 +40,6 @@ fn restless(name: &str, drains: bool) -> Pool {
     build(Pool::builder(name).workers(0..=3).policy(NobodyIdles { drains }))
 }
 
-// F15, F16, reliability 8, 9
 #[test]
 fn a_job_that_arrives_as_the_last_worker_leaves_is_run() {
     within(PATIENCE, "last", || {
@@ -62,7 +61,7 @@ fn a_job_that_arrives_as_the_last_worker_leaves_is_run() {
     });
 }
 
-// F5, A18: what a worker leaves behind in its own deque
+// What a worker leaves behind in its own deque
 #[test]
 fn the_children_of_a_job_are_run_though_its_worker_leaves_right_after_it() {
     within(PATIENCE, "children", || {
@@ -91,7 +90,6 @@ fn the_children_of_a_job_are_run_though_its_worker_leaves_right_after_it() {
     });
 }
 
-// F4, F5
 #[test]
 fn a_pool_made_smaller_and_larger_under_load_interrupts_and_loses_nothing() {
     within(PATIENCE, "resizes", || {
@@ -121,7 +119,6 @@ fn a_pool_made_smaller_and_larger_under_load_interrupts_and_loses_nothing() {
     });
 }
 
-// F6
 #[test]
 fn more_room_and_more_workers_let_the_blocked_in() {
     within(PATIENCE, "more", || {

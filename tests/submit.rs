@@ -14,7 +14,6 @@ use common::{
 };
 use springtide::{BuildError, Overflow, Pool, PoolHandle, Refusal, TrySubmitError};
 
-// A1
 #[test]
 fn a_fresh_pool_has_counted_nothing_and_has_its_lower_bound_of_workers() {
     within(PATIENCE, "fresh", || {
@@ -28,7 +27,6 @@ fn a_fresh_pool_has_counted_nothing_and_has_its_lower_bound_of_workers() {
     });
 }
 
-// A2
 #[test]
 fn every_accepted_job_runs_exactly_once() {
     const JOBS: usize = 20_000;
@@ -62,7 +60,6 @@ fn every_accepted_job_runs_exactly_once() {
     });
 }
 
-// A3, A4
 #[test]
 fn a_full_pool_gives_the_job_back_at_once_and_takes_it_when_one_has_left() {
     within(PATIENCE, "full", || {
@@ -88,7 +85,6 @@ fn a_full_pool_gives_the_job_back_at_once_and_takes_it_when_one_has_left() {
     });
 }
 
-// A3, A15
 #[test]
 fn a_job_refused_again_and_again_runs_once_when_it_is_taken() {
     const JOBS: u64 = 1_000;
@@ -124,7 +120,6 @@ fn blocked_submitter(pool: &PoolHandle, waiting: u64) -> thread::JoinHandle<Resu
     submitter
 }
 
-// A5
 #[test]
 fn a_blocked_submitter_gets_in_when_one_place_is_free_and_not_before() {
     within(PATIENCE, "block", || {
@@ -142,7 +137,6 @@ fn a_blocked_submitter_gets_in_when_one_place_is_free_and_not_before() {
     });
 }
 
-// A6, C3
 #[test]
 fn a_place_freed_by_a_job_that_panics_is_a_place_like_any_other() {
     within(PATIENCE, "four", || {
@@ -166,7 +160,6 @@ fn a_place_freed_by_a_job_that_panics_is_a_place_like_any_other() {
     });
 }
 
-// A7
 #[test]
 fn a_submitter_whose_time_is_up_gets_its_job_back_and_takes_nobodys_turn() {
     within(PATIENCE, "deadline", || {
@@ -188,7 +181,7 @@ fn a_submitter_whose_time_is_up_gets_its_job_back_and_takes_nobodys_turn() {
     });
 }
 
-// A7: the time is up just as a place is freed
+// The time is up just as a place is freed
 #[test]
 fn a_place_freed_as_a_submitter_gives_up_is_not_lost() {
     within(PATIENCE, "giveup", || {
@@ -215,7 +208,6 @@ fn a_place_freed_as_a_submitter_gives_up_is_not_lost() {
     });
 }
 
-// A8, A12
 #[test]
 fn closing_sends_the_waiting_away_with_their_jobs_and_says_closed_not_full() {
     within(PATIENCE, "closing", || {
@@ -240,7 +232,6 @@ fn closing_sends_the_waiting_away_with_their_jobs_and_says_closed_not_full() {
     });
 }
 
-// A10
 #[test]
 fn under_caller_runs_the_submitter_works_and_the_workers_go_on() {
     within(PATIENCE, "caller", || {
@@ -268,7 +259,7 @@ fn under_caller_runs_the_submitter_works_and_the_workers_go_on() {
     });
 }
 
-// A10, C1: the caller's thread is protected as a worker is
+// The caller's thread is protected as a worker is
 #[test]
 fn a_job_that_panics_on_its_submitter_ends_as_panicked() {
     within(PATIENCE, "callerpanic", || {
@@ -284,7 +275,7 @@ fn a_job_that_panics_on_its_submitter_ends_as_panicked() {
     });
 }
 
-// E12, H8: a job on its submitter's thread is one of the pool's jobs too
+// A job on its submitter's thread is one of the pool's jobs too
 #[test]
 fn a_job_run_by_its_submitter_can_neither_wait_for_idle_nor_for_the_end() {
     within(PATIENCE, "callerwait", || {
@@ -306,7 +297,7 @@ fn a_job_run_by_its_submitter_can_neither_wait_for_idle_nor_for_the_end() {
     });
 }
 
-// A13, reliability 36: odd settings that can be used
+// Odd settings that can be used
 #[test]
 fn a_pool_with_the_oddest_legal_settings_runs_its_jobs() {
     within(PATIENCE, "odd", || {
@@ -324,7 +315,6 @@ fn a_pool_with_the_oddest_legal_settings_runs_its_jobs() {
     });
 }
 
-// A13
 #[test]
 fn a_pool_that_cannot_be_built_says_every_reason_and_starts_no_thread() {
     within(PATIENCE, "invalid", || {

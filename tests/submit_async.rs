@@ -15,7 +15,6 @@ use common::{
 };
 use springtide::{Overflow, PoolHandle};
 
-// A5
 #[test]
 fn a_future_that_waits_for_room_is_woken_once_when_there_is_some() {
     within(PATIENCE, "async", || {
@@ -39,7 +38,7 @@ fn a_future_that_waits_for_room_is_woken_once_when_there_is_some() {
     });
 }
 
-// A5: with room nothing is waited for
+// With room nothing is waited for
 #[test]
 fn a_future_with_room_resolves_at_its_first_poll() {
     within(PATIENCE, "room", || {
@@ -53,7 +52,7 @@ fn a_future_with_room_resolves_at_its_first_poll() {
     });
 }
 
-// A5: many futures, threads and a short queue
+// Many futures, threads and a short queue
 #[test]
 fn a_hundred_futures_and_a_queue_of_two_get_everybody_in() {
     within(PATIENCE, "hundred", || {
@@ -76,7 +75,6 @@ fn a_hundred_futures_and_a_queue_of_two_get_everybody_in() {
     });
 }
 
-// A7
 #[test]
 fn a_future_dropped_while_it_waits_drops_its_job_and_submits_nothing() {
     within(PATIENCE, "dropped", || {
@@ -94,7 +92,7 @@ fn a_future_dropped_while_it_waits_drops_its_job_and_submits_nothing() {
     });
 }
 
-// A7: its turn goes to the next
+// Its turn goes to the next
 #[test]
 fn a_future_dropped_after_it_was_woken_passes_its_turn_on() {
     within(PATIENCE, "passes", || {
@@ -116,7 +114,6 @@ fn a_future_dropped_after_it_was_woken_passes_its_turn_on() {
     });
 }
 
-// A8
 #[test]
 fn a_waiting_future_is_woken_by_the_end_and_gives_its_job_back() {
     within(PATIENCE, "ends", || {
@@ -151,7 +148,6 @@ impl Wake for Nosy {
     }
 }
 
-// Reliability 39, P11
 #[test]
 fn a_waker_may_use_the_pool_that_wakes_it() {
     within(PATIENCE, "nosy", || {
@@ -171,7 +167,6 @@ fn a_waker_may_use_the_pool_that_wakes_it() {
     });
 }
 
-// C5
 #[test]
 fn a_waker_that_panics_disturbs_neither_the_worker_nor_the_counts() {
     struct Panics;

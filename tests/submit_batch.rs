@@ -9,7 +9,6 @@ use std::thread;
 use common::{PATIENCE, assert_submitted, build, fixed, fixed_with, occupy, until, within};
 use springtide::{Overflow, Pool, Refusal};
 
-// A2
 #[test]
 fn a_batch_longer_than_the_queue_gets_in_whole_and_in_order() {
     within(PATIENCE, "batch", || {
@@ -22,7 +21,6 @@ fn a_batch_longer_than_the_queue_gets_in_whole_and_in_order() {
     });
 }
 
-// A3
 #[test]
 fn the_rest_of_a_batch_that_does_not_fit_comes_back_in_order() {
     within(PATIENCE, "rest", || {
@@ -41,7 +39,6 @@ fn the_rest_of_a_batch_that_does_not_fit_comes_back_in_order() {
     });
 }
 
-// A8, A12
 #[test]
 fn a_batch_that_waits_for_room_comes_back_when_the_pool_closes() {
     within(PATIENCE, "batchend", || {
@@ -64,7 +61,6 @@ fn a_batch_that_waits_for_room_comes_back_when_the_pool_closes() {
     });
 }
 
-// A10
 #[test]
 fn what_does_not_fit_runs_here_under_caller_runs() {
     within(PATIENCE, "batchhere", || {
@@ -80,7 +76,7 @@ fn what_does_not_fit_runs_here_under_caller_runs() {
     });
 }
 
-// C5: the iterator is the caller's code
+// The iterator is the caller's code
 #[test]
 fn an_iterator_that_panics_takes_no_place_with_it() {
     within(PATIENCE, "iterator", || {
@@ -120,7 +116,6 @@ fn a_batch_of_two_that_need_each_other_runs_on_two_idle_workers() {
     });
 }
 
-// A2
 #[test]
 fn an_empty_batch_is_nothing() {
     within(PATIENCE, "empty", || {

@@ -25,7 +25,6 @@ impl ScalingPolicy for OneEach {
     }
 }
 
-// Reliability 19, A15
 #[test]
 fn a_pool_whose_first_worker_is_refused_is_not_built_and_leaves_nothing() {
     within(PATIENCE, "first", || {
@@ -44,7 +43,7 @@ fn a_pool_whose_first_worker_is_refused_is_not_built_and_leaves_nothing() {
     });
 }
 
-// Reliability 19: the supervisor itself
+// The supervisor itself
 #[test]
 fn a_pool_whose_supervisor_is_refused_sends_its_workers_home() {
     use springtide::testing::{Spawner, SystemSpawner, ThreadHandle};
@@ -71,7 +70,7 @@ fn a_pool_whose_supervisor_is_refused_sends_its_workers_home() {
     });
 }
 
-// Reliability 17 of 5.1: a refusal by the real system
+// A refusal by the real system
 #[test]
 fn the_real_system_refusing_is_an_error_like_any_other() {
     within(PATIENCE, "real", || {
@@ -88,7 +87,6 @@ fn the_real_system_refusing_is_an_error_like_any_other() {
     });
 }
 
-// C8, reliability 24
 #[test]
 fn a_pool_of_none_whose_first_worker_is_refused_runs_the_job_when_it_gets_one() {
     within(PATIENCE, "heals", || {
@@ -104,7 +102,6 @@ fn a_pool_of_none_whose_first_worker_is_refused_runs_the_job_when_it_gets_one() 
     });
 }
 
-// C7, reliability 18, A14
 #[test]
 fn whichever_worker_is_refused_all_jobs_are_done_and_no_submission_fails() {
     within(PATIENCE, "kth", || {
@@ -141,7 +138,7 @@ fn kth_refused(k: usize) {
     assert_eq!((stats.ok, stats.spawn_failures), (100, 1), "k = {k}");
 }
 
-// Reliability 22, A16: an attempt a second, not a livelock
+// An attempt a second, not a livelock
 #[test]
 fn two_seconds_of_refusals_are_few_attempts_and_the_living_worker_goes_on() {
     within(PATIENCE, "twosec", || {
@@ -174,7 +171,7 @@ fn two_seconds_of_refusals_are_few_attempts_and_the_living_worker_goes_on() {
     });
 }
 
-// Reliability 17, 23: with no worker at all the handle says so
+// With no worker at all the handle says so
 #[test]
 fn handles_of_a_pool_that_gets_no_thread_resolve_and_say_why() {
     within(PATIENCE, "nothreads", || {
@@ -201,7 +198,7 @@ fn handles_of_a_pool_that_gets_no_thread_resolve_and_say_why() {
     });
 }
 
-// Reliability 17: a drain without a worker ends too
+// A drain without a worker ends too
 #[test]
 fn a_pool_that_gets_no_thread_can_be_shut_down_and_dropped() {
     within(PATIENCE, "nodrain", || {
@@ -227,7 +224,7 @@ fn a_pool_that_gets_no_thread_can_be_shut_down_and_dropped() {
     });
 }
 
-// Reliability 55, on the supervisor's thread: it drops what no worker can run
+// On the supervisor's thread: it drops what no worker can run
 #[test]
 fn a_job_that_owns_its_pool_may_be_dropped_by_the_supervisor() {
     within(PATIENCE, "tidedrop", || {
