@@ -29,8 +29,8 @@ const PUSH_GRACE: Duration = Duration::from_millis(20);
 ///
 /// The counts are those of the pool's whole life, so two calls agree and the accounting can be
 /// checked: accepted = ok + panicked + cancelled + expired + timed out + returned + running
-/// (+ still queued, if the call was made from inside one of the pool's own jobs, which cannot wait
-/// for itself).
+/// (+ still queued, if the call could not wait until the queue was empty: inside one of the pool's
+/// own jobs, which cannot wait for itself, or at its deadline).
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct ShutdownReport {
@@ -104,6 +104,10 @@ pub(crate) fn sweep(shared: &Shared, patience: Option<Nanos>) {
     loop {
         while let Some(job) = shared.queue.take_any() {
             take_back(shared, job);
+            // A long queue, or slow destructors: the supervisor does the rest.
+            if patience.is_some_and(|patience| shared.now() >= patience) {
+                break;
+            }
         }
         let late = patience.is_none_or(|patience| shared.now() >= patience);
         if shared.gate.queued() == 0 || late {

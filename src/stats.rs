@@ -206,7 +206,7 @@ pub enum Trouble {
     Closed,
     /// It was paused and jobs are waiting.
     Paused,
-    /// It is as large as it may get and no job has left the queue for a second.
+    /// Jobs wait; none has left the queue for a second and no worker could be added.
     Stalled,
     /// The system refused the last thread that was asked for.
     ThreadsRefused,

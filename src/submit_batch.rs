@@ -11,6 +11,7 @@ use crate::sync::Arc;
 const CHUNK: usize = 256;
 
 /// What became of a batch.
+#[non_exhaustive]
 #[must_use = "dropping the handles detaches the jobs, and refused jobs are lost with it"]
 pub struct Batch<F, T> {
     /// The handles of the jobs accepted, in the order of the batch.

@@ -3,6 +3,8 @@
 //! They use the public interface and the hidden seams, whole pools and real threads. Nothing sleeps
 //! for luck: a test waits for a channel, or asks again until what must become true is true.
 
+mod common;
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::mpsc::{Sender, channel};
@@ -62,6 +64,7 @@ fn an_accepted_job_runs_once() {
     let report = pool.shutdown();
     assert_eq!((report.accepted, report.completed), (4 * JOBS as u64, 4 * JOBS as u64));
     assert!(runs.iter().all(|runs| runs.load(Ordering::Relaxed) == 1));
+    common::assert_accounts(&pool);
 }
 
 #[test]
@@ -76,6 +79,7 @@ fn a_refused_job_comes_back() {
     drop(release);
     pool.close();
     assert_eq!(pool.submit(|| "mine").map_err(|refused| refused.into_job()()).err(), Some("mine"));
+    common::assert_accounts(&pool);
 }
 
 #[test]
@@ -100,6 +104,7 @@ fn the_books_balance_in_every_snapshot() {
     let report = pool.shutdown();
     assert_eq!(report.accepted, 3_000);
     assert_eq!(report.accepted, report.completed + report.panicked + report.cancelled);
+    common::assert_accounts(&pool);
 }
 
 #[test]
@@ -120,6 +125,7 @@ fn a_panic_ends_a_job_and_no_worker() {
     assert_eq!(pool.submit(|| 42).expect("it is open").join().expect("it returns"), 42);
     let stats = pool.stats();
     assert_eq!((stats.panicked, stats.threads_started), (2, 1));
+    common::assert_accounts(&pool);
 }
 
 #[test]
@@ -136,6 +142,7 @@ fn jobs_that_wait_for_jobs_do_not_use_up_the_workers() {
     let handle = pool.handle();
     let depth = pool.submit(move || descend(&handle, 50)).expect("it is open").join();
     assert_eq!(depth.expect("it returns"), 50);
+    common::assert_accounts(&pool);
 }
 
 #[test]
@@ -158,6 +165,7 @@ fn no_more_run_at_once_than_the_bound_says_and_a_resize_interrupts_nobody() {
     }
     pool.wait_idle().expect("this is not one of its jobs");
     assert_eq!(most.load(Ordering::SeqCst), 1);
+    common::assert_accounts(&pool);
 }
 
 #[test]
@@ -171,6 +179,7 @@ fn a_burst_is_forgotten_under_a_trickle() {
         pool.submit(|| ()).expect("it is open").join().expect("it returns");
         pool.stats().workers.total <= 3
     });
+    common::assert_accounts(&pool);
 }
 
 #[test]
@@ -188,6 +197,7 @@ fn a_lost_wake_up_is_a_delay() {
         assert_eq!(pool.submit(move || n).expect("it is open").join().expect("it returns"), n);
     }
     assert!(pool.shutdown().ended);
+    common::assert_accounts(&pool);
 }
 
 #[test]
@@ -217,6 +227,7 @@ fn a_refused_thread_means_less_parallel_and_is_counted() {
     for (n, handle) in handles.into_iter().enumerate() {
         assert_eq!(handle.join().expect("it returns"), n);
     }
+    common::assert_accounts(&pool);
 }
 
 #[test]
@@ -229,6 +240,7 @@ fn a_clock_that_steps_back_hurts_nobody() {
         assert_eq!(pool.submit(move || n).expect("it is open").join().expect("it returns"), n);
     }
     assert!(pool.stats().threads_started <= 4);
+    common::assert_accounts(&pool);
 }
 
 #[test]
@@ -256,6 +268,7 @@ fn a_shutdown_with_a_deadline_names_what_runs_and_returns_what_never_ran() {
     let report = pool.shutdown();
     assert!(report.ended);
     assert_eq!((report.accepted, report.completed, report.returned_count), (3, 1, 1));
+    common::assert_accounts(&pool);
 }
 
 /// By what the system says about the pool's threads, found by their names.
@@ -286,4 +299,5 @@ fn an_idle_pool_makes_no_wake_ups() {
         let after = switches();
         before.as_ref().is_some_and(|threads| threads.len() == 3) && before == after
     });
+    common::assert_accounts(&pool);
 }

@@ -36,7 +36,7 @@ impl Setup {
             std::fs::create_dir_all(dir)
                 .map_err(|e| format!("--report: {}: {e}", dir.display()))?;
         }
-        // The recorder comes before the pool: a pool reports to the one it finds when it is built.
+        // The recorder comes before the pool, so that the page has the pool from its first second.
         let endpoint = args.metrics.map(endpoint::open).transpose();
         let endpoint = endpoint.map_err(|e| format!("--metrics: {e}"))?;
         Ok(Setup { load, pool: pool(args)?, json, _endpoint: endpoint })

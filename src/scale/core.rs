@@ -137,12 +137,16 @@ impl Core {
     /// directly, so that a parked supervisor never shows old figures.
     pub(crate) fn levels(&self) -> Levels {
         let shared = &self.shared;
-        let mut levels = self.journal.lock().levels.clone();
+        let mut levels = {
+            let journal = self.journal.lock();
+            Levels { stalled: journal.stalled, ..journal.levels.clone() }
+        };
         let settings = self.settings.load();
         let seen = shared.sleep.look();
         let now = shared.now();
         levels.queued = shared.gate.queued();
         if levels.queued == 0 {
+            levels.stalled = false;
             levels.oldest_age = Duration::ZERO;
         }
         levels.queue_limit = settings.queue_capacity.map(|n| n as u64);

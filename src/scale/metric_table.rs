@@ -149,7 +149,7 @@ fn seconds(duration: Duration) -> Option<f64> {
 }
 
 /// Every exported family, in the order of documentation and dashboards.
-pub(crate) static TABLE: [Family; 31] = [
+pub(crate) static TABLE: [Family; 32] = [
     // Jobs.
     counter("springtide_jobs_submitted_total", "Jobs accepted into the pool.", |f, _| {
         Some(f.totals.accepted)
@@ -210,7 +210,7 @@ pub(crate) static TABLE: [Family; 31] = [
     ),
     gauge(
         "springtide_utilization_ratio",
-        "Busy share of worker time over about the last second.",
+        "Busy share of worker time since the flush before.",
         |f, _| Some(f.levels.utilization),
     )
     .unit(Unit::Ratio),
@@ -238,6 +238,11 @@ pub(crate) static TABLE: [Family; 31] = [
         |f, _| seconds(f.levels.longest_running),
     )
     .unit(Unit::Seconds),
+    gauge(
+        "springtide_stalled",
+        "1 while jobs wait, none has left the queue for a second and no worker could be added.",
+        |f, _| Some(f64::from(u8::from(f.levels.stalled))),
+    ),
     counter("springtide_steals_total", "Jobs taken from another worker's deque.", |f, _| {
         Some(f.totals.steals)
     }),

@@ -69,7 +69,8 @@ pub struct Plan {
     /// Workers the offered load needs, not capped by the upper bound: the number to scale
     /// machines by.
     pub demand: u32,
-    /// No job has left the queue for a while although the pool is as large as it may get.
+    /// No job has left the queue for a while although the pool is as large as it may get. The
+    /// supervisor adds its own word: no progress for a second and no worker added.
     pub stalled: bool,
     /// Look again after this long at the latest; `None` to sleep until the next job arrives.
     pub next_in: Option<Duration>,

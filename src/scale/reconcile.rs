@@ -1,6 +1,8 @@
 //! Counters lie, in every pool that trusts them. This check uses none of the workers' counters:
 //! jobs are queued, none has left the queue for a while, and some worker is not inside a job.
-//! Then a wake-up was lost somewhere, by the system or by a bug: wake that worker again.
+//! Then a wake-up was lost somewhere, by the system or by a bug: wake that worker again. With no
+//! worker at all the supervisor starts one, whatever its policy says; with none free and none added
+//! the pool is reported as stalled.
 
 use std::time::Duration;
 
@@ -9,8 +11,8 @@ use crate::run::shared::Shared;
 use crate::run::slot::State;
 use crate::time::Nanos;
 
-/// A pool at its upper bound is stalled when no job has left the queue for this long, whatever
-/// its policy says.
+/// A pool is stalled when no job has left the queue for this long and no worker was added,
+/// whatever its policy says.
 const STALLED_AFTER: Duration = Duration::from_secs(1);
 /// Looks without progress before it acts.
 const LOOKS: u32 = 3;
@@ -24,10 +26,14 @@ pub(crate) struct Reconciler {
 }
 
 impl Reconciler {
-    /// Whether jobs wait, none has left the queue for long, and no worker may be added.
-    pub(crate) fn is_stalled(&self, sample: &Sample, now: Nanos) -> bool {
-        let long = self.since.is_some_and(|since| now.since(since) >= STALLED_AFTER);
-        long && sample.workers >= sample.max
+    /// Whether jobs wait, and for long none has left the queue and no worker was added.
+    pub(crate) fn is_stalled(&self, now: Nanos) -> bool {
+        self.since.is_some_and(|since| now.since(since) >= STALLED_AFTER)
+    }
+
+    /// A worker was added: what was stuck may move now.
+    pub(crate) fn grew(&mut self) {
+        *self = Reconciler::default();
     }
 
     /// Returns how many workers had to be woken (0 or 1).

@@ -93,7 +93,10 @@ impl Supervisor {
             None => self.decide(steady, &sample),
         };
         let mut plan = self.act(steady, &sample, &settings, wanted);
-        plan.stalled |= self.reconciler.is_stalled(&sample, steady);
+        if plan.add > 0 {
+            self.reconciler.grew();
+        }
+        plan.stalled |= self.reconciler.is_stalled(steady);
         if plan.next_in.is_none() && !paused.as_ref().unwrap_or(&sample).is_quiet() {
             plan.next_in = Some(SLOW_TICK);
         }

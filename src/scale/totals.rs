@@ -64,6 +64,8 @@ pub(crate) struct Levels {
     /// Busy share of worker time over the last second or so.
     pub(crate) utilization: f64,
     pub(crate) longest_running: Duration,
+    /// Jobs wait, none has left the queue for long, and no worker could be added.
+    pub(crate) stalled: bool,
     /// Unix time of the supervisor's last evaluation, in seconds.
     pub(crate) last_tick_unix: f64,
     /// CPU time of the worker threads so far; `None` where the platform does not tell.
