@@ -21,7 +21,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let slowest = pool.submit(|| std::thread::sleep(Duration::from_millis(10)))?;
     slowest.join()?;
     let stats = pool.stats();
-    println!("{} jobs done by {} workers", stats.ok, stats.workers.total);
+    println!("{} jobs done so far, by {} workers", stats.ok, stats.workers.total);
     println!("half of them waited less than {:?}", stats.wait.p50);
     for (reason, times) in stats.decisions {
         println!("  decided {reason} {times} times");

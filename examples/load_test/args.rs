@@ -23,7 +23,8 @@ Offers jobs to a thread pool at fixed times, whatever the pool does, and reports
 each. A wait counts from the moment a job was meant to arrive, so that a stall cannot hide itself.
 
 Without --pattern or --trace this is a demo of 20 seconds: a trickle of short calls, a burst, a \
-step of blocking calls, three bursts of processor work, and a trickle again.";
+step of blocking calls, three bursts of processor work, and a trickle again. Other programs that \
+keep the cores busy show in its waits.";
 
 const AFTER_LONG_HELP: &str = "\
 Traces:
@@ -44,7 +45,9 @@ Times:
   --duration is in the time of the load, before --speed compresses it: --duration 10m --speed 60
   takes ten seconds. --target-wait and --keep-alive are real time, always.
 
-Flaps:
+Words:
+  A wait is the time from the arrival of a job to its start, a run the time from there to its end,
+  a sojourn both together.
   A flap is a thread started at most 30 s (divided by --speed) after a thread was retired: one
   that could have been kept. The counts come from samples; within one, retirements go first.
 
@@ -58,7 +61,7 @@ pub(crate) struct Args {
     /// Generate arrivals of this shape
     #[arg(long, value_name = "SHAPE", conflicts_with = "trace")]
     pub(crate) pattern: Option<Pattern>,
-    /// Replay the arrivals of this CSV file; see below for its form
+    /// Replay the arrivals of this CSV file; --help shows its form
     #[arg(long, value_name = "FILE")]
     pub(crate) trace: Option<PathBuf>,
     /// What a job does with its time [default: blocking]
@@ -73,7 +76,7 @@ pub(crate) struct Args {
     /// How much of the load to offer [default: the whole trace, 30s of a pattern]
     #[arg(long, value_name = "TIME", value_parser = time, allow_hyphen_values = true)]
     pub(crate) duration: Option<Duration>,
-    /// Compress time: jobs arrive this many times faster [default: 1; see Traces for cpu]
+    /// Compress time: jobs arrive this many times faster [default: 1; --help says when not]
     #[arg(long, value_name = "X", value_parser = speed, allow_hyphen_values = true)]
     pub(crate) speed: Option<f64>,
     /// Multiply every run time by this
@@ -323,7 +326,11 @@ fn queue(text: &str) -> Result<Queue, String> {
 }
 
 fn address(text: &str) -> Result<SocketAddr, String> {
-    text.parse().map_err(|_| "is not an address such as 127.0.0.1:9100".into())
+    match text.parse::<SocketAddr>() {
+        Ok(address) if address.ip().is_loopback() => Ok(address),
+        Ok(_) => Err("is not an address of this machine alone, such as 127.0.0.1:9100".into()),
+        Err(_) => Err("is not an address such as 127.0.0.1:9100".into()),
+    }
 }
 
 #[cfg(test)]
@@ -387,6 +394,10 @@ mod tests {
                 "--duration: 'inf' is not a time such as 500ms, 20s, 5m or 1h".into(),
             ),
             ("--metrics nine", "--metrics: 'nine' is not an address such as 127.0.0.1:9100".into()),
+            (
+                "--metrics 0.0.0.0:9100",
+                "--metrics: '0.0.0.0:9100' is not an address of this machine alone".into(),
+            ),
             ("--seed x", "--seed: 'x' is not a whole number".into()),
             ("--colour", "--colour: there is no such argument; see --help".into()),
             ("--trace a --pattern sine", "--trace: cannot be used with --pattern".into()),

@@ -63,7 +63,7 @@ impl Progress {
                 self.next = now.at + REDRAW;
                 bar.set_position(now.at.as_millis().min(self.span.as_millis()) as u64);
                 bar.set_message(format!(
-                    "{at:.1} s of {:.1} s · {rate:.0} jobs/s · p99 wait {wait}\n\
+                    "{at:.1} s of {:.1} s · {rate:.0} offered/s · p99 wait {wait}\n\
                      {workers}  workers {} ({running} busy)\n\
                      {queue}  queue {}",
                     self.span.as_secs_f64(),
@@ -75,7 +75,7 @@ impl Progress {
                 self.next = (self.next + *every).max(now.at);
                 eprintln!(
                     "{at:7.1} s   workers {:4} ({running:4} busy)   queue {:6}   \
-                     {rate:6.0} jobs/s   p99 wait {wait}",
+                     {rate:6.0} offered/s   p99 wait {wait}",
                     now.workers, now.queued,
                 );
             }

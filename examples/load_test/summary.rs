@@ -81,7 +81,11 @@ impl Summary<'_> {
     }
 
     fn decisions(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        writeln!(f, "\n  decisions, out of {} evaluations", grouped(self.0.evaluations))?;
+        writeln!(
+            f,
+            "\n  {} decisions; `springtide::Reason` says what each word means",
+            grouped(self.0.evaluations)
+        )?;
         for (reason, times) in self.0.reasons() {
             writeln!(f, "  {:>9} {reason}", grouped(times))?;
         }
