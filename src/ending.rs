@@ -115,7 +115,8 @@ pub(crate) fn sweep(shared: &Shared, patience: Option<Nanos>) {
         }
         thread::yield_now();
     }
-    shared.ring();
+    // Not the supervisor: it sweeps itself, and would wake itself for ever.
+    shared.quiet.ring();
 }
 
 fn take_back(shared: &Shared, job: Job) {
