@@ -61,7 +61,7 @@ fn a_searcher_that_leaves_hands_its_job_on() {
         let pool = Arc::new(Pool::new(2, 1, plainly));
         let threads = set_up(|| {
             pool.sleep.occupy_supervisor();
-            pool.drain_one();
+            pool.drain_to(0);
             [start(&pool, 0), spawn(&pool, |pool| pool.submit(0))]
         });
         pool.supervise(1);
@@ -77,7 +77,7 @@ fn a_searcher_that_leaves_wakes_a_sleeper() {
         let pool = Arc::new(Pool::new(2, 1, plainly));
         let workers = set_up(|| {
             let sleeper = start_asleep(&pool, 0);
-            pool.drain_one();
+            pool.drain_to(1);
             [sleeper, start(&pool, 1)]
         });
         pool.submit(0);
@@ -93,7 +93,7 @@ fn what_a_worker_leaves_behind_is_run() {
         let pool = Arc::new(Pool::new(2, 2, plainly));
         let threads = set_up(|| {
             pool.sleep.occupy_supervisor();
-            pool.drain_one();
+            pool.drain_to(0);
             pool.sleep.enlist();
             [spawn(&pool, |pool| pool.work_on(0)), spawn(&pool, |pool| pool.submit(1))]
         });
@@ -113,6 +113,21 @@ fn a_worker_that_never_comes_hands_its_job_on() {
         pool.sleep.enlist();
         pool.sleep.strike_off(|| pool.gate.queued());
         join(threads);
+        pool.check_the_end();
+    });
+}
+
+/// Attacks S8: two searchers are one too many, and only one of them goes.
+#[test]
+fn of_two_that_may_leave_one_stays() {
+    explore("two leave above one x submit", 3, || {
+        let pool = Arc::new(Pool::new(2, 1, plainly));
+        let workers = set_up(|| {
+            pool.drain_to(1);
+            [start(&pool, 0), start(&pool, 1)]
+        });
+        pool.submit(0);
+        join(workers);
         pool.check_the_end();
     });
 }

@@ -11,6 +11,9 @@ use crate::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use crate::sync::thread::{self, Thread};
 use crate::sync::{Arc, plain};
 
+/// The limit of a pool that is not drained.
+const NO_LIMIT: u32 = u32::MAX;
+
 /// What a job does: told the pool, its worker and its own number.
 type Body = fn(&Pool, usize, usize);
 
@@ -26,8 +29,8 @@ pub(super) struct Pool {
     pub(super) gate: Gate,
     pub(super) queue: WeakQueue,
     body: Body,
-    /// Workers that should leave as they come out of their jobs.
-    drain: AtomicU32,
+    /// The workers above this number leave as they come out of their jobs.
+    limit: AtomicU32,
     pub(super) paused: AtomicBool,
     met: plain::Mutex<Vec<Thread>>,
     // What the model itself keeps is plain, so that it adds nothing for loom to explore.
@@ -43,7 +46,7 @@ impl Pool {
             gate: Gate::new(8),
             queue: WeakQueue::new(jobs),
             body,
-            drain: AtomicU32::new(0),
+            limit: AtomicU32::new(NO_LIMIT),
             paused: AtomicBool::new(false),
             met: plain::Mutex::default(),
             ran: (0..jobs).map(|_| plain::AtomicU32::new(0)).collect(),
@@ -51,9 +54,9 @@ impl Pool {
         }
     }
 
-    /// The next worker that asks whether it may take jobs is to leave.
-    pub(super) fn drain_one(&self) {
-        self.drain.store(1, Ordering::Release);
+    /// As soon as they look, workers leave until `limit` are left.
+    pub(super) fn drain_to(&self, limit: u32) {
+        self.limit.store(limit, Ordering::Release);
     }
 
     // The submitter, as in `run::submit`.
@@ -104,21 +107,17 @@ impl Pool {
 
     fn search(&self, worker: usize) -> Option<usize> {
         let Pool { sleep, gate, .. } = self;
-        let queued = || gate.queued();
         loop {
             let events = sleep.events();
-            match self.standing() {
+            match self.standing(true) {
                 Standing::TakeJobs => {
                     if let Some(job) = self.take(worker) {
-                        sleep.found(|| queued().saturating_sub(1));
+                        sleep.found(|| gate.queued().saturating_sub(1));
                         return Some(job);
                     }
                 }
                 Standing::Hold => {}
-                Standing::Leave => {
-                    sleep.discharge_searcher(queued);
-                    return None;
-                }
+                Standing::Leave => return None,
             }
             if sleep.fall_asleep(worker, events).is_err() {
                 continue;
@@ -130,19 +129,16 @@ impl Pool {
         }
     }
 
-    /// False if the worker has been discharged.
+    /// False if the worker has been counted out.
     fn run_all(&self, worker: usize, first: Option<usize>) -> bool {
         let mut next = first;
         while let Some(job) = next {
             self.gate.release();
             self.run(worker, job);
-            next = match self.standing() {
+            next = match self.standing(false) {
                 Standing::TakeJobs => self.take(worker),
                 Standing::Hold => None,
-                Standing::Leave => {
-                    self.sleep.discharge_busy(|| self.gate.queued());
-                    return false;
-                }
+                Standing::Leave => return false,
             };
         }
         true
@@ -156,17 +152,18 @@ impl Pool {
         Some(taken.job)
     }
 
-    fn standing(&self) -> Standing {
-        if self.is_over() || self.take_drain_token() {
+    fn standing(&self, searching: bool) -> Standing {
+        let leave_above =
+            |limit| self.sleep.discharge_above(limit, searching, || self.gate.queued());
+        if self.is_over() {
+            assert!(leave_above(0), "a worker that is still here was not counted");
+            return Standing::Leave;
+        }
+        let limit = self.limit.load(Ordering::Relaxed);
+        if limit != NO_LIMIT && leave_above(limit) {
             return Standing::Leave;
         }
         if self.paused.load(Ordering::Acquire) { Standing::Hold } else { Standing::TakeJobs }
-    }
-
-    fn take_drain_token(&self) -> bool {
-        let one_less = |n: u32| n.checked_sub(1);
-        self.drain.load(Ordering::Relaxed) > 0
-            && self.drain.fetch_update(Ordering::AcqRel, Ordering::Relaxed, one_less).is_ok()
     }
 
     // The supervisor, as in `scale::supervisor`.
@@ -186,6 +183,7 @@ impl Pool {
                 is_short()
             };
             if start {
+                self.drain_to(NO_LIMIT);
                 self.sleep.enlist();
                 return self.work(spare);
             }
@@ -220,15 +218,14 @@ impl Pool {
 
     /// Waits inside a job until all jobs are inside theirs: the pool must run them side by side.
     pub(super) fn meet(&self) {
-        let everybody = self.ran.len();
-        let mut met = self.met.lock().expect("nobody panics while they meet");
-        met.push(thread::current());
-        if met.len() == everybody {
+        let who_met = || self.met.lock().expect("nobody panics under this lock");
+        who_met().push(thread::current());
+        // Not held over an unpark: loom may go on with a thread that wants it, and hang.
+        let met = who_met().clone();
+        if met.len() == self.ran.len() {
             met.iter().for_each(Thread::unpark);
         }
-        drop(met);
-        let is_complete = || self.met.lock().is_ok_and(|met| met.len() == everybody);
-        while !is_complete() {
+        while who_met().len() < self.ran.len() {
             thread::park(None);
         }
     }

@@ -1,7 +1,7 @@
 //! The supervisor that rests or parks while something happens.
 
-use super::pool::{Pool, plainly};
-use super::{explore, join, set_up, spawn};
+use super::pool::{Pool, plainly, together};
+use super::{explore, join, set_up, spawn, start};
 use crate::sync::Arc;
 
 /// Attacks S10: a supervisor that parks hears of the next job.
@@ -58,6 +58,27 @@ fn a_kick_is_followed_by_a_look() {
         });
         pool.supervise(0);
         join(submitters);
+        pool.check_the_end();
+    });
+}
+
+/// Attacks S6, the kick: a supervisor that starts one worker at a time is asked for the next one.
+#[test]
+fn who_finds_one_of_two_jobs_asks_for_another_worker() {
+    explore("found x look", 2, || {
+        let pool = Arc::new(Pool::new(2, 2, together));
+        set_up(|| {
+            pool.sleep.occupy_supervisor();
+            pool.submit(0);
+            pool.submit(1);
+        });
+        let workers = [0, 1].map(|index| {
+            pool.sleep.acknowledge();
+            let worker = start(&pool, index);
+            pool.rest_until_kicked();
+            worker
+        });
+        join(workers);
         pool.check_the_end();
     });
 }

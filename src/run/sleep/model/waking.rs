@@ -65,7 +65,7 @@ fn a_searcher_finds_what_a_busy_worker_moves() {
 /// Attacks S2 and S6: a job submits another one and cannot end before that one runs.
 #[test]
 fn a_job_submitted_inside_runs_beside_its_submitter() {
-    explore("submit inside x sleep", 2, || {
+    explore("submit inside x sleep", 4, || {
         let pool = Arc::new(Pool::new(2, 2, |pool, worker, job| {
             if job == 0 {
                 pool.submit_inside(worker, 1);
