@@ -101,9 +101,11 @@ pub(crate) fn stop(shared: &Shared) {
 /// back. A submitter may have been let in without having pushed yet; that is waited for until
 /// `patience`, or not at all.
 pub(crate) fn sweep(shared: &Shared, patience: Option<Nanos>) {
+    let mut took_any = false;
     loop {
         while let Some(job) = shared.queue.take_any() {
             take_back(shared, job);
+            took_any = true;
             // A long queue, or slow destructors: the supervisor does the rest.
             if patience.is_some_and(|patience| shared.now() >= patience) {
                 break;
@@ -115,8 +117,11 @@ pub(crate) fn sweep(shared: &Shared, patience: Option<Nanos>) {
         }
         thread::yield_now();
     }
-    // Not the supervisor: it sweeps itself, and would wake itself for ever.
-    shared.quiet.ring();
+    // Only with news: the supervisor sweeps at each look, and whoever waits for the end and hears
+    // nothing new asks for another look.
+    if took_any {
+        shared.ring();
+    }
 }
 
 fn take_back(shared: &Shared, job: Job) {

@@ -143,6 +143,24 @@ fn a_job_that_does_not_end_is_named_and_can_be_waited_for_again() {
 
 // Jobs that wait for jobs
 #[test]
+fn waiting_for_a_job_that_does_not_end_keeps_nobody_busy() {
+    within(PATIENCE, "wait", || {
+        let pool = fixed("wait", 1, 8);
+        let held = occupy(&pool, 1);
+        assert!(!pool.shutdown_now().ended);
+        let looks = || pool.stats().evaluations;
+        let before = looks();
+        thread::scope(|scope| {
+            scope.spawn(|| pool.shutdown());
+            thread::sleep(Duration::from_millis(500));
+            // A slow tick, and another look whenever somebody begins to wait.
+            assert!(looks() - before < 50, "{} looks in half a second", looks() - before);
+            held.release();
+        });
+    });
+}
+
+#[test]
 fn a_report_counts_a_job_and_the_one_it_runs_in_its_place() {
     within(PATIENCE, "nested", || {
         let pool = fixed("nested", 1, 8);
