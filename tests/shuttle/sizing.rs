@@ -31,6 +31,21 @@ impl ScalingPolicy for Restless {
     }
 }
 
+/// Sends workers home between two jobs, whether or not any wait, a few times and then no more.
+struct Fickle {
+    drains_left: u32,
+}
+
+impl ScalingPolicy for Fickle {
+    fn decide(&mut self, _now: Duration, sample: &Sample) -> Plan {
+        if sample.workers > 0 && self.drains_left > 0 {
+            self.drains_left -= 1;
+            return Plan::drain(sample.workers, Reason::Custom("fickle"));
+        }
+        Restless.decide(Duration::ZERO, sample)
+    }
+}
+
 /// Two submitters, two jobs each with pauses in between, on a pool that keeps shrinking to nothing.
 fn submit_while_workers_leave(policy: impl ScalingPolicy + 'static, max: usize) {
     let pool = pool(0..=max, |builder| builder.keep_alive(Duration::ZERO).policy(policy));
@@ -63,6 +78,11 @@ fn a_job_submitted_while_the_last_worker_retires_runs() {
 #[test]
 fn a_job_submitted_while_workers_come_and_go_runs() {
     explore(|| submit_while_workers_leave(Restless, 2));
+}
+
+#[test]
+fn a_job_meant_for_a_worker_that_is_sent_home_runs() {
+    explore(|| submit_while_workers_leave(Fickle { drains_left: 4 }, 2));
 }
 
 #[test]
