@@ -21,7 +21,7 @@ use crate::name::PoolName;
 use crate::outcome::{Outcome, Refusal};
 use crate::sync::atomic::{AtomicBool, AtomicU32};
 use crate::sync::plain::{AtomicU64, Ordering};
-use crate::sync::{Arc, Mutex};
+use crate::sync::{Arc, Mutex, may_be_held_up};
 use crate::time::{Clock, Nanos};
 
 /// Nobody has to leave.
@@ -73,6 +73,8 @@ pub(crate) struct Outside {
 
 impl Outside {
     pub(crate) fn count_outcome(&self, outcome: Outcome) {
+        // No longer queued, not yet counted.
+        may_be_held_up();
         // Release: as in the meter, whoever sees the outcome sees the job gone from the queue.
         self.outcomes[outcome as usize].fetch_add(1, Ordering::Release);
     }
