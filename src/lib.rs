@@ -116,6 +116,8 @@ pub mod prometheus;
 mod run;
 #[cfg(not(loom))]
 mod scale;
+#[cfg(all(feature = "sim", not(loom)))]
+pub mod sim;
 #[cfg(not(loom))]
 mod stats;
 #[cfg(not(loom))]
