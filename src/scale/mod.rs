@@ -24,7 +24,7 @@ mod load;
 #[cfg_attr(not(feature = "prometheus"), allow(dead_code, reason = "the page needs all of it"))]
 pub(crate) mod metric_table;
 mod pace;
-mod policy;
+pub(crate) mod policy;
 mod predicted_wait;
 mod queue_depth;
 mod retention;
@@ -41,6 +41,7 @@ mod arrivals;
 mod core;
 mod export;
 mod journal;
+pub(crate) mod ledger;
 mod observer;
 mod probe;
 mod reconcile;

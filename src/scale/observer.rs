@@ -1,8 +1,6 @@
 //! Turns the counters of a running pool into a [`Sample`]: differences since the last look.
 
-use std::time::Duration;
-
-use super::arrivals::ArrivalLog;
+use super::ledger::{Counts, Ledger};
 use super::probe::Probe;
 use super::sample::Sample;
 use crate::config::Settings;
@@ -11,29 +9,14 @@ use crate::run::slot::State;
 use crate::sync::atomic::Ordering;
 use crate::time::Nanos;
 
-/// The longest time between two looks that is reported: a suspended machine or a clock that steps
-/// must not look like an hour of silence.
-const ELAPSED_MAX: Duration = Duration::from_secs(1);
-
-/// What the counters said at the last look.
+/// Reads the pool and keeps the books.
 #[derive(Debug, Default)]
 pub(crate) struct Observer {
-    last: Counts,
-    arrivals: ArrivalLog,
+    ledger: Ledger,
     pub(crate) probe: Probe,
     /// Busy worker time and worker time, ever: their ratio over a while is the utilization.
     pub(crate) busy_ns: u64,
     pub(crate) worker_ns: u64,
-}
-
-#[derive(Clone, Copy, Debug, Default)]
-struct Counts {
-    at: Nanos,
-    accepted: u64,
-    left: u64,
-    completed: u64,
-    busy_ns: u64,
-    log2_run_sum: u64,
 }
 
 impl Observer {
@@ -47,19 +30,16 @@ impl Observer {
         steady: Nanos,
     ) -> Sample {
         let counts = self.count(shared, now, steady);
-        let last = std::mem::replace(&mut self.last, counts);
         let seen = shared.sleep.look();
         let starting = shared.workers_in(State::Starting).min(seen.searching());
         let idle = (seen.sleeping() + seen.searching()).saturating_sub(starting);
         let busy = seen.busy();
         let peak = shared.busy_peak.swap(busy, Ordering::Relaxed);
-        let elapsed = steady.since(last.at).min(ELAPSED_MAX);
+        let since = self.ledger.look(counts, shared.gate.waiting());
         let cores = self.probe.cores(steady, settings.cores);
-        let busy_ns = counts.busy_ns - last.busy_ns;
-        self.busy_ns += busy_ns;
-        self.worker_ns += elapsed.as_nanos() as u64 * u64::from(seen.live());
+        self.busy_ns += since.busy_time.as_nanos() as u64;
+        self.worker_ns += since.elapsed.as_nanos() as u64 * u64::from(seen.live());
         let mut sample = Sample {
-            elapsed,
             workers: seen.live(),
             starting,
             idle,
@@ -70,15 +50,7 @@ impl Observer {
             cores,
             target_wait: settings.target_wait,
             keep_alive: settings.keep_alive,
-            queued: counts.accepted - counts.left + shared.gate.waiting(),
-            oldest_age: self.arrivals.observe(steady, counts.accepted, counts.left),
-            arrivals: counts.accepted - last.accepted,
-            dequeues: counts.left - last.left,
-            completions: counts.completed - last.completed,
-            busy_time: Duration::from_nanos(busy_ns),
-            log2_service_sum: counts.log2_run_sum - last.log2_run_sum,
-            runnable: None,
-            run_ages: Vec::new(),
+            ..since
         };
         // Reading the states costs 2 µs a worker, and only a pool under pressure needs them.
         if sample.queued > 0 && idle == 0 {
@@ -101,7 +73,7 @@ impl Observer {
             accepted,
             left,
             completed: sum.outcomes.iter().sum(),
-            busy_ns: (sum.busy_ns + in_progress).max(self.last.busy_ns),
+            busy_ns: (sum.busy_ns + in_progress).max(self.ledger.last().busy_ns),
             log2_run_sum: sum.log2_run_sum,
         }
     }

@@ -50,6 +50,8 @@ pub const SLOW_TICK: Duration = Duration::from_millis(250);
 pub const FAST_TICK: Duration = Duration::from_millis(5);
 /// The closest that two evaluations started by submitters may lie together.
 pub const KICK_SPACING: Duration = Duration::from_millis(1);
+/// The longest rest of the supervisor while jobs are queued, whatever the policy says.
+pub(crate) const QUEUED_TICK: Duration = Duration::from_millis(50);
 
 /// What to do now, why, and when to look again.
 ///

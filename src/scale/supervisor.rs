@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::core::Core;
 use super::export::Export;
 use super::observer::Observer;
-use super::policy::{FAST_TICK, Plan, Reason, SLOW_TICK, ScalingPolicy};
+use super::policy::{FAST_TICK, Plan, QUEUED_TICK, Reason, SLOW_TICK, ScalingPolicy};
 use super::reconcile::Reconciler;
 use super::sample::Sample;
 use crate::config::Settings;
@@ -25,8 +25,6 @@ use crate::time::{Nanos, Steady, unix_now};
 const SPAWN_HOLD: Duration = Duration::from_secs(1);
 /// So many refusals in a row with no worker alive, and waiting handles are told.
 const REFUSALS_TOLERATED: u32 = 3;
-/// The longest rest while jobs are queued, whatever the policy says.
-const QUEUED_TICK: Duration = Duration::from_millis(50);
 
 pub(crate) struct Supervisor {
     core: Arc<Core>,

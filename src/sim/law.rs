@@ -32,7 +32,8 @@ pub enum Moment {
     /// A job arrived. It counts as queued; if a worker is idle it takes a job right after this.
     /// Comes for each job that is accepted, and for each that a full queue keeps outside.
     Submitted,
-    /// A worker took a job from the queue.
+    /// A worker that had been idle, or was just started, took a job from the queue. One that goes
+    /// from job to job only sends [`Moment::Finished`].
     Started,
     /// A job ended, its worker has not taken the next one yet and counts as idle.
     Finished,

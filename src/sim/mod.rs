@@ -7,10 +7,23 @@
 //!        machine
 //! ```
 
+mod crew;
 mod job;
 mod law;
+mod machine;
+mod measures;
+mod model;
 mod random;
+mod record;
+mod sharing;
+mod supervised;
+mod tasks;
 
 pub use job::{Calls, Job};
 pub use law::{Act, Law, Moment, Next, Resting, View};
+pub use machine::Machine;
+pub use measures::{Quantiles, Run, simulate};
+pub use model::Model;
 pub use random::Random;
+pub use record::{Change, Slice};
+pub use supervised::Supervised;

@@ -1,0 +1,172 @@
+//! The production policy in the simulator, looked after as the pool's supervisor does it.
+
+use std::time::Duration;
+
+use super::law::{Act, Law, Moment, View};
+use super::model::nanos;
+use crate::scale::ledger::{Counts, Ledger};
+use crate::scale::policy::QUEUED_TICK;
+use crate::scale::{Plan, Reason, SLOW_TICK, Sample, ScalingPolicy};
+use crate::time::Nanos;
+
+/// Drives a [`ScalingPolicy`], unchanged, through the same [`Sample`] that the pool builds.
+///
+/// It looks when the supervisor would: when the last plan said so, at the latest 50 ms later while
+/// jobs are queued, and when a kick asks for it, which comes from whoever leaves more jobs
+/// waiting than workers are free.
+///
+/// ```
+/// use springtide::sim::{Job, Machine, Supervised, simulate};
+/// use springtide::PredictedWait;
+/// use std::time::Duration;
+///
+/// let jobs: Vec<Job> =
+///     (0..40).map(|n| Job::asleep(Duration::from_millis(n), Duration::from_millis(100))).collect();
+/// let law = Supervised::new("ours", PredictedWait::new());
+/// let run = simulate(&jobs, &Machine::new(4.0), Box::new(law), Duration::from_secs(1));
+/// assert_eq!((run.completed, run.peak), (40, 40));
+/// ```
+pub struct Supervised {
+    name: &'static str,
+    policy: Box<dyn ScalingPolicy>,
+    ledger: Ledger,
+    /// Nanoseconds of one wake-up of the supervisor.
+    wake: Duration,
+    kicks: bool,
+    kicked: bool,
+    parked: bool,
+    looked: Duration,
+    kick_spacing: Duration,
+    busy_peak: u32,
+}
+
+impl Supervised {
+    /// The policy under this name.
+    pub fn new(name: &'static str, policy: impl ScalingPolicy + 'static) -> Supervised {
+        Supervised {
+            name,
+            policy: Box::new(policy),
+            ledger: Ledger::default(),
+            wake: Duration::ZERO,
+            kicks: true,
+            kicked: false,
+            parked: false,
+            looked: Duration::ZERO,
+            kick_spacing: Duration::ZERO,
+            busy_peak: 0,
+        }
+    }
+
+    /// The supervisor takes this long to wake when it is kicked.
+    #[must_use]
+    pub fn wake(self, wake: Duration) -> Supervised {
+        Supervised { wake, ..self }
+    }
+
+    /// Nobody kicks: it looks by its tick alone. To show what kicks are worth.
+    #[must_use]
+    pub fn without_kicks(self) -> Supervised {
+        Supervised { kicks: false, ..self }
+    }
+
+    fn look(&mut self, pool: &View<'_>) -> Act {
+        let sample = self.sample(pool);
+        let mut plan = self.policy.decide(pool.now, &sample);
+        if sample.workers == 0 && sample.queued > 0 && plan.add == 0 {
+            plan = Plan { demand: plan.demand, ..Plan::add(1, Reason::FillCores) };
+        }
+        if plan.next_in.is_none() && !sample.is_quiet() {
+            plan.next_in = Some(SLOW_TICK);
+        }
+        (self.kicked, self.looked, self.kick_spacing) = (false, pool.now, plan.kick_spacing);
+        self.parked = plan.next_in.is_none();
+        let pause = plan.next_in.unwrap_or(Duration::MAX);
+        let pause = if pool.queued > 0 { pause.min(QUEUED_TICK) } else { pause };
+        Act { tick: Some(pool.now.saturating_add(pause)), ..carried_out(&plan, &sample) }
+    }
+
+    fn sample(&mut self, pool: &View<'_>) -> Sample {
+        let inside = pool.queued.min(pool.queue_limit.unwrap_or(u64::MAX));
+        let outside = pool.queued - inside;
+        let counts = Counts {
+            at: Nanos(nanos(pool.now)),
+            accepted: pool.arrivals - outside,
+            left: pool.dequeues,
+            completed: pool.completions,
+            busy_ns: nanos(pool.busy_time),
+            log2_run_sum: pool.log2_run_sum,
+        };
+        let peak = std::mem::replace(&mut self.busy_peak, pool.busy);
+        let mut sample = Sample {
+            workers: pool.workers,
+            starting: pool.starting,
+            idle: pool.idle,
+            busy: pool.busy,
+            busy_peak: peak.max(pool.busy),
+            min: pool.min,
+            max: pool.max,
+            cores: pool.cores,
+            target_wait: pool.target_wait,
+            keep_alive: pool.keep_alive,
+            ..self.ledger.look(counts, outside)
+        };
+        if sample.queued > 0 && sample.idle == 0 {
+            sample.runnable = Some(pool.runnable);
+            sample.run_ages = pool.run_ages();
+        }
+        sample
+    }
+
+    /// Somebody left more jobs waiting than workers are free: looks now, or asks for the earliest
+    /// look that is allowed.
+    fn kick(&mut self, pool: &View<'_>) -> Act {
+        let short = pool.queued > u64::from(pool.idle) + u64::from(pool.starting);
+        let rings = self.parked || short && self.kicks;
+        if !rings || self.kicked {
+            return Act::none();
+        }
+        self.kicked = true;
+        self.parked = false;
+        let at = (pool.now + self.wake).max(self.looked.saturating_add(self.kick_spacing));
+        if at <= pool.now { self.look(pool) } else { Act::none().and_tick_at(at) }
+    }
+}
+
+impl Law for Supervised {
+    fn name(&self) -> &'static str {
+        self.name
+    }
+
+    fn react(&mut self, moment: Moment, pool: &View<'_>) -> Act {
+        self.busy_peak = self.busy_peak.max(pool.busy);
+        match moment {
+            Moment::Opened | Moment::Tick => self.look(pool),
+            Moment::Submitted | Moment::Started => self.kick(pool),
+            Moment::Finished => Act::none(),
+        }
+    }
+}
+
+impl std::fmt::Debug for Supervised {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let policy = self.policy.name();
+        f.debug_struct("Supervised").field("name", &self.name).field("policy", &policy).finish()
+    }
+}
+
+/// What the supervisor makes of a plan. A plan that adds does not retire, and lifts an order to
+/// drain; such an order else stands as long as jobs are queued.
+fn carried_out(plan: &Plan, sample: &Sample) -> Act {
+    let act = Act { reason: Some(plan.reason), demand: Some(plan.demand), ..Act::none() };
+    if plan.add > 0 {
+        return Act { start: plan.add, drain_to: Some(u32::MAX), ..act };
+    }
+    if plan.drain > 0 {
+        let away = plan.retire_idle + plan.drain;
+        let limit = sample.workers.saturating_sub(away).max(sample.min);
+        let surplus = sample.workers - limit;
+        return Act { retire_idle: surplus, drain_to: Some(limit), ..act };
+    }
+    let drain_to = (sample.queued == 0).then_some(u32::MAX);
+    Act { retire_idle: plan.retire_idle, drain_to, ..act }
+}
