@@ -13,6 +13,7 @@ mod law;
 mod machine;
 mod measures;
 mod model;
+pub mod oracle;
 mod random;
 mod record;
 mod sharing;

@@ -148,9 +148,11 @@ impl Model {
     }
 
     fn advance(&mut self, to: u64) {
+        let (busy, runnable) = (self.crew.busy(), self.sharing.runnable());
         let levels = Levels {
             workers: self.crew.workers(),
-            busy: self.crew.busy(),
+            busy,
+            useful: busy - runnable + runnable.min(self.sharing.cores_whole()),
             queued: self.queue.len() as u64,
         };
         self.record.held(self.now, to, levels);
