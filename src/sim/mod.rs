@@ -9,8 +9,9 @@
 
 mod job;
 mod law;
+pub mod load;
 mod random;
 
-pub use job::{Calls, Job};
+pub use job::{Calls, JOBS_MAX, Job};
 pub use law::{Act, Law, Moment, Next, Resting, View};
 pub use random::Random;
