@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::scale::Reason;
+use crate::scale::policy::Reason;
 
 /// A rule that sizes a pool. It is told what happens and answers with what to do; it reads no
 /// clock and draws no dice but seeded ones, so the same load gives the same run everywhere.

@@ -5,8 +5,9 @@ use std::time::Duration;
 use super::job::Job;
 use super::law::Law;
 use super::machine::Machine;
-use super::model::{Model, nanos};
+use super::model::Model;
 use super::record::{Change, Slice};
+use crate::time::nanos;
 
 /// The wait must stay within the target for so long to count as settled after a step.
 const SETTLED: u64 = 100_000_000;

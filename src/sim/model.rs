@@ -11,6 +11,7 @@ use super::machine::Machine;
 use super::record::{Levels, Record};
 use super::sharing::Sharing;
 use super::tasks::{Stage, Task, Tasks};
+use crate::time::nanos;
 
 /// The closest that two ticks may lie together: a law that always wants the next one now must
 /// not stop the time.
@@ -366,9 +367,4 @@ fn look<'a>(
         log2_run_sum: totals.log2_run_sum,
         running: crew.running(),
     }
-}
-
-/// Nanoseconds; 584 years at most.
-pub(super) fn nanos(time: Duration) -> u64 {
-    u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
 }

@@ -5,7 +5,7 @@ use std::collections::BinaryHeap;
 use std::time::Duration;
 
 use super::job::Job;
-use super::model::nanos;
+use crate::time::nanos;
 
 /// `servers` that take memoryless jobs from one queue at random arrivals: M/M/c, by Erlang's C
 /// formula (A. K. Erlang, 1917; as in Kleinrock, "Queueing Systems", volume 1, section 3.5).

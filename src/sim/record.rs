@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::scale::Reason;
+use crate::scale::policy::Reason;
 
 /// Slices that a run is cut into for its trajectory.
 const SLICES: u64 = 600;
