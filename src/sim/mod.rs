@@ -10,6 +10,7 @@
 mod job;
 mod law;
 mod random;
+pub mod rivals;
 
 pub use job::{Calls, Job};
 pub use law::{Act, Law, Moment, Next, Resting, View};
