@@ -257,7 +257,7 @@ mod tests {
     #[test]
     fn threads_are_added_while_each_adds_throughput() {
         let found = climbed(4, 400, SLOPE, |threads| 1_000.0 * threads);
-        assert!(found > 60.0, "{found}");
+        assert!(found > 30.0, "{found}");
     }
 
     #[test]
@@ -269,7 +269,7 @@ mod tests {
     #[test]
     fn threads_are_taken_back_where_they_harm() {
         let found = climbed(50, 400, SLOPE, |threads| 100_000.0 - 1_000.0 * threads);
-        assert!(found < 10.0, "{found}");
+        assert!(found < 20.0, "{found}");
     }
 
     #[test]

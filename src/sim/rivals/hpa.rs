@@ -1,16 +1,16 @@
 //! The horizontal autoscaler of Kubernetes.
 //!
-//! Source: kubernetes/kubernetes, `pkg/controller/podautoscaler/replica_calculator.go` @0006726, the
-//! stabilisation and the limits of `horizontal.go` beside it, and the periods and policies of
+//! Source: kubernetes/kubernetes, `pkg/controller/podautoscaler/replica_calculator.go` @0006726,
+//! the stabilisation and the limits of `horizontal.go` beside it, and the periods and policies of
 //! `pkg/apis/autoscaling/v2/defaults.go` @1adaa75.
 //!
-//! The metric is a choice, as it is for its users: jobs in flight per worker, averaged over the time
-//! since the last look, with the target of 80 % that it has for processor time. Processor time
+//! The metric is a choice, as it is for its users: jobs in flight per worker, averaged over the
+//! time since the last look, with the target of 80 % that it has for processor time. Processor time
 //! itself would never add a worker for jobs that wait.
 //!
 //! Left out: replicas without a measurement, because there are none; the time that a pod needs to
-//! become ready, which is the model's start of a worker. It never goes below one worker: nothing
-//! would measure a load without any.
+//! become ready, which is the model's start of a worker; policies whose period is not that of the
+//! looks. It never goes below one worker: nothing would measure a load without any.
 
 use std::collections::VecDeque;
 use std::time::Duration;

@@ -1,8 +1,8 @@
 //! The autoscaler of Knative.
 //!
 //! Source: knative/serving @98e5ef9, `pkg/autoscaler/scaling/autoscaler.go`, and the defaults of
-//! `config/core/configmaps/autoscaler.yaml`; the metric is its own, requests in flight, for replicas
-//! that serve one at a time.
+//! `config/core/configmaps/autoscaler.yaml`. The metric is its own: requests in flight, for
+//! replicas that serve one at a time.
 //!
 //! Left out: the activator, which holds requests for a service without replicas, so it never goes
 //! below one worker; the optional delay of a shrink; buckets of a second, because averages here are
@@ -183,23 +183,23 @@ mod tests {
         let mut pool = Played::new(1);
         assert_eq!(pool.after(30, 0), 1);
         // A third of the short window, and all of it.
-        assert_eq!(pool.after(1, 21), 10);
+        assert_eq!(pool.after(1, 20), 10);
         assert!(pool.law.panic.is_some());
-        assert_eq!(pool.after(2, 21), 30);
+        assert_eq!(pool.after(2, 20), 29);
     }
 
     #[test]
     fn nothing_shrinks_while_it_panics() {
         let mut pool = Played::new(1);
         pool.after(30, 0);
-        assert_eq!(pool.after(3, 21), 30);
+        assert_eq!(pool.after(3, 20), 29);
         let reason_ended = pool.ticks;
         while pool.law.panic.is_some() {
-            assert_eq!(pool.workers, 30, "after {} ticks", pool.ticks - reason_ended);
+            assert_eq!(pool.workers, 29, "after {} ticks", pool.ticks - reason_ended);
             pool.after(1, 0);
         }
         assert!(pool.ticks - reason_ended >= 30);
-        assert_eq!(pool.workers, 15);
+        assert_eq!(pool.workers, 14);
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! Apple's dispatch queues as they run on Linux.
 //!
-//! Source: apple/swift-corelibs-libdispatch, `src/event/workqueue.c` (the monitor) and `src/queue.c`
-//! (what a poke is: the pool of one root queue, and its threads' 5 s of idleness).
+//! Source: apple/swift-corelibs-libdispatch, `src/event/workqueue.c` (the monitor) and
+//! `src/queue.c` (what a poke is, and the 5 s of idleness after which a thread leaves).
 //!
 //! Left out: there is one quality of service, so the count of runnable threads over all of them is
 //! the count of these; and the chain of pokes, which goes on as each thread takes its first job, is
