@@ -17,6 +17,7 @@ mod model;
 pub mod oracle;
 mod random;
 mod record;
+pub mod rivals;
 pub mod scenario;
 mod sharing;
 mod supervised;

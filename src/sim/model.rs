@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::crew::Crew;
 use super::job::Job;
-use super::law::{Act, Law, Moment, View};
+use super::law::{Act, Law, Moment, Resting, View};
 use super::machine::Machine;
 use super::record::{Levels, Record};
 use super::sharing::Sharing;
@@ -49,7 +49,7 @@ impl Model {
     /// A pool at time zero with as many workers as its lower bound, none of which has a job.
     /// `horizon` is how long the run is meant to last; it only sets the grain of the trajectory.
     pub fn new(machine: Machine, law: Box<dyn Law>, horizon: Duration) -> Model {
-        let mut crew = Crew::new(law.resting());
+        let mut crew = Crew::new();
         (0..machine.min).for_each(|_| crew.rest(0));
         let mut model = Model {
             law,
@@ -66,6 +66,8 @@ impl Model {
             record: Record::new(nanos(horizon)),
             machine,
         };
+        let resting = model.law.resting(&model.view());
+        model.crew.resting = Resting { keep: resting.keep.max(model.machine.min), ..resting };
         model.react(Moment::Opened);
         model
     }
@@ -215,6 +217,9 @@ impl Model {
         if let Some(limit) = act.drain_to {
             self.crew.limit = limit.max(self.machine.min);
         }
+        if let Some(at_work) = act.at_work {
+            self.crew.at_work = at_work;
+        }
         if let Some(demand) = act.demand {
             self.record.demanded(self.now, demand);
         }
@@ -236,7 +241,7 @@ impl Model {
     /// Jobs that wait go to idle workers.
     fn hand_out(&mut self) {
         let wake = nanos(self.machine.wake);
-        while self.crew.has_idle() && !self.queue.is_empty() {
+        while self.crew.has_free() && !self.queue.is_empty() {
             if wake == 0 {
                 self.crew.claim();
                 self.take();
@@ -252,7 +257,7 @@ impl Model {
 
     /// A worker that was started or woken looks for a job.
     fn come_up(&mut self) {
-        if self.queue.is_empty() {
+        if self.queue.is_empty() || !self.crew.may_enter() {
             self.crew.rest(self.now);
         } else {
             self.take();
@@ -308,7 +313,7 @@ impl Model {
             self.crew.rest(self.now);
         }
         self.react(Moment::Finished);
-        if !self.queue.is_empty() && self.crew.claim() {
+        if !self.queue.is_empty() && self.crew.has_free() && self.crew.claim() {
             self.take();
         }
         self.caller_of(&task);

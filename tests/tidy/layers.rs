@@ -32,6 +32,7 @@ pub(crate) const RANKS: &[&[&str]] = &[
         "run::sleep::word",
         "run::spawner",
         "sim::load::length",
+        "sim::rivals::hill_climbing",
     ],
     &[
         "error",
@@ -70,6 +71,15 @@ pub(crate) const RANKS: &[&[&str]] = &[
         "scale::retention",
         "sim::crew",
         "sim::supervised",
+        "sim::rivals::dotnet",
+        "sim::rivals::java",
+        "sim::rivals::libdispatch",
+        "sim::rivals::mariadb",
+        "sim::rivals::replicas",
+        "sim::rivals::seed_rule",
+        "sim::rivals::static_size",
+        "sim::rivals::tokio",
+        "sim::rivals::tomcat",
     ],
     &[
         "run::shared",
@@ -77,6 +87,9 @@ pub(crate) const RANKS: &[&[&str]] = &[
         "scale::metric_table",
         "scale::predicted_wait",
         "sim::model",
+        "sim::rivals",
+        "sim::rivals::hpa",
+        "sim::rivals::kpa",
     ],
     &[
         "run::desk",
