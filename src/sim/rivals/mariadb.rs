@@ -159,6 +159,17 @@ mod tests {
     }
 
     #[test]
+    fn no_job_is_long_after_a_maintenance_that_found_the_queue_empty() {
+        let jobs = [Running { since: 0, runnable: false }; 8];
+        let view = |ms, queued| View { running: &jobs, ..at(ms, View::full(8, queued)) };
+        let mut law = opened();
+        assert_eq!(maintained(&mut law, view(800, 5)), 1);
+        assert_eq!(submitted(&mut law, view(900, 5)), 1);
+        assert_eq!(maintained(&mut law, view(1_200, 0)), 0);
+        assert_eq!(submitted(&mut law, view(1_300, 1)), 0);
+    }
+
+    #[test]
     fn a_maintenance_adds_one_if_nothing_began_since_the_last() {
         let mut law = opened();
         let busy = |ms, dequeues| View { dequeues, ..at(ms, View::full(8, 5)) };
