@@ -11,6 +11,7 @@ mod job;
 mod law;
 pub mod load;
 mod random;
+pub mod trace;
 
 pub use job::{Calls, JOBS_MAX, Job};
 pub use law::{Act, Law, Moment, Next, Resting, View};

@@ -19,6 +19,7 @@ pub(crate) const RANKS: &[&[&str]] = &[
         "scale::window",
         "sim::job",
         "sim::random",
+        "sim::trace::stamp",
     ],
     &[
         "time",
@@ -31,6 +32,7 @@ pub(crate) const RANKS: &[&[&str]] = &[
         "run::sleep::word",
         "run::spawner",
         "sim::load::length",
+        "sim::trace",
     ],
     &[
         "error",
