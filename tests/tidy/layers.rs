@@ -46,6 +46,7 @@ pub(crate) const RANKS: &[&[&str]] = &[
         "scale::arrivals",
         "scale::thinning",
         "sim::load::arrivals",
+        "sim::load::bursty_hour",
         "sim::load::work",
     ],
     &["config", "run::current", "sim::load"],

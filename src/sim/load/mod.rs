@@ -24,6 +24,7 @@
 //! products, quotients and the functions of `libm`, never of the platform's logarithm or sine.
 
 mod arrivals;
+mod bursty_hour;
 mod length;
 mod work;
 
@@ -37,6 +38,7 @@ use super::job::{JOBS_MAX, Job};
 use super::random::Random;
 use arrivals::{Arrivals, Rate, State};
 
+pub use bursty_hour::{bursty_hour, bursty_rows};
 pub use length::Length;
 pub use work::Work;
 
