@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::job::Job;
 use super::law::Law;
-use super::load::{Length, Load, Work};
+use super::load::{Length, Load, Work, bursty_hour};
 use super::machine::Machine;
 use super::measures::{Run, simulate};
 
@@ -31,6 +31,8 @@ struct Recipe {
     name: &'static str,
     about: &'static str,
     load: fn() -> Load,
+    /// Makes the jobs in place of the load.
+    hour: Option<fn(u64) -> Vec<Job>>,
     machine: fn() -> Machine,
     seconds: u64,
     step_at: Option<Duration>,
@@ -42,8 +44,8 @@ fn four_cores() -> Machine {
 }
 
 const RECIPES: &[Recipe] = &[
-    recipe("short-bursts", "0.1 ms of computing, 1500 at once, 20 times a second", 20, || {
-        Load::batches(1_500, ms(50)).of(Work::computing(us(100)))
+    recipe("short-bursts", "0.1 ms of computing, 200 at once, 20 times a second", 20, || {
+        Load::batches(200, ms(50)).of(Work::computing(us(100)))
     }),
     recipe("io-bursts", "0.6 ms of sleep, 100 at once, 20 times a second", 20, || {
         Load::batches(100, ms(50)).of(Work::sleeping(us(600)))
@@ -70,8 +72,9 @@ const RECIPES: &[Recipe] = &[
     }),
     Recipe {
         machine: || Machine::new(1.0),
-        ..recipe("one-core-hogs", "hogs and short jobs at 1.85 times a single core", 60, || {
-            Load::poisson(400.0).of(Work::computing(ms(2))).with_hogs(6, secs(3), secs(17))
+        ..recipe("one-core-hogs", "jobs of 1 ms and of 3 s at 1.85 times a single core", 60, || {
+            let short = Load::poisson(350.0).of(Work::computing(ms(1)));
+            short.and(Load::poisson(0.5).of(Work::computing(secs(3))))
         })
     },
     Recipe {
@@ -90,7 +93,7 @@ const RECIPES: &[Recipe] = &[
     Recipe {
         machine: || four_cores().neighbour(secs(20), 1.5).neighbour(secs(40), 4.0),
         ..recipe("neighbour", "10 ms of computing, and for 20 s only 1.5 of 4 cores", 60, || {
-            Load::poisson(180.0).of(Work::computing(exponential(ms(10))))
+            Load::poisson(140.0).of(Work::computing(exponential(ms(10))))
         })
     },
     recipe("io-steady", "50 ms of sleep in the mean, 200 a second", 60, || {
@@ -125,6 +128,15 @@ const RECIPES: &[Recipe] = &[
             || Load::bursts(640.0, secs(3), secs(10)).of(Work::sleeping(ms(100))),
         )
     },
+    Recipe {
+        hour: Some(bursty_hour),
+        ..recipe(
+            "bursty-hour",
+            "sleep as for the tokens of a code assistant, an hour",
+            3_500,
+            || Load::default(),
+        )
+    },
 ];
 
 /// The names of all scenarios, in the order of the tables.
@@ -150,7 +162,10 @@ impl Scenario {
         Some(Scenario {
             name: recipe.name,
             about: recipe.about,
-            jobs: (recipe.load)().jobs(seed, horizon),
+            jobs: match recipe.hour {
+                Some(jobs) => jobs(seed),
+                None => (recipe.load)().jobs(seed, horizon),
+            },
             machine: (recipe.machine)(),
             horizon,
             step_at: recipe.step_at,
@@ -176,7 +191,7 @@ const fn recipe(
     seconds: u64,
     load: fn() -> Load,
 ) -> Recipe {
-    Recipe { name, about, load, machine: four_cores, seconds, step_at: None }
+    Recipe { name, about, load, hour: None, machine: four_cores, seconds, step_at: None }
 }
 
 fn exponential(mean: Duration) -> Length {

@@ -20,6 +20,7 @@ pub(crate) const RANKS: &[&[&str]] = &[
         "sim::job",
         "sim::random",
         "sim::sharing",
+        "sim::trace::stamp",
     ],
     &[
         "time",
@@ -33,6 +34,7 @@ pub(crate) const RANKS: &[&[&str]] = &[
         "run::spawner",
         "sim::load::length",
         "sim::rivals::hill_climbing",
+        "sim::trace",
     ],
     &[
         "error",
@@ -49,6 +51,7 @@ pub(crate) const RANKS: &[&[&str]] = &[
         "sim::load::work",
         "sim::tasks",
         "sim::oracle",
+        "sim::load::bursty_hour",
     ],
     &["config", "run::current", "sim::load"],
     &["run::context", "scale::sample", "sim::machine"],
