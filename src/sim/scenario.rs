@@ -84,8 +84,8 @@ const RECIPES: &[Recipe] = &[
         })
     },
     recipe("nested", "64 jobs at once that call one each and wait for it, every 10 s", 60, || {
-        let called = Work::computing(ms(1)).then_sleeping(ms(20));
-        Load::batches(64, secs(10)).of(Work::computing(us(500)).calling(1, called))
+        let called = Work::computing(us(200)).then_sleeping(ms(10));
+        Load::batches(64, secs(10)).of(Work::computing(us(100)).calling(1, called))
     }),
     recipe("periodic", "100 ms of sleep, 60 at once, every 20 s", 300, || {
         Load::batches(60, secs(20)).of(Work::sleeping(ms(100)))
@@ -134,7 +134,7 @@ const RECIPES: &[Recipe] = &[
             "bursty-hour",
             "sleep as for the tokens of a code assistant, an hour",
             3_500,
-            || Load::default(),
+            Load::default,
         )
     },
 ];
