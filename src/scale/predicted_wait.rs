@@ -13,6 +13,8 @@ use super::sample::Sample;
 #[cfg(test)]
 mod closed_loop;
 #[cfg(test)]
+mod demand;
+#[cfg(test)]
 mod growing;
 #[cfg(test)]
 mod looking;
