@@ -31,6 +31,14 @@ pub struct Constants {
     pub kick_spacing_growing: Duration,
     /// Half-life of the run time and the rate of arrivals. Simulated: 1 s changes little.
     pub service_half_life: Duration,
+    /// Half-life of the load as [`Plan::demand`](crate::Plan::demand) tells it. Whoever scales
+    /// machines by that sees one value in 15 s or so: with 250 ms it would be a throw of dice,
+    /// and too low wherever jobs take longer. Simulated: 15 s follows a step 15 s later.
+    pub demand_half_life: Duration,
+    /// The same counts the jobs that wait as if more machines were to clear them within this. As
+    /// they take half a minute to come, less makes the fleet overshoot. Simulated: after a
+    /// threefold step 15 s ends at 2.3 times the right size, 60 s at 1.5, 120 s no better.
+    pub demand_clear: Duration,
     /// Half-life of the runnable share. It must show a change of phase within one burst;
     /// simulated, 20 to 250 ms are alike.
     pub runnable_half_life: Duration,
@@ -118,6 +126,8 @@ impl Default for Constants {
             kick_spacing_held: FAST_TICK,
             kick_spacing_growing: Duration::from_micros(100),
             service_half_life: Duration::from_millis(250),
+            demand_half_life: Duration::from_secs(5),
+            demand_clear: Duration::from_secs(60),
             runnable_half_life: Duration::from_millis(50),
             soft_per_core: 1.0,
             hard_per_core: 2.0,

@@ -21,6 +21,8 @@ const WEIGHT_MIN: f64 = 1e-9;
 pub(crate) struct Estimates {
     /// Time, arrivals, completions and seconds inside jobs.
     flow: Decayed<4>,
+    /// The same for longer, because whoever scales machines by it only looks now and then.
+    demand: Decayed<4>,
     /// Seconds inside jobs, and those of them that wanted a core, both as seen at evaluations.
     runnable: Decayed<2>,
     /// Sum of log2 of the run times in nanoseconds, and completions.
@@ -38,6 +40,7 @@ impl Estimates {
     pub(crate) fn new(constants: &Constants) -> Self {
         Estimates {
             flow: Decayed::new(constants.service_half_life),
+            demand: Decayed::new(constants.demand_half_life),
             runnable: Decayed::new(constants.runnable_half_life),
             magnitude: Decayed::new(constants.hog_half_life),
             typical_run_s: None,
@@ -52,7 +55,9 @@ impl Estimates {
         let dt_s = dt.as_secs_f64();
         let completions = sample.completions as f64;
         let busy_s = sample.busy_time.as_secs_f64();
-        self.flow.add(dt, [dt_s, sample.arrivals as f64, completions, busy_s]);
+        let flow = [dt_s, sample.arrivals as f64, completions, busy_s];
+        self.flow.add(dt, flow);
+        self.demand.add(dt, flow);
 
         let [_, _, completed, occupied_s] = self.flow.sums();
         if completed >= 1.0 {
@@ -101,6 +106,7 @@ impl Estimates {
             beside_hog: constants.beside_hog,
             service_s: self.service_s(completions, busy_s),
             arrivals_per_s: if time > 0.0 { arrivals / time } else { 0.0 },
+            demand: self.demand(sample, constants),
         }
     }
 
@@ -111,6 +117,20 @@ impl Estimates {
             Some(usual_s) => (busy_s + usual_s) / (completions + 1.0),
             None => busy_s / completions.max(1.0),
         }
+    }
+
+    /// Workers that the load of the last seconds occupies, and those that clear the queue within
+    /// a time in which machines can come. The wait that the pool itself aims at stays out of it:
+    /// no machine starts within milliseconds, and a queue that is to be gone by then asks for a
+    /// worker for each of its jobs. A fleet sized by that went from 5 pods to 40 where 11 were
+    /// needed (simulated, `tests/fleet.rs`).
+    fn demand(&self, sample: &Sample, constants: &Constants) -> f64 {
+        let [time, arrivals, completions, busy_s] = self.demand.sums();
+        let service_s = busy_s / completions.max(1.0);
+        let offered = if time > 0.0 { arrivals / time * service_s } else { 0.0 };
+        // No job is worth more than one worker, which also holds if there is no time at all.
+        let each = (service_s / constants.demand_clear.as_secs_f64()).min(1.0);
+        offered + sample.queued as f64 * each
     }
 
     /// Runnable workers whose job has run for far longer than a job of this pool usually does.
@@ -142,6 +162,7 @@ pub(crate) struct Load<'a> {
     /// Mean time that a job keeps a worker.
     service_s: f64,
     arrivals_per_s: f64,
+    demand: f64,
 }
 
 impl Load<'_> {
@@ -168,15 +189,14 @@ impl Load<'_> {
         occupied.saturating_add(self.sample.queued)
     }
 
-    /// The number to scale machines by: no upper bound applies, but beyond what the arrivals
-    /// need no job counts for more than one worker. Zero when nothing happens.
+    /// The number to scale machines by: no upper bound applies. To the nearest, because it is
+    /// summed over pools; zero when nothing happens.
     pub(crate) fn demand(&self) -> u32 {
-        let sample = self.sample;
-        if sample.queued == 0 && sample.busy == 0 && sample.busy_peak == 0 && sample.arrivals == 0 {
+        if self.sample.is_at_rest() {
             return 0;
         }
-        let demand = self.needed().min(self.one_each()).max(self.offered().ceil() as u64);
-        u32::try_from(demand).unwrap_or(u32::MAX)
+        let least = u32::from(!self.sample.is_quiet());
+        ((self.demand + 0.5) as u32).max(least)
     }
 
     /// Whether jobs run for longer than any should wait: then it is no use to wait for one of them

@@ -68,8 +68,8 @@ pub struct Plan {
     pub drain: u32,
     /// Why.
     pub reason: Reason,
-    /// Workers the offered load needs, not capped by the upper bound: the number to scale
-    /// machines by.
+    /// Workers the load of the last seconds needs, not capped by the upper bound: the number to
+    /// scale machines by, summed over the pools.
     pub demand: u32,
     /// No job has left the queue for a while although the pool is as large as it may get. The
     /// supervisor adds its own word: no progress for a second and no worker added.

@@ -11,6 +11,8 @@ use super::retention::Retention;
 use super::sample::Sample;
 
 #[cfg(test)]
+mod demand;
+#[cfg(test)]
 mod growing;
 #[cfg(test)]
 mod looking;

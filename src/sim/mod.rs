@@ -6,8 +6,11 @@
 //!           │ └─► law: ours, through the Sample that the pool builds, or a rival's
 //!        machine
 //! ```
+//!
+//! [`fleet`] puts many of them behind a balancer, under an autoscaler of machines.
 
 mod crew;
+pub mod fleet;
 mod job;
 mod law;
 pub mod load;

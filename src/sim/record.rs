@@ -114,6 +114,11 @@ impl Record {
         self.sojourns.push(now - arrived);
     }
 
+    /// The last demand that the law told.
+    pub(super) fn demand(&self) -> u32 {
+        self.demand
+    }
+
     pub(super) fn demanded(&mut self, now: u64, demand: u32) {
         self.demand = demand;
         let slice = self.slice_at(now);

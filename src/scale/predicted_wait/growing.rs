@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::story::{Story, change, millis, secs};
-use crate::scale::policy::{FAST_TICK, Reason, SLOW_TICK};
+use crate::scale::policy::{FAST_TICK, Reason};
 
 #[test]
 fn the_count_returns_to_its_bounds_whatever_is_queued() {
@@ -351,30 +351,6 @@ fn after_a_silence_jobs_are_expected_to_take_as_long_as_before() {
         let plan = story.after(millis(1));
         assert_eq!(plan.reason, expected, "{usual:?}");
     }
-}
-
-#[test]
-fn demand_follows_the_load_past_the_upper_bound_and_back_to_zero() {
-    let mut story = Story::new();
-    assert_eq!(story.after(SLOW_TICK).demand, 0);
-    // 64 workers serve 100 ms jobs; of the 100 that arrive in 100 ms the others wait.
-    story.workers(64, 0);
-    let mut queued = 0;
-    for _ in 0..30 {
-        queued += 36;
-        story.queue(queued, 0);
-        story.step(millis(100), |sample| {
-            (sample.arrivals, sample.dequeues, sample.completions) = (100, 64, 64);
-            sample.busy_time = secs(6) + millis(400);
-        });
-    }
-    let plan = story.after(Duration::ZERO);
-    assert_eq!(plan.reason, Reason::AtMax);
-    let offered = 100;
-    assert!(u64::from(plan.demand) > offered, "{}", plan.demand);
-    assert!(u64::from(plan.demand) <= 64 + queued, "{}", plan.demand);
-    story.workers(0, 64).queue(0, 0);
-    assert_eq!(story.after(SLOW_TICK).demand, 0);
 }
 
 #[test]
