@@ -11,7 +11,7 @@ use crate::time::Nanos;
 
 /// The longest time between two looks that is reported: a suspended machine or a clock that steps
 /// must not look like an hour of silence.
-const ELAPSED_MAX: Duration = Duration::from_secs(1);
+pub(crate) const ELAPSED_MAX: Duration = Duration::from_secs(1);
 
 /// What was counted by a moment, since the pool was built.
 #[derive(Clone, Copy, Debug, Default)]

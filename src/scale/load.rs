@@ -225,7 +225,7 @@ impl Load<'_> {
         let beside_hogs = self.beside_hog * self.hogs;
         let room = per_core * self.cores;
         let by_share = (room / self.runnable_share + beside_hogs).ceil() + self.hogs;
-        let missing = (room + beside_hogs - (self.runnable - self.hogs) - self.coming()).floor();
+        let missing = (room + beside_hogs - (self.runnable - self.hogs) - self.coming()).ceil();
         let by_deficit = f64::from(self.sample.workers) + missing;
         let workers = by_share.max(by_deficit).max(self.cores.ceil());
         (workers as u32).clamp(self.min, self.sample.max)
@@ -280,7 +280,7 @@ mod tests {
             ((4, 0, 0, 4.0, 0.5, 3.0), 14),
             ((4, 0, 0, 4.0, 1.0, 3.0), 10),
             ((20, 0, 0, 2.0, 1.0, 2.0), 26),
-            ((20, 0, 0, 2.5, 1.0, 0.0), 21),
+            ((20, 0, 0, 2.5, 1.0, 0.0), 22),
             ((50, 0, 0, 0.0, 0.001, 0.0), 100),
             ((1, 0, 0, 40.0, 1.0, 0.0), 4),
         ];

@@ -1,6 +1,8 @@
 //! Turns the counters of a running pool into a [`Sample`]: differences since the last look.
 
-use super::ledger::{Counts, Ledger};
+use std::time::Duration;
+
+use super::ledger::{Counts, ELAPSED_MAX, Ledger};
 use super::probe::Probe;
 use super::sample::Sample;
 use crate::config::Settings;
@@ -13,6 +15,10 @@ use crate::time::Nanos;
 #[derive(Debug, Default)]
 pub(crate) struct Observer {
     ledger: Ledger,
+    /// When the clock, or the whole machine, was last seen to have jumped, and how far.
+    jump: Option<(Nanos, Duration)>,
+    /// The last look was to be followed by another one soon.
+    awake: bool,
     pub(crate) probe: Probe,
     /// Busy worker time and worker time, ever: their ratio over a while is the utilization.
     pub(crate) busy_ns: u64,
@@ -35,6 +41,10 @@ impl Observer {
         let idle = (seen.sleeping() + seen.searching()).saturating_sub(starting);
         let busy = seen.busy();
         let peak = shared.busy_peak.swap(busy, Ordering::Relaxed);
+        let gap = steady.since(self.ledger.last().at);
+        if self.awake && gap > ELAPSED_MAX {
+            self.jump = Some((now, gap));
+        }
         let since = self.ledger.look(counts, shared.gate.waiting());
         let cores = self.probe.cores(steady, settings.cores);
         self.busy_ns += since.busy_time.as_nanos() as u64;
@@ -57,8 +67,19 @@ impl Observer {
             let runnable = self.probe.runnable(shared, busy, now, cores);
             sample.runnable = Some(runnable.count);
             sample.run_ages = runnable.ages;
+            self.forget_jump(now, &mut sample.run_ages);
         }
+        self.awake = !sample.is_at_rest();
         sample
+    }
+
+    /// A job that an hour of suspension fell into has not run for an hour: it is no hog.
+    fn forget_jump(&self, now: Nanos, ages: &mut [Duration]) {
+        let Some((seen, gap)) = self.jump else { return };
+        let since = now.since(seen);
+        for age in ages.iter_mut().filter(|age| **age > since) {
+            *age = age.saturating_sub(gap);
+        }
     }
 
     /// Never less than at the last look, whatever the clock does and however the reads interleave

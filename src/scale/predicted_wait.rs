@@ -19,6 +19,8 @@ mod looking;
 #[cfg(test)]
 mod promises;
 #[cfg(test)]
+mod properties;
+#[cfg(test)]
 mod shrinking;
 #[cfg(test)]
 mod story;
