@@ -19,6 +19,7 @@ pub(crate) mod exposition;
 #[cfg_attr(not(feature = "prometheus"), allow(dead_code, reason = "the page needs all of it"))]
 mod family;
 mod fixed;
+mod gaps;
 mod load;
 #[cfg(feature = "metrics")]
 #[cfg_attr(not(feature = "prometheus"), allow(dead_code, reason = "the page needs all of it"))]

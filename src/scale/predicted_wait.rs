@@ -38,7 +38,8 @@ mod story;
 ///   on jobs still queued ([`Reason::EscapeBlocked`]).
 /// - **Shrinking.** Idle workers only, a quarter of the pool at once, down to the most that were
 ///   busy at the same time within the window, plus a spare if any were. The window is the pool's
-///   `keep_alive`; it doubles when a retirement is regretted.
+///   `keep_alive`, or longer where the gaps seen so far say that this costs less than to start
+///   workers anew.
 ///
 /// The numbers behind this are its [`Constants`]. The objective, the keep-alive and the bounds
 /// come with each [`Sample`]; when one of them changes, the window starts over, and the estimates
@@ -135,7 +136,7 @@ impl PredictedWait {
         self
     }
 
-    /// The longest that regretted retirements may make the shrink window; 60 s by default. With
+    /// The longest that the shrink window may become by learning; 60 s by default. With
     /// zero the window stays at the pool's `keep_alive`.
     #[must_use]
     pub fn window_max(mut self, longest: Duration) -> Self {
@@ -180,10 +181,7 @@ impl PredictedWait {
             .or_else(|| self.shed_overload(load))
             .or_else(|| self.grow(load))
             .or_else(|| self.shrink(load))
-            .unwrap_or_else(|| {
-                self.retention.calm(self.now, &self.constants);
-                Plan::hold(Reason::Steady)
-            })
+            .unwrap_or_else(|| Plan::hold(Reason::Steady))
     }
 
     /// Far more workers want a core than there are, and that for a while: fewer would do more.
@@ -229,7 +227,7 @@ impl PredictedWait {
             return Some(Plan::hold(Reason::CpuSaturated));
         }
         let (want, why) = self.escape(load, want).unwrap_or((want, why));
-        self.retention.grown(self.now, &self.constants);
+        self.retention.grown();
         let at_once = self.constants.growth_floor.max(load.cores_whole()).max(workers);
         Some(Plan::add(want.saturating_sub(workers).min(at_once), why))
     }
@@ -292,7 +290,6 @@ impl PredictedWait {
         }
         let goal = self.retention.goal(self.now, sample.workers, load.min, &self.constants)?;
         let surplus = sample.workers - goal;
-        self.retention.retired(self.now);
         let at_once = sample.workers.div_ceil(self.constants.shrink_divisor.max(1)).max(1);
         Some(Plan::retire_idle(surplus.min(sample.idle).min(at_once), Reason::ShrinkIdle))
     }

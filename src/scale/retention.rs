@@ -3,39 +3,46 @@
 use std::time::Duration;
 
 use super::constants::Constants;
-use super::pace::Pace;
+use super::gaps::Gaps;
 use super::window::SlidingMax;
 
 /// The need of the recent past, over a window that learns.
 ///
-/// The window starts at the configured keep-alive. A worker that is missed within a window of
-/// its retirement is a *regret* and doubles the window; a long calm halves it again. Doubling
-/// is a trade, not a win everywhere: on a bursty trace it saves nine retirements in ten for
-/// twice the idle workers. `window_max` at or below the keep-alive switches it off.
+/// The window is the configured keep-alive until it is known how long workers go unneeded. From
+/// then on it is the one that would have cost least with the price that a start has, not shorter
+/// than the keep-alive and not longer than `window_max`, which at or below the keep-alive
+/// switches the learning off.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Retention {
     keep_alive: Duration,
     window: Duration,
     needs: SlidingMax,
-    retired_at: Option<Duration>,
-    calm_since: Duration,
-    regrets: Pace,
+    gaps: Gaps,
+    learned: Option<Duration>,
     shrinking: bool,
 }
 
 impl Retention {
-    /// Starts over with a new keep-alive.
+    /// Starts over with a new keep-alive; what is known of the gaps stays.
     pub(crate) fn restart(&mut self, now: Duration, keep_alive: Duration) {
         self.keep_alive = keep_alive;
         self.window = keep_alive;
-        self.calm_since = now;
         self.needs.restart(now);
     }
 
     /// Remembers how many workers the time since the previous evaluation needed. The record is
-    /// kept as long as the window may ever get, so that a doubled window is covered at once.
+    /// kept as long as the window may ever get, so that a longer window is covered at once.
     pub(crate) fn record(&mut self, now: Duration, need: u32, constants: &Constants) {
-        self.needs.push(now, need, self.longest(constants));
+        let longest = constants.window_max.max(self.keep_alive);
+        self.needs.push(now, need, longest);
+        if self.gaps.note(now, need, constants.gap_half_life) {
+            self.learned = self.gaps.best_window(constants.start_price, constants.gaps_known);
+        }
+        self.window = match self.learned {
+            // Zero means zero.
+            Some(window) if !self.keep_alive.is_zero() => window.clamp(self.keep_alive, longest),
+            _ => self.keep_alive,
+        };
     }
 
     /// The most workers needed within the window; `None` while the record is shorter than that.
@@ -60,33 +67,9 @@ impl Retention {
         self.shrinking.then_some(goal)
     }
 
-    /// Workers were retired because nothing needed them.
-    pub(crate) fn retired(&mut self, now: Duration) {
-        self.retired_at = Some(now);
-    }
-
-    /// The pool grows: if it shrank within the window, it should not have.
-    pub(crate) fn grown(&mut self, now: Duration, constants: &Constants) {
+    /// The pool grows: what it was about to give back it needs.
+    pub(crate) fn grown(&mut self) {
         self.shrinking = false;
-        let missed = self.retired_at.is_some_and(|at| now.saturating_sub(at) < self.window);
-        if missed && self.regrets.take(now, constants.regret_spacing) {
-            self.window = self.window.saturating_mul(2).min(self.longest(constants));
-            self.calm_since = now;
-        }
-    }
-
-    /// Nothing happened: after enough of that, the window shrinks again. Each halving starts the
-    /// calm anew, or one long calm would undo all doublings within a few evaluations.
-    pub(crate) fn calm(&mut self, now: Duration, constants: &Constants) {
-        let enough = self.window.saturating_mul(constants.calm_windows);
-        if self.window > self.keep_alive && now.saturating_sub(self.calm_since) >= enough {
-            self.window = (self.window / 2).max(self.keep_alive);
-            self.calm_since = now;
-        }
-    }
-
-    fn longest(&self, constants: &Constants) -> Duration {
-        constants.window_max.max(self.keep_alive)
     }
 }
 
@@ -104,77 +87,54 @@ mod tests {
         retention
     }
 
-    #[test]
-    fn each_regret_doubles_the_window_up_to_its_longest() {
-        let constants = Constants::default();
-        let mut retention = with_window(secs(10));
-        let mut now = secs(100);
-        for expected in [20, 40, 60, 60] {
-            retention.retired(now);
-            now += secs(9);
-            retention.grown(now, &constants);
-            assert_eq!(retention.window, secs(expected));
+    /// A need of nine for a second, then of one for the `gap`; ten times.
+    fn bursts(retention: &mut Retention, gap: Duration, constants: &Constants) {
+        let mut now = Duration::ZERO;
+        for _ in 0..10 {
+            retention.record(now, 9, constants);
+            now += secs(1);
+            retention.record(now, 9, constants);
+            retention.record(now + secs(1), 1, constants);
+            now += gap;
         }
+        retention.record(now, 9, constants);
     }
 
     #[test]
-    fn growing_after_the_window_is_no_regret() {
+    fn the_window_comes_to_span_gaps_that_cost_less_than_a_start() {
         let constants = Constants::default();
-        for (gap, window) in [(secs(10), secs(10)), (secs(10) - Duration::from_nanos(1), secs(20))]
-        {
+        let cases = [
+            // gap => window, about
+            (secs(5), secs(10)..=secs(10)),
+            (secs(20), secs(20)..=secs(25)),
+            (secs(45), secs(45)..=secs(54)),
+            (secs(200), secs(10)..=secs(10)),
+        ];
+        for (gap, expected) in cases {
             let mut retention = with_window(secs(10));
-            retention.retired(secs(100));
-            retention.grown(secs(100) + gap, &constants);
-            assert_eq!(retention.window, window, "after {gap:?}");
+            bursts(&mut retention, gap, &constants);
+            assert!(expected.contains(&retention.window), "{gap:?}: {:?}", retention.window);
         }
     }
 
     #[test]
-    fn regrets_within_a_second_are_one() {
-        let constants = Constants::default();
+    fn a_lower_price_gives_workers_back_sooner() {
+        let constants = Constants { start_price: secs(15), ..Constants::default() };
         let mut retention = with_window(secs(10));
-        retention.retired(secs(100));
-        for millis in [0, 5, 10, 999] {
-            retention.grown(secs(100) + Duration::from_millis(millis), &constants);
-        }
-        assert_eq!(retention.window, secs(20));
-        retention.grown(secs(101), &constants);
-        assert_eq!(retention.window, secs(40));
+        bursts(&mut retention, secs(20), &constants);
+        assert_eq!(retention.window, secs(10));
     }
 
     #[test]
-    fn ten_calm_windows_halve_the_window_down_to_the_keep_alive() {
+    fn a_longer_window_remembers_what_the_shorter_one_had_passed() {
         let constants = Constants::default();
         let mut retention = with_window(secs(10));
-        retention.retired(secs(1));
-        for now in [1, 2, 3] {
-            retention.grown(secs(now), &constants);
-        }
-        assert_eq!(retention.window, secs(60));
-        let mut halvings = Vec::new();
-        let mut last = retention.window;
-        for now in 4..5_000 {
-            retention.calm(secs(now), &constants);
-            if retention.window != last {
-                last = retention.window;
-                halvings.push((now, last.as_secs()));
-            }
-        }
-        assert_eq!(halvings, [(603, 30), (903, 15), (1053, 10)]);
-    }
-
-    #[test]
-    fn a_doubled_window_remembers_what_the_shorter_one_had_passed() {
-        let constants = Constants::default();
-        let mut retention = with_window(secs(10));
-        retention.record(secs(85), 64, &constants);
-        for now in 86..=100 {
-            retention.record(secs(now), 3, &constants);
-        }
-        assert_eq!(retention.need(secs(100)), Some(3));
-        retention.retired(secs(100));
-        retention.grown(secs(100), &constants);
-        assert_eq!(retention.need(secs(100)), Some(64));
+        bursts(&mut retention, secs(20), &constants);
+        let end = secs(200);
+        retention.record(end, 64, &constants);
+        retention.record(end + secs(1), 3, &constants);
+        retention.record(end + secs(18), 3, &constants);
+        assert_eq!(retention.need(end + secs(18)), Some(64), "{:?}", retention.window);
     }
 
     #[test]
@@ -193,7 +153,7 @@ mod tests {
         assert_eq!(goal(11, 1), None, "and ended");
         assert_eq!(goal(11, 10), Some(10), "nothing keeps it above its lower bound");
         assert_eq!(goal(11, 1), Some(10));
-        retention.grown(secs(20), &constants);
+        retention.grown();
         assert_eq!(retention.goal(secs(20), 11, 1, &constants), None, "growth ends it, too");
     }
 
@@ -202,13 +162,11 @@ mod tests {
         let constants = Constants::default();
         for (keep_alive, need) in [(Duration::ZERO, Some(2)), (Duration::MAX, None)] {
             let mut retention = with_window(keep_alive);
-            retention.record(secs(1), 9, &constants);
-            retention.record(secs(2), 2, &constants);
-            retention.retired(secs(2));
-            retention.grown(secs(2), &constants);
-            retention.calm(Duration::MAX - Duration::from_nanos(1), &constants);
+            bursts(&mut retention, secs(20), &constants);
+            retention.record(secs(1_001), 9, &constants);
+            retention.record(secs(1_002), 2, &constants);
             assert_eq!(retention.window, keep_alive);
-            assert_eq!(retention.need(secs(2)), need);
+            assert_eq!(retention.need(secs(1_002)), need);
         }
     }
 
@@ -216,8 +174,18 @@ mod tests {
     fn a_short_longest_window_fixes_it_at_the_keep_alive() {
         let constants = Constants { window_max: Duration::ZERO, ..Constants::default() };
         let mut retention = with_window(secs(10));
-        retention.retired(secs(100));
-        retention.grown(secs(101), &constants);
+        bursts(&mut retention, secs(20), &constants);
         assert_eq!(retention.window, secs(10));
+    }
+
+    #[test]
+    fn a_restart_forgets_needs_and_keeps_what_is_known_of_the_gaps() {
+        let constants = Constants::default();
+        let mut retention = with_window(secs(10));
+        bursts(&mut retention, secs(20), &constants);
+        retention.restart(secs(201), secs(12));
+        assert_eq!(retention.need(secs(202)), None);
+        retention.record(secs(202), 1, &constants);
+        assert!(retention.window >= secs(20), "{:?}", retention.window);
     }
 }

@@ -68,6 +68,7 @@ pub(crate) const RANKS: &[&[&str]] = &[
         "scale::totals",
         "sim::record",
         "sim::law",
+        "scale::gaps",
     ],
     &[
         "run::roster",
@@ -137,6 +138,7 @@ const PURE: &[&str] = &[
     "scale::constants",
     "scale::decay",
     "scale::fixed",
+    "scale::gaps",
     "scale::load",
     "scale::pace",
     "scale::policy",

@@ -234,7 +234,7 @@ fn every_constant_may_be_zero_or_endless() {
                 growth_floor: u32::MAX,
                 spare: u32::MAX,
                 window_max: long,
-                calm_windows: u32::MAX,
+                gaps_known: f64::NAN,
                 shrink_divisor: 0,
                 overload_ratio: ratio,
                 overload_excess: ratio,
