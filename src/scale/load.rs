@@ -65,10 +65,11 @@ impl Estimates {
         }
 
         // What was not looked at must not count as asleep: it only makes the past fade.
-        let seen = sample.runnable.map_or([0.0; 2], |runnable| {
-            [f64::from(sample.busy) * dt_s, f64::from(runnable) * dt_s]
-        });
-        self.runnable.add(dt, seen);
+        // A look speaks for the time that was spent in jobs, not for the silence before them; nor
+        // does a silence make the past fade.
+        let share = |runnable: u32| f64::from(runnable) / f64::from(sample.busy.max(1));
+        let seen = sample.runnable.map_or([0.0; 2], |runnable| [busy_s, busy_s * share(runnable)]);
+        self.runnable.add(dt.min(sample.busy_time), seen);
         let [busy, runnable] = self.runnable.sums();
         if busy > WEIGHT_MIN {
             self.runnable_share = Some((runnable / busy).clamp(RUNNABLE_SHARE_MIN, 1.0));
@@ -302,10 +303,23 @@ mod tests {
         estimates.update(&unseen);
         let load = estimates.read(&unseen, &Constants::default());
         assert_eq!(load.runnable, 40.0, "nothing is known: all want a core");
-        estimates.update(&Sample { busy: 8, runnable: Some(2), ..unseen.clone() });
+        let busy_time = secs(8);
+        estimates.update(&Sample { busy: 8, busy_time, runnable: Some(2), ..unseen.clone() });
         estimates.update(&unseen);
         let load = estimates.read(&unseen, &Constants::default());
         assert!((load.runnable - 10.0).abs() < 1e-9, "{}", load.runnable);
+    }
+
+    #[test]
+    fn a_look_after_a_silence_weighs_what_was_done_since_and_not_the_silence() {
+        let mut estimates = estimates();
+        let slept = Sample { elapsed: secs(1), busy: 4, ..Sample::default() };
+        estimates.update(&Sample { busy_time: secs(4), runnable: Some(0), ..slept.clone() });
+        // Four that have just been woken are on a core for a moment.
+        let woken = Duration::from_micros(40);
+        estimates.update(&Sample { busy_time: woken, runnable: Some(4), ..slept.clone() });
+        let load = estimates.read(&slept, &Constants::default());
+        assert!(load.runnable_share < 0.1, "{}", load.runnable_share);
     }
 
     #[test]

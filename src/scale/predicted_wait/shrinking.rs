@@ -53,7 +53,7 @@ fn workers_that_only_waited_for_a_core_were_not_needed() {
         let mut story = Story::new();
         story.workers(20, 0).queue(9, runnable);
         story.after(Duration::ZERO);
-        story.after(millis(5));
+        story.step(millis(5), |sample| sample.busy_time = millis(100));
         story.queue(0, 0);
         story.after(millis(5));
         story.workers(0, 20).levels.busy_peak = 20;
