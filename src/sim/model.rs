@@ -218,8 +218,9 @@ impl Model {
         let workers = self.crew.workers();
         let start = act.start.min(self.machine.max.saturating_sub(workers));
         if start > 0 {
-            let ready = self.now + nanos(self.machine.start);
-            self.crew.starting.extend((0..start).map(|_| ready));
+            let (first, spacing) = (nanos(self.machine.start), nanos(self.machine.spawn));
+            let ready = |n| self.now + first + u64::from(n) * spacing;
+            self.crew.start((0..start).map(ready));
             self.record.grew(self.now, workers, start, act.reason);
         }
         let spare = self.crew.workers().saturating_sub(self.machine.min);
@@ -230,15 +231,17 @@ impl Model {
         }
     }
 
-    /// Jobs that wait go to idle workers.
+    /// Jobs that wait go to idle workers. Where a wake-up takes time only a few are on their way
+    /// at once, and each that finds a job sees to the next.
     fn hand_out(&mut self) {
         let wake = nanos(self.machine.wake);
         while self.crew.has_idle() && !self.queue.is_empty() {
+            let coming = self.crew.waking.len() + self.crew.starting.len();
             if wake == 0 {
                 self.crew.claim();
                 self.take();
                 self.react(Moment::Started);
-            } else if self.queue.len() > self.crew.waking.len() + self.crew.starting.len() {
+            } else if coming < self.queue.len().min(searchers_allowed(self.crew.workers())) {
                 self.crew.claim();
                 self.crew.waking.push_back(self.now + wake);
             } else {
@@ -254,6 +257,7 @@ impl Model {
         } else {
             self.take();
             self.react(Moment::Started);
+            self.hand_out();
         }
     }
 
@@ -364,6 +368,11 @@ fn look<'a>(
         log2_run_sum: totals.log2_run_sum,
         running: crew.running(),
     }
+}
+
+/// How many of so many workers look for a job at once, as the pool's protocol of sleep has it.
+fn searchers_allowed(workers: u32) -> usize {
+    (workers / 2).clamp(1, 4) as usize
 }
 
 /// Nanoseconds; 584 years at most.
