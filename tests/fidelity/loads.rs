@@ -9,6 +9,8 @@ use springtide::sim::Random;
 const SPEED: f64 = 20.0;
 /// So much of it, in its own time.
 const TRACE_SPAN: Duration = Duration::from_secs(120);
+/// Time for a new pool to come to rest before the first request.
+const LEAD: Duration = Duration::from_millis(100);
 
 /// A job that arrives and sleeps.
 #[derive(Clone, Copy, Debug)]
@@ -44,8 +46,19 @@ pub(crate) fn bursts() -> Load {
     let mut random = Random::new(12);
     let mut jobs = Vec::new();
     let mut begins = 0.0;
-    for (pause, size) in [12, 20, 28, 36, 44, 52, 60].into_iter().map(|n| (0.15, n)).chain([(1.5, 30), (0.15, 45), (0.15, 60)]) {
-        begins += pause;
+    for (pause_s, size) in [
+        (0.2, 12),
+        (0.15, 20),
+        (0.15, 28),
+        (0.15, 36),
+        (0.15, 44),
+        (0.15, 52),
+        (0.15, 60),
+        (1.5, 30),
+        (0.15, 45),
+        (0.15, 60),
+    ] {
+        begins += pause_s;
         let mut at = begins;
         for _ in 0..size {
             at += random.exponential(0.000_2);
@@ -66,7 +79,7 @@ pub(crate) fn requests(folder: &Path) -> Option<Load> {
         .iter()
         .map(|(at, span)| (*at - first, *span))
         .take_while(|(at, _)| *at < TRACE_SPAN)
-        .map(|(at, span)| Sleep { at: at.div_f64(SPEED), span: span.div_f64(SPEED) })
+        .map(|(at, span)| Sleep { at: LEAD + at.div_f64(SPEED), span: span.div_f64(SPEED) })
         .collect();
     let (target_wait, keep_alive) = (secs(0.01 / SPEED), secs(10.0 / SPEED));
     Some(Load { name: "requests", jobs, target_wait, keep_alive })

@@ -19,8 +19,11 @@ use springtide::sim::{Job, Machine, Random, Supervised, simulate};
 
 /// Bounds of the pools.
 const WORKERS: (u32, u32) = (2, 64);
-/// A machine that is busy with something else may spoil some rounds, not most of them.
-const ROUNDS: usize = 5;
+/// So many rounds must agree. A machine that is busy with something else holds threads up and
+/// spoils rounds; it does not make two things agree that differ.
+const AGREE: usize = 2;
+/// Out of so many at most.
+const ROUNDS: usize = 6;
 /// Runs of the simulator with each recording.
 const SIMULATIONS: u64 = 25;
 
@@ -114,10 +117,10 @@ impl Round {
     }
 }
 
-/// As long as the machine may take to wake a thread that sleeps nobody knows who waits for whom.
+/// Within what the machine takes to wake a thread and to start some.
 fn waits_agree(real: &Outcome, simulated: &Simulated, latencies: &Latencies) -> bool {
     let (least, most) = simulated.wait_p99;
-    let slack = latencies.oversleep_p99;
+    let slack = latencies.oversleep_p99 + latencies.crowd_p90;
     real.wait_p99 + slack >= least && real.wait_p99 <= most + slack
 }
 
@@ -127,31 +130,31 @@ impl fmt::Display for Round {
             self;
         write!(
             f,
-            "peak {} and {}, started {} and {}, p99 of the waits {:?} and {:?} \
+            "real and simulated: peak {} and {}, started {} and {}, p99 of the waits {:?} and {:?} \
              ({least:?} to {most:?}), {latencies:?}",
             real.peak, exact.peak, real.started, exact.started, real.wait_p99, exact.wait_p99,
         )
     }
 }
 
-/// Plays rounds until most of them have agreed or have not.
+/// Plays rounds until enough have agreed, or there were too many.
 fn assert_agree(load: &Load) {
     // Two pools at once would disturb each other.
     static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
     let _alone = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
-    let (mut rounds, mut agreed, mut control_agreed) = (Vec::new(), 0, 0);
-    while agreed <= ROUNDS / 2 && rounds.len() - agreed <= ROUNDS / 2 {
+    let (mut rounds, mut agreed, mut deaf_agreed) = (Vec::new(), 0, 0);
+    while agreed < AGREE && rounds.len() < ROUNDS {
         let (round, ran) = Round::play(load);
         let deaf = simulated(load, &ran, Kicks::Ignored);
-        control_agreed += usize::from(waits_agree(&round.real, &deaf, &round.latencies));
+        deaf_agreed += usize::from(waits_agree(&round.real, &deaf, &round.latencies));
         agreed += usize::from(round.agrees());
-        println!("{}: real and simulated: {round}", load.name);
+        println!("{}: {round}", load.name);
         rounds.push(round.to_string());
     }
-    assert!(agreed > ROUNDS / 2, "{}: real and simulated:\n{}", load.name, rounds.join("\n"));
+    assert!(agreed == AGREE, "{}:\n{}", load.name, rounds.join("\n"));
     // Or the comparison would see nothing at all.
     let control = "a simulator in which nobody kicks the supervisor passes for the pool, too";
-    assert!(control_agreed <= rounds.len() / 2, "{}: {control}", load.name);
+    assert!(deaf_agreed < AGREE, "{}: {control}", load.name);
 }
 
 fn cores() -> f64 {

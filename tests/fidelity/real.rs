@@ -7,23 +7,29 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use springtide::sim::Random;
-use springtide::{Decision, Pool};
+use springtide::{Decision, Plan, Pool, Reason, Sample, ScalingPolicy};
 
 use crate::loads::{Load, Sleep};
 use crate::{Outcome, WORKERS, cores, quantile};
 
 /// How often the machine and the pool are looked at while the load runs.
 const LOOK: Duration = Duration::from_millis(5);
-/// A thread, and a pool, are started at one in so many looks.
-const START_EVERY: u32 = 4;
+/// How fast workers start is tried at one in so many looks …
+const CROWD_EVERY: u32 = 12;
+/// … with so many of them.
+const CROWD: usize = 6;
+/// Those after the first.
+const LATER: u32 = CROWD as u32 - 1;
 
 /// What the machine did to threads during a run. Medians, unless they say otherwise.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Latencies {
-    /// From the moment the supervisor is awake until the worker that it starts has a job.
+    /// From the moment the supervisor is awake until the first worker that it starts has a job.
     pub(crate) start: Duration,
-    /// How long one who asks for a thread is kept by that.
+    /// How much later than the one before it each further worker has one.
     pub(crate) spawn: Duration,
+    /// Until several workers have jobs that were started at once; nine of ten times it is less.
+    pub(crate) crowd_p90: Duration,
     /// From waking a parked thread until it runs.
     pub(crate) wake: Duration,
     /// By how much one who rests for a while oversleeps.
@@ -105,7 +111,7 @@ fn offer(pool: &Pool, load: &Load, times: &Arc<[Times]>) {
 
 /// Looks at the machine, and at the most workers there were, until the run is over.
 fn watch(pool: &Pool, over: &AtomicBool) -> (Latencies, u32) {
-    let (mut starts, mut spawns) = (Vec::new(), Vec::new());
+    let (mut starts, mut spawns, mut crowds) = (Vec::new(), Vec::new(), Vec::new());
     let (mut wakes, mut oversleeps) = (Vec::new(), Vec::new());
     let mut peak = WORKERS.0;
     let mut empty = None;
@@ -128,15 +134,14 @@ fn watch(pool: &Pool, over: &AtomicBool) -> (Latencies, u32) {
         let asked = Instant::now();
         sleeper.thread().unpark();
         wakes.push(told.recv().expect("it goes on").saturating_duration_since(asked));
-        match look % START_EVERY {
+        match look % CROWD_EVERY {
             0 => empty = Some(empty_pool()),
             // By now its supervisor is asleep.
-            1 => starts.extend(empty.take().map(time_to_first_job)),
-            2 => {
-                let asked = Instant::now();
-                let thread = thread::spawn(|| ());
-                spawns.push(asked.elapsed());
-                thread.join().expect("it does nothing");
+            1 => {
+                let (first, spacing) = empty.take().map(start_a_crowd).expect("built at a look");
+                starts.push(first);
+                spawns.push(spacing);
+                crowds.push(first + spacing * LATER);
             }
             _ => {}
         }
@@ -150,6 +155,7 @@ fn watch(pool: &Pool, over: &AtomicBool) -> (Latencies, u32) {
     let latencies = Latencies {
         start: quantile(starts, 0.5).saturating_sub(wake),
         spawn: quantile(spawns, 0.5),
+        crowd_p90: quantile(crowds, 0.9),
         wake,
         oversleep: quantile(oversleeps.clone(), 0.5),
         oversleep_p99: quantile(oversleeps, 0.99),
@@ -157,14 +163,36 @@ fn watch(pool: &Pool, over: &AtomicBool) -> (Latencies, u32) {
     (latencies, peak)
 }
 
+/// A worker for each job that waits.
+struct OneEach;
+
+impl ScalingPolicy for OneEach {
+    fn decide(&mut self, _: Duration, sample: &Sample) -> Plan {
+        match sample.workers {
+            0 => Plan::add(sample.queued as u32, Reason::Grow),
+            _ => Plan::hold(Reason::Steady),
+        }
+    }
+}
+
 fn empty_pool() -> Pool {
-    let builder = Pool::builder("empty").workers(0..=1).without_metrics();
+    let builder = Pool::builder("empty").workers(0..=CROWD).policy(OneEach).without_metrics();
     builder.build().expect("a thread for a supervisor")
 }
 
-/// The supervisor wakes up, looks, and starts a worker.
-fn time_to_first_job(pool: Pool) -> Duration {
+/// The supervisor wakes up, looks, and starts workers. Returns how long the first of them took to
+/// have a job, and how much longer each further one.
+fn start_a_crowd(pool: Pool) -> (Duration, Duration) {
+    let job = || {
+        let started = Instant::now();
+        thread::sleep(LOOK);
+        started
+    };
     let asked = Instant::now();
-    let started = pool.submit(Instant::now).expect("the pool is open");
-    started.join().expect("it reads the clock").saturating_duration_since(asked)
+    let batch = pool.submit_batch([job; CROWD]);
+    let joined = batch.handles.into_iter().map(|handle| handle.join().expect("it sleeps"));
+    let mut started: Vec<Instant> = joined.collect();
+    started.sort_unstable();
+    let (first, last) = (started[0], started[CROWD - 1]);
+    (first.saturating_duration_since(asked), (last - first) / LATER)
 }
