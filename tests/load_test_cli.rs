@@ -128,7 +128,7 @@ fn a_wrong_line_of_a_trace_is_named_with_its_file_and_number() {
 #[test]
 fn a_file_that_cannot_be_opened_is_named_before_the_run() {
     let missing = format!("{}/trace.csv", path("nowhere"));
-    for argument in ["--trace", "--json"] {
+    for argument in ["--trace", "--json", "--record"] {
         let output = run(&[argument, &missing]);
         let said = String::from_utf8_lossy(&output.stderr);
         assert!(said.starts_with(&format!("load_test: {argument}: {missing}: ")), "{said}");
@@ -184,6 +184,20 @@ fn a_run_accounts_for_every_job_and_leaves_its_numbers_and_a_page_that_stands_al
     for outside in ["<script", "<link", "src=", "@import", "url("] {
         assert!(!page.contains(outside), "the page needs {outside}");
     }
+}
+
+#[test]
+fn the_load_that_was_offered_can_be_written_down() {
+    let trace = file("recorded.csv", "arrival_ms,run_ms\n0,5\n1.25,4\n20,2.5\n");
+    let out = path("record.csv");
+    let output = run(&["--trace", &trace, "--speed", "2", "--work", "cpu", "--record", &out]);
+    assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
+    let recorded = std::fs::read_to_string(&out).expect("the file was written");
+    let expected = "arrival_ms,run_ms,cpu_ms\n\
+                    0.000000,5.000000,5.000000\n\
+                    0.625000,4.000000,4.000000\n\
+                    10.000000,2.500000,2.500000\n";
+    assert_eq!(recorded, expected);
 }
 
 #[test]

@@ -114,6 +114,9 @@ pub(crate) struct Args {
     /// Write the numbers to this file as one JSON object
     #[arg(long, value_name = "FILE")]
     pub(crate) json: Option<PathBuf>,
+    /// Write the load that was offered to this CSV file: arrival_ms,run_ms,cpu_ms
+    #[arg(long, value_name = "FILE")]
+    pub(crate) record: Option<PathBuf>,
     /// Write a page with pictures to index.html in this folder
     #[arg(long, value_name = "DIR")]
     pub(crate) report: Option<PathBuf>,

@@ -24,8 +24,8 @@
 //! - `arrival_ms,run_ms`: one job a row, in milliseconds since the start.
 //!
 //! The way through: `args` → `load` (or `trace`) → `replay`, whose jobs do `work` and
-//! write to `tally` while `watch` looks at the pool → `numbers` → `summary`, `json` and
-//! `report`.
+//! write to `tally` while `watch` looks at the pool → `numbers` → `summary`, `json`, `record`
+//! and `report`.
 
 mod args;
 mod charts;
@@ -35,6 +35,7 @@ mod load;
 mod numbers;
 mod page;
 mod progress;
+mod record;
 mod replay;
 mod report;
 mod setup;
@@ -100,6 +101,10 @@ fn conduct(args: &Args, setup: Setup) -> Result<(), String> {
     print!("{}", Summary(&numbers));
     if let Some(file) = setup.json {
         json::write(file, &numbers).map_err(|e| format!("--json: {e}"))?;
+    }
+    if let Some(file) = setup.record {
+        let offered = &finished.tally.jobs()[..finished.tally.offered()];
+        record::write(file, offered).map_err(|e| format!("--record: {e}"))?;
     }
     if let Some(dir) = &args.report {
         let page = report::write(dir, args, &finished, &numbers);

@@ -61,7 +61,12 @@ impl Tapes {
     /// The tapes that a job belongs on which starts now, if there are any. To see that there are
     /// none is all that a job pays when nobody records.
     pub(crate) fn running(&self) -> Option<Arc<Vec<Arc<Tape>>>> {
-        self.on.load(Ordering::Relaxed).then(|| self.all.load())
+        if self.on.load(Ordering::Relaxed) { Some(self.present()) } else { None }
+    }
+
+    #[cold]
+    fn present(&self) -> Arc<Vec<Arc<Tape>>> {
+        self.all.load()
     }
 
     /// Puts in a tape for so many rows.

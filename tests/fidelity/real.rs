@@ -49,7 +49,7 @@ impl Latencies {
 pub(crate) struct Ran {
     pub(crate) outcome: Outcome,
     pub(crate) latencies: Latencies,
-    /// When the jobs were submitted and how long they ran, by the clock.
+    /// When the jobs came and how long they ran, as the pool recorded it.
     pub(crate) recorded: Vec<Sleep>,
 }
 
@@ -58,7 +58,6 @@ pub(crate) struct Ran {
 struct Times {
     submitted: AtomicU64,
     started: AtomicU64,
-    ended: AtomicU64,
 }
 
 /// Offers a load to a new pool and waits for its end.
@@ -74,6 +73,7 @@ pub(crate) fn run(load: &Load) -> Ran {
         .build()
         .expect("threads for a small pool");
     let times: Arc<[Times]> = load.jobs.iter().map(|_| Times::default()).collect();
+    let recording = pool.record(load.jobs.len());
     let over = AtomicBool::new(false);
     let (latencies, peak) = thread::scope(|scope| {
         let watcher = scope.spawn(|| watch(&pool, &over));
@@ -84,12 +84,10 @@ pub(crate) fn run(load: &Load) -> Ran {
     });
     let started = pool.stats().threads_started - u64::from(min);
     pool.shutdown();
+    let recorded = recording.stop().rows;
+    let recorded = recorded.iter().map(|job| Sleep { at: job.arrival, span: job.run }).collect();
     let of = |word: &AtomicU64| Duration::from_nanos(word.load(Relaxed));
     let waits = times.iter().map(|job| of(&job.started) - of(&job.submitted)).collect();
-    let recorded = times
-        .iter()
-        .map(|job| Sleep { at: of(&job.submitted), span: of(&job.ended) - of(&job.started) })
-        .collect();
     Ran { outcome: Outcome { peak, started, wait_p99: quantile(waits, 0.99) }, latencies, recorded }
 }
 
@@ -103,7 +101,6 @@ fn offer(pool: &Pool, load: &Load, times: &Arc<[Times]>) {
         pool.execute(move || {
             times[index].started.store(now(), Relaxed);
             thread::sleep(span);
-            times[index].ended.store(now(), Relaxed);
         })
         .expect("the pool is open");
     }
