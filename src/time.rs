@@ -14,7 +14,7 @@ impl Nanos {
     pub(crate) const NEVER: Nanos = Nanos(u64::MAX);
 
     pub(crate) fn from_duration(d: Duration) -> Nanos {
-        Nanos(u64::try_from(d.as_nanos()).unwrap_or(u64::MAX))
+        Nanos(nanos(d))
     }
 
     /// The moment `d` after this one; any duration is legal.
@@ -30,6 +30,11 @@ impl Nanos {
     pub(crate) fn as_duration(self) -> Duration {
         Duration::from_nanos(self.0)
     }
+}
+
+/// Nanoseconds; what is more than 584 years saturates.
+pub(crate) fn nanos(d: Duration) -> u64 {
+    u64::try_from(d.as_nanos()).unwrap_or(u64::MAX)
 }
 
 /// Time that never goes back, for what is spaced out: a clock that steps back must not put off what

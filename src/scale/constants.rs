@@ -25,6 +25,10 @@ pub struct Constants {
     /// The same while the verdict is that no worker can be added: asking sooner than the next
     /// fast tick would only repeat the answer.
     pub kick_spacing_held: Duration,
+    /// The same after workers were added, or while jobs run for longer than the target: each such
+    /// look adds a worker or finds the cores busy, and a thread takes as long to start. Simulated:
+    /// with 1 ms the 99.9th percentile of the wait on a step of blocking calls is 0.7 ms, not 0.1.
+    pub kick_spacing_growing: Duration,
     /// Half-life of the run time and the rate of arrivals. Simulated: 1 s changes little.
     pub service_half_life: Duration,
     /// Half-life of the runnable share. It must show a change of phase within one burst;
@@ -39,15 +43,22 @@ pub struct Constants {
     /// it clearly been passed over.
     pub hog_wait_targets: u32,
     /// A job younger than this is no hog. The kernel's concurrency-managed workqueue excludes
-    /// work that holds a CPU for longer than 10 ms, MariaDB's tpool tasks of 500 ms.
+    /// work that holds a CPU for longer than 10 ms, MariaDB's tpool tasks of 500 ms. Simulated:
+    /// with 100 ms the 99.9th percentile of the wait beside hogs is 41 ms, with 20 ms it is 4.
     pub hog_age: Duration,
     /// A job is a hog only if it has run for this many times the geometric mean of the run
-    /// times. A uniform batch of 200 ms jobs therefore has no hogs.
+    /// times. A uniform batch of 200 ms jobs therefore has no hogs, and of exponential run times
+    /// one in ten thousand is one; with 10 it would be one in three hundred.
     pub hog_age_ratio: f64,
     /// Half-life of that geometric mean: long enough to remember the short jobs while hogs run.
     pub hog_half_life: Duration,
     /// At most this many hogs per core are left out of the count of runnable workers.
     pub hogs_per_core: f64,
+    /// Beside each hog so many other workers may want a core on top of the cores. The scheduler
+    /// deals the cores out evenly; with one for one, short jobs get half of them however many
+    /// hogs there are. Simulated: without, 97 % of the short jobs on a core with a growing
+    /// number of hogs wait for longer than the target; with, under 2 %.
+    pub beside_hog: f64,
     /// Jobs wait on jobs when none has left the queue for this long, two fast ticks, and (see
     /// the next field) nobody runs. MariaDB and libdispatch create a thread at once in that state.
     pub blocked_after: Duration,
@@ -72,6 +83,10 @@ pub struct Constants {
     pub calm_windows: u32,
     /// Regrets closer together than this are one regret.
     pub regret_spacing: Duration,
+    /// The pool begins to shrink when the window needed no more than this share of its workers,
+    /// or no more than the lower bound, and then goes all the way. Simulated on an hour of bursty
+    /// arrivals: a third fewer threads are retired too early than at 1, for 2 % more idle time.
+    pub shrink_below: f64,
     /// At most one part in this many of the workers is retired in one evaluation. Halving, as
     /// Knative does, is the harshest in use.
     pub shrink_divisor: u32,
@@ -100,15 +115,17 @@ impl Default for Constants {
             fast_tick: FAST_TICK,
             kick_spacing: KICK_SPACING,
             kick_spacing_held: FAST_TICK,
+            kick_spacing_growing: Duration::from_micros(100),
             service_half_life: Duration::from_millis(250),
             runnable_half_life: Duration::from_millis(50),
             soft_per_core: 1.0,
             hard_per_core: 2.0,
             hog_wait_targets: 5,
-            hog_age: Duration::from_millis(100),
-            hog_age_ratio: 10.0,
+            hog_age: Duration::from_millis(20),
+            hog_age_ratio: 20.0,
             hog_half_life: Duration::from_secs(5),
-            hogs_per_core: 3.0,
+            hogs_per_core: 32.0,
+            beside_hog: 1.0,
             blocked_after: Duration::from_millis(10),
             blocked_per_core: 0.1,
             escape_doublings: 6,
@@ -118,6 +135,7 @@ impl Default for Constants {
             window_max: Duration::from_secs(60),
             calm_windows: 10,
             regret_spacing: Duration::from_secs(1),
+            shrink_below: 0.7,
             shrink_divisor: 4,
             overload_ratio: 2.0,
             overload_excess: 1.25,

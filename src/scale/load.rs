@@ -27,6 +27,9 @@ pub(crate) struct Estimates {
     magnitude: Decayed<2>,
     /// The geometric mean of the run times in seconds, once one job has completed.
     typical_run_s: Option<f64>,
+    /// The mean time in seconds that a job kept a worker when jobs last completed: what the next
+    /// one is expected to take after a silence.
+    usual_service_s: Option<f64>,
 }
 
 impl Estimates {
@@ -36,6 +39,7 @@ impl Estimates {
             runnable: Decayed::new(constants.runnable_half_life),
             magnitude: Decayed::new(constants.hog_half_life),
             typical_run_s: None,
+            usual_service_s: None,
         }
     }
 
@@ -46,6 +50,11 @@ impl Estimates {
         let completions = sample.completions as f64;
         let busy_s = sample.busy_time.as_secs_f64();
         self.flow.add(dt, [dt_s, sample.arrivals as f64, completions, busy_s]);
+
+        let [_, _, completed, occupied_s] = self.flow.sums();
+        if completed >= 1.0 {
+            self.usual_service_s = Some(occupied_s / completed);
+        }
 
         // What was not looked at must not count as asleep: it only makes the past fade.
         let seen = sample.runnable.map_or([0.0; 2], |runnable| {
@@ -79,9 +88,18 @@ impl Estimates {
             runnable: seen.unwrap_or(f64::from(sample.busy) * runnable_share),
             runnable_share,
             hogs: self.hogs(sample, cores, constants),
-            // Before the first completion this is a lower bound that grows with the time spent.
-            service_s: busy_s / completions.max(1.0),
+            beside_hog: constants.beside_hog,
+            service_s: self.service_s(completions, busy_s),
             arrivals_per_s: if time > 0.0 { arrivals / time } else { 0.0 },
+        }
+    }
+
+    /// What is remembered counts as one completion. Before the first one this is a lower bound that
+    /// grows with the time spent.
+    fn service_s(&self, completions: f64, busy_s: f64) -> f64 {
+        match self.usual_service_s {
+            Some(usual_s) => (busy_s + usual_s) / (completions + 1.0),
+            None => busy_s / completions.max(1.0),
         }
     }
 
@@ -114,6 +132,7 @@ pub(crate) struct Load<'a> {
     pub(crate) runnable: f64,
     runnable_share: f64,
     hogs: f64,
+    beside_hog: f64,
     /// Mean time that a job keeps a worker.
     service_s: f64,
     arrivals_per_s: f64,
@@ -154,19 +173,36 @@ impl Load<'_> {
         u32::try_from(demand).unwrap_or(u32::MAX)
     }
 
+    /// Whether jobs run for longer than any should wait: then it is no use to wait for one of them
+    /// to end.
+    pub(crate) fn jobs_are_long(&self) -> bool {
+        self.service_s >= self.sample.target_wait.as_secs_f64()
+    }
+
+    /// Whether there is a core that nobody wants.
+    pub(crate) fn has_free_core(&self) -> bool {
+        self.runnable - self.hogs + self.coming() < self.cores
+    }
+
     /// How many workers make sense with `per_core` runnable ones per core: as many as keep the
-    /// cores busy at the present share of sleep, or those missing right now, hogs left out.
+    /// cores busy at the present share of sleep, or those missing right now, hogs left out and
+    /// some allowed beside them.
     ///
     /// An idle worker counts as runnable here, because a job waits for it: between two short jobs
     /// every worker is idle for a moment, and an evaluation must not mistake that for room.
     pub(crate) fn ceiling(&self, per_core: f64) -> u32 {
+        let beside_hogs = self.beside_hog * self.hogs;
         let room = per_core * self.cores;
-        let by_share = (room / self.runnable_share).ceil() + self.hogs;
-        let coming = f64::from(self.sample.starting) + f64::from(self.sample.idle);
-        let missing = (room - (self.runnable - self.hogs) - coming).floor();
+        let by_share = (room / self.runnable_share + beside_hogs).ceil() + self.hogs;
+        let missing = (room + beside_hogs - (self.runnable - self.hogs) - self.coming()).floor();
         let by_deficit = f64::from(self.sample.workers) + missing;
         let workers = by_share.max(by_deficit).max(self.cores.ceil());
         (workers as u32).clamp(self.min, self.sample.max)
+    }
+
+    /// Workers about to take a job.
+    fn coming(&self) -> f64 {
+        f64::from(self.sample.starting) + f64::from(self.sample.idle)
     }
 
     /// Workers occupied by the jobs that arrive, in the long run.
@@ -205,8 +241,9 @@ mod tests {
             ((8, 0, 0, 2.0, 1.0, 0.0), 10),
             ((8, 0, 1, 2.0, 1.0, 0.0), 10),
             ((8, 1, 0, 2.0, 1.0, 0.0), 10),
-            ((4, 0, 0, 4.0, 0.5, 3.0), 11),
-            ((20, 0, 0, 2.0, 1.0, 2.0), 24),
+            ((4, 0, 0, 4.0, 0.5, 3.0), 14),
+            ((4, 0, 0, 4.0, 1.0, 3.0), 10),
+            ((20, 0, 0, 2.0, 1.0, 2.0), 26),
             ((20, 0, 0, 2.5, 1.0, 0.0), 21),
             ((50, 0, 0, 0.0, 0.001, 0.0), 100),
             ((1, 0, 0, 40.0, 1.0, 0.0), 4),
@@ -247,10 +284,10 @@ mod tests {
     }
 
     #[test]
-    fn at_most_three_hogs_a_core_are_left_out() {
+    fn at_most_32_hogs_a_core_are_left_out() {
         let mut estimates = estimates();
         estimates.update(&Sample { completions: 1, log2_service_sum: 20, ..Sample::default() });
-        for (cores, ages, expected) in [(4.0, 100, 12.0), (4.0, 5, 5.0), (0.25, 100, 1.0)] {
+        for (cores, ages, expected) in [(2.0, 100, 64.0), (4.0, 5, 5.0), (0.02, 100, 1.0)] {
             let run_ages = vec![secs(1); ages];
             let sample = Sample { cores, run_ages, ..Sample::default() };
             assert_eq!(estimates.read(&sample, &Constants::default()).hogs, expected);
@@ -258,9 +295,9 @@ mod tests {
     }
 
     #[test]
-    fn a_hog_has_run_ten_times_as_long_as_usual_and_a_tenth_of_a_second() {
-        // Run times of 2^20 ns (1 ms) and 2^27 ns (134 ms).
-        for (log2, long) in [(20, 100), (27, 1_342)] {
+    fn a_hog_has_run_twenty_times_as_long_as_usual_and_20_ms() {
+        // Run times of 2^19 ns (0.5 ms) and 2^27 ns (134 ms).
+        for (log2, long) in [(19, 20), (27, 2_684)] {
             let mut estimates = estimates();
             estimates.update(&Sample {
                 completions: 1,

@@ -28,7 +28,7 @@ pub(crate) mod policy;
 mod predicted_wait;
 mod queue_depth;
 mod retention;
-mod sample;
+pub(crate) mod sample;
 mod sink;
 #[cfg(feature = "metrics")]
 pub(crate) mod telemetry;

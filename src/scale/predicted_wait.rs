@@ -15,6 +15,8 @@ mod closed_loop;
 #[cfg(test)]
 mod growing;
 #[cfg(test)]
+mod looking;
+#[cfg(test)]
 mod promises;
 #[cfg(test)]
 mod shrinking;
@@ -64,6 +66,7 @@ pub struct PredictedWait {
     escapes: Pace,
     sheds: Pace,
     overloaded_since: Option<Duration>,
+    grew_at: Option<Duration>,
 }
 
 /// The configuration that the record of needs was made under.
@@ -119,6 +122,7 @@ impl PredictedWait {
             escapes: Pace::default(),
             sheds: Pace::default(),
             overloaded_since: None,
+            grew_at: None,
         }
     }
 
@@ -206,7 +210,9 @@ impl PredictedWait {
         if workers < load.cores_whole() {
             return Some(fill_cores(load));
         }
-        if load.predicted_wait_s() <= load.sample.target_wait.as_secs_f64() {
+        // Where jobs are long and a core is free, a thread costs less than any wait.
+        let at_once = load.jobs_are_long() && load.has_free_core();
+        if !at_once && load.predicted_wait_s() <= load.sample.target_wait.as_secs_f64() {
             return Some(Plan::hold(Reason::WillDrain));
         }
         let (want, why) = self.want(load);
@@ -274,11 +280,8 @@ impl PredictedWait {
         if sample.queued > 0 || sample.idle == 0 {
             return None;
         }
-        let goal = self.retention.need(self.now)?.max(load.min);
-        let surplus = sample.workers.saturating_sub(goal);
-        if surplus == 0 {
-            return None;
-        }
+        let goal = self.retention.goal(self.now, sample.workers, load.min, &self.constants)?;
+        let surplus = sample.workers - goal;
         self.retention.retired(self.now);
         let at_once = sample.workers.div_ceil(self.constants.shrink_divisor.max(1)).max(1);
         Some(Plan::retire_idle(surplus.min(sample.idle).min(at_once), Reason::ShrinkIdle))
@@ -291,9 +294,30 @@ impl PredictedWait {
         if sample.is_at_rest() {
             return None;
         }
+        let c = &self.constants;
         let pressure = sample.queued > u64::from(sample.idle);
-        let tick = if pressure { self.constants.fast_tick } else { self.constants.slow_tick };
+        let tick = match pressure {
+            true if self.is_growing() => c.kick_spacing,
+            true => c.fast_tick,
+            false => c.slow_tick,
+        };
         Some(tick.max(KICK_SPACING))
+    }
+
+    /// How close to this look a submitter may ask for the next one.
+    fn kick_spacing(&self, load: &Load<'_>, plan: &Plan) -> Duration {
+        let c = &self.constants;
+        match plan.reason {
+            Reason::CpuSaturated if self.is_growing() => c.kick_spacing,
+            Reason::CpuSaturated | Reason::AtMax => c.kick_spacing_held,
+            _ if plan.add > 0 || load.jobs_are_long() => c.kick_spacing_growing,
+            _ => c.kick_spacing,
+        }
+    }
+
+    /// Workers were added a moment ago: what they made of it should show soon.
+    fn is_growing(&self) -> bool {
+        self.grew_at.is_some_and(|at| self.now.saturating_sub(at) < self.constants.fast_tick)
     }
 }
 
@@ -308,10 +332,10 @@ impl ScalingPolicy for PredictedWait {
         self.observe(now, sample);
         let load = self.estimates.read(sample, &self.constants);
         let plan = self.verdict(&load);
-        let kick_spacing = match plan.reason {
-            Reason::CpuSaturated | Reason::AtMax => self.constants.kick_spacing_held,
-            _ => self.constants.kick_spacing,
-        };
+        if plan.add > 0 {
+            self.grew_at = Some(self.now);
+        }
+        let kick_spacing = self.kick_spacing(&load, &plan);
         Plan { demand: load.demand(), next_in: self.next_in(sample), kick_spacing, ..plan }
     }
 

@@ -20,6 +20,7 @@ pub(crate) struct Retention {
     retired_at: Option<Duration>,
     calm_since: Duration,
     regrets: Pace,
+    shrinking: bool,
 }
 
 impl Retention {
@@ -39,8 +40,24 @@ impl Retention {
 
     /// The most workers needed within the window; `None` while the record is shorter than that.
     /// Knative shrank on a short record after a restart, and had to grow fourfold at once.
-    pub(crate) fn need(&self, now: Duration) -> Option<u32> {
+    fn need(&self, now: Duration) -> Option<u32> {
         self.needs.covers(now, self.window).then(|| self.needs.max(now, self.window))
+    }
+
+    /// How many of the `workers` to keep, if there are too many. Near its need a pool stays as it
+    /// is, because the next job may be the one that needs one more; once it is far above, it goes
+    /// all the way.
+    pub(crate) fn goal(
+        &mut self,
+        now: Duration,
+        workers: u32,
+        min: u32,
+        constants: &Constants,
+    ) -> Option<u32> {
+        let goal = self.need(now)?.max(min);
+        let far = goal == min || f64::from(goal) <= constants.shrink_below * f64::from(workers);
+        self.shrinking = goal < workers && (far || self.shrinking);
+        self.shrinking.then_some(goal)
     }
 
     /// Workers were retired because nothing needed them.
@@ -50,6 +67,7 @@ impl Retention {
 
     /// The pool grows: if it shrank within the window, it should not have.
     pub(crate) fn grown(&mut self, now: Duration, constants: &Constants) {
+        self.shrinking = false;
         let missed = self.retired_at.is_some_and(|at| now.saturating_sub(at) < self.window);
         if missed && self.regrets.take(now, constants.regret_spacing) {
             self.window = self.window.saturating_mul(2).min(self.longest(constants));
@@ -157,6 +175,26 @@ mod tests {
         retention.retired(secs(100));
         retention.grown(secs(100), &constants);
         assert_eq!(retention.need(secs(100)), Some(64));
+    }
+
+    #[test]
+    fn a_pool_near_its_need_stays_and_one_far_above_goes_all_the_way() {
+        let constants = Constants::default();
+        let mut retention = with_window(secs(10));
+        for now in 1..=20 {
+            retention.record(secs(now), 10, &constants);
+        }
+        let mut goal = |workers, min| retention.goal(secs(20), workers, min, &constants);
+        assert_eq!(goal(10, 1), None);
+        assert_eq!(goal(14, 1), None, "ten are more than 70 % of 14");
+        assert_eq!(goal(15, 1), Some(10));
+        assert_eq!(goal(11, 1), Some(10), "it has begun");
+        assert_eq!(goal(10, 1), None);
+        assert_eq!(goal(11, 1), None, "and ended");
+        assert_eq!(goal(11, 10), Some(10), "nothing keeps it above its lower bound");
+        assert_eq!(goal(11, 1), Some(10));
+        retention.grown(secs(20), &constants);
+        assert_eq!(retention.goal(secs(20), 11, 1, &constants), None, "growth ends it, too");
     }
 
     #[test]

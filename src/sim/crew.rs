@@ -7,7 +7,7 @@ use super::law::{Next, Resting, Running};
 /// Workers by what they do. All times are nanoseconds since time zero.
 #[derive(Clone, Debug)]
 pub(super) struct Crew {
-    resting: Resting,
+    pub(super) resting: Resting,
     /// When each of them will look for its first job, soonest first.
     pub(super) starting: VecDeque<u64>,
     /// When each claimed one will look for a job, soonest first.
@@ -19,18 +19,21 @@ pub(super) struct Crew {
     jobs: Vec<u32>,
     /// Above this many, workers leave as they come out of a job.
     pub(super) limit: u32,
+    /// No more than this are inside jobs at once.
+    pub(super) at_work: u32,
 }
 
 impl Crew {
-    pub(super) fn new(resting: Resting) -> Crew {
+    pub(super) fn new() -> Crew {
         Crew {
-            resting,
+            resting: Resting::default(),
             starting: VecDeque::new(),
             waking: VecDeque::new(),
             idle: VecDeque::new(),
             running: Vec::new(),
             jobs: Vec::new(),
             limit: u32::MAX,
+            at_work: u32::MAX,
         }
     }
 
@@ -51,8 +54,14 @@ impl Crew {
         &self.running
     }
 
-    pub(super) fn has_idle(&self) -> bool {
-        !self.idle.is_empty()
+    /// Whether one more may go into a job.
+    pub(super) fn may_enter(&self) -> bool {
+        self.busy() < self.at_work
+    }
+
+    /// Whether an idle worker may go and take a job.
+    pub(super) fn has_free(&self) -> bool {
+        !self.idle.is_empty() && self.busy() + (self.waking.len() as u32) < self.at_work
     }
 
     /// Workers will look for their first jobs at these times.

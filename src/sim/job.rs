@@ -2,6 +2,9 @@
 
 use std::time::Duration;
 
+/// The most jobs of one load: a limit on memory, some hundreds of megabytes.
+pub const JOBS_MAX: usize = 5_000_000;
+
 /// When a job arrives and what it does: it computes, then it sleeps, then it calls others and
 /// waits for them. Each part may be zero.
 ///

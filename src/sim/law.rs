@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::scale::Reason;
+use crate::scale::policy::Reason;
 
 /// A rule that sizes a pool. It is told what happens and answers with what to do; it reads no
 /// clock and draws no dice but seeded ones, so the same load gives the same run everywhere.
@@ -18,8 +18,10 @@ pub trait Law {
     /// What to do about what has just happened.
     fn react(&mut self, moment: Moment, pool: &View<'_>) -> Act;
 
-    /// How workers without a job wait, and when they leave by themselves. Asked once.
-    fn resting(&self) -> Resting {
+    /// How workers without a job wait, and when they leave by themselves. Asked once, of the pool
+    /// as it is at [`Moment::Opened`].
+    fn resting(&self, pool: &View<'_>) -> Resting {
+        let _ = pool;
         Resting::default()
     }
 }
@@ -51,6 +53,9 @@ pub struct Act {
     /// From now on workers above this many leave as they come out of a job; `u32::MAX` lifts an
     /// earlier order, `None` leaves it as it is.
     pub drain_to: Option<u32>,
+    /// From now on no more workers than this are inside jobs at once; the others rest, idle, though
+    /// jobs wait. `u32::MAX` lifts an earlier order, `None` leaves it as it is.
+    pub at_work: Option<u32>,
     /// To [`Moment::Submitted`] only: the job is turned away.
     pub refuse: bool,
     /// When to be asked again, since time zero, in place of whatever was asked for before.
@@ -89,7 +94,7 @@ impl Act {
 pub struct Resting {
     /// A worker that was idle this long leaves by itself; `None`: it stays until it is retired.
     pub keep_alive: Option<Duration>,
-    /// None leaves by itself while there are no more workers than this.
+    /// None leaves by itself while there are no more workers than this, nor than the lower bound.
     pub keep: u32,
     /// Who takes the next job.
     pub next: Next,
@@ -166,6 +171,16 @@ pub(super) struct Running {
 }
 
 impl View<'_> {
+    /// The cores, a part of one counted as a whole and never none, as other systems count them.
+    pub fn whole_cores(&self) -> u32 {
+        (self.cores.ceil() as u32).max(1)
+    }
+
+    /// Workers that the upper bound has room for.
+    pub fn room(&self) -> u32 {
+        self.max.saturating_sub(self.workers)
+    }
+
     /// Busy workers whose job has run for longer than `age`.
     pub fn running_longer_than(&self, age: Duration) -> u32 {
         self.ages(|_| true).filter(|ran| *ran > age).count() as u32
@@ -180,5 +195,46 @@ impl View<'_> {
         let now = self.now;
         let of = move |job: &Running| now.saturating_sub(Duration::from_nanos(job.since));
         self.running.iter().filter(move |job| which(job)).map(of)
+    }
+}
+
+#[cfg(test)]
+impl View<'static> {
+    /// A pool of 2 to 64 workers on four cores, with none yet and nothing to do: tests fill in
+    /// what they are about.
+    pub(super) fn example() -> Self {
+        View {
+            now: Duration::ZERO,
+            min: 2,
+            max: 64,
+            cores: 4.0,
+            target_wait: Duration::from_millis(10),
+            keep_alive: Duration::from_secs(10),
+            queue_limit: None,
+            queued: 0,
+            oldest_age: Duration::ZERO,
+            workers: 0,
+            starting: 0,
+            idle: 0,
+            busy: 0,
+            runnable: 0,
+            arrivals: 0,
+            dequeues: 0,
+            completions: 0,
+            busy_time: Duration::ZERO,
+            cpu_time: Duration::ZERO,
+            log2_run_sum: 0,
+            running: &[],
+        }
+    }
+
+    /// The same with so many workers, all of them inside a job, and so many jobs waiting.
+    pub(super) fn full(workers: u32, queued: u64) -> Self {
+        View { workers, busy: workers, queued, ..View::example() }
+    }
+
+    /// The same with so many workers, all of them idle.
+    pub(super) fn at_rest(workers: u32) -> Self {
+        View { workers, idle: workers, ..View::example() }
     }
 }

@@ -5,8 +5,9 @@ use std::time::Duration;
 use super::job::Job;
 use super::law::Law;
 use super::machine::Machine;
-use super::model::{Model, nanos};
+use super::model::Model;
 use super::record::{Change, Slice};
+use crate::time::nanos;
 
 /// The wait must stay within the target for so long to count as settled after a step.
 const SETTLED: u64 = 100_000_000;
@@ -61,8 +62,10 @@ pub struct Run {
     pub reversals: u64,
     /// The most workers at once.
     pub peak: u32,
-    /// The most workers that were inside jobs at once.
-    pub peak_busy: u32,
+    /// The most workers that were of use at once: those asleep inside their jobs, and of those
+    /// that compute as many as there were cores. Under a law that always has a worker for a job
+    /// it is what the load needed.
+    pub peak_useful: u32,
     /// Times that the law was asked by the clock.
     pub evaluations: u64,
     /// Core seconds used.
@@ -123,7 +126,7 @@ impl Model {
             flaps: record.flaps,
             reversals: record.reversals,
             peak: record.peak,
-            peak_busy: record.peak_busy,
+            peak_useful: record.peak_useful,
             evaluations: record.evaluations,
             core_seconds: on_core / 1e9,
             run_queue_seconds: run_queue / 1e9,

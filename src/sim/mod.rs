@@ -10,20 +10,26 @@
 mod crew;
 mod job;
 mod law;
+pub mod load;
 mod machine;
 mod measures;
 mod model;
+pub mod oracle;
 mod random;
 mod record;
+pub mod rivals;
+pub mod scenario;
 mod sharing;
 mod supervised;
 mod tasks;
+pub mod trace;
 
-pub use job::{Calls, Job};
+pub use job::{Calls, JOBS_MAX, Job};
 pub use law::{Act, Law, Moment, Next, Resting, View};
 pub use machine::Machine;
 pub use measures::{Quantiles, Run, simulate};
 pub use model::Model;
 pub use random::Random;
 pub use record::{Change, Slice};
+pub use scenario::Scenario;
 pub use supervised::Supervised;

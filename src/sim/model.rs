@@ -6,11 +6,12 @@ use std::time::Duration;
 
 use super::crew::Crew;
 use super::job::Job;
-use super::law::{Act, Law, Moment, View};
+use super::law::{Act, Law, Moment, Resting, View};
 use super::machine::Machine;
 use super::record::{Levels, Record};
 use super::sharing::Sharing;
 use super::tasks::{Stage, Task, Tasks};
+use crate::time::nanos;
 
 /// The closest that two ticks may lie together: a law that always wants the next one now must
 /// not stop the time.
@@ -48,7 +49,7 @@ impl Model {
     /// A pool at time zero with as many workers as its lower bound, none of which has a job.
     /// `horizon` is how long the run is meant to last; it only sets the grain of the trajectory.
     pub fn new(machine: Machine, law: Box<dyn Law>, horizon: Duration) -> Model {
-        let mut crew = Crew::new(law.resting());
+        let mut crew = Crew::new();
         (0..machine.min).for_each(|_| crew.rest(0));
         let mut model = Model {
             law,
@@ -65,6 +66,8 @@ impl Model {
             record: Record::new(nanos(horizon)),
             machine,
         };
+        let resting = model.law.resting(&model.view());
+        model.crew.resting = Resting { keep: resting.keep.max(model.machine.min), ..resting };
         model.react(Moment::Opened);
         model
     }
@@ -148,9 +151,11 @@ impl Model {
     }
 
     fn advance(&mut self, to: u64) {
+        let (busy, runnable) = (self.crew.busy(), self.sharing.runnable());
         let levels = Levels {
             workers: self.crew.workers(),
-            busy: self.crew.busy(),
+            busy,
+            useful: busy - runnable + runnable.min(self.sharing.cores_whole()),
             queued: self.queue.len() as u64,
         };
         self.record.held(self.now, to, levels);
@@ -212,6 +217,9 @@ impl Model {
         if let Some(limit) = act.drain_to {
             self.crew.limit = limit.max(self.machine.min);
         }
+        if let Some(at_work) = act.at_work {
+            self.crew.at_work = at_work;
+        }
         if let Some(demand) = act.demand {
             self.record.demanded(self.now, demand);
         }
@@ -235,7 +243,7 @@ impl Model {
     /// at once, and each that finds a job sees to the next.
     fn hand_out(&mut self) {
         let wake = nanos(self.machine.wake);
-        while self.crew.has_idle() && !self.queue.is_empty() {
+        while self.crew.has_free() && !self.queue.is_empty() {
             let coming = self.crew.waking.len() + self.crew.starting.len();
             if wake == 0 {
                 self.crew.claim();
@@ -252,7 +260,7 @@ impl Model {
 
     /// A worker that was started or woken looks for a job.
     fn come_up(&mut self) {
-        if self.queue.is_empty() {
+        if self.queue.is_empty() || !self.crew.may_enter() {
             self.crew.rest(self.now);
         } else {
             self.take();
@@ -309,7 +317,7 @@ impl Model {
             self.crew.rest(self.now);
         }
         self.react(Moment::Finished);
-        if !self.queue.is_empty() && self.crew.claim() {
+        if !self.queue.is_empty() && self.crew.has_free() && self.crew.claim() {
             self.take();
         }
         self.caller_of(&task);
@@ -373,9 +381,4 @@ fn look<'a>(
 /// How many of so many workers look for a job at once, as the pool's protocol of sleep has it.
 fn searchers_allowed(workers: u32) -> usize {
     (workers / 2).clamp(1, 4) as usize
-}
-
-/// Nanoseconds; 584 years at most.
-pub(super) fn nanos(time: Duration) -> u64 {
-    u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
 }

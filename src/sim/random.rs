@@ -40,6 +40,12 @@ impl Random {
     pub fn pareto(&mut self, least: f64, index: f64) -> f64 {
         least * libm::exp(-libm::log(self.unit()) / index)
     }
+
+    /// Normally with mean 0 and deviation 1, by the method of Box and Muller.
+    pub fn normal(&mut self) -> f64 {
+        let radius = libm::sqrt(-2.0 * libm::log(self.unit()));
+        radius * libm::cos(std::f64::consts::TAU * self.unit())
+    }
 }
 
 #[cfg(test)]
@@ -58,17 +64,19 @@ mod tests {
     fn a_hundred_thousand_draws_have_the_mean_they_should() {
         let mut random = Random::new(7);
         let draws = 100_000;
-        let mut sums = [0.0; 4];
+        let mut sums = [0.0; 6];
         for _ in 0..draws {
             let drawn = [
                 random.unit(),
                 random.exponential(3.0),
                 random.pareto(1.0, 3.0),
                 random.below(10) as f64,
+                random.normal() + 10.0,
+                random.normal().powi(2),
             ];
             sums.iter_mut().zip(drawn).for_each(|(sum, x)| *sum += x);
         }
-        for (sum, mean) in sums.iter().zip([0.5, 3.0, 1.5, 4.5]) {
+        for (sum, mean) in sums.iter().zip([0.5, 3.0, 1.5, 4.5, 10.0, 1.0]) {
             let found = sum / f64::from(draws);
             assert!((found / mean - 1.0).abs() < 0.02, "{found} instead of {mean}");
         }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::scale::Reason;
+use crate::scale::policy::Reason;
 
 /// Slices that a run is cut into for its trajectory.
 const SLICES: u64 = 600;
@@ -44,6 +44,8 @@ pub struct Slice {
 pub(super) struct Levels {
     pub(super) workers: u32,
     pub(super) busy: u32,
+    /// Those of the busy workers that sleep, and as many of the others as there are cores for.
+    pub(super) useful: u32,
     pub(super) queued: u64,
 }
 
@@ -67,7 +69,7 @@ pub(super) struct Record {
     /// Whether the last change was upwards.
     rising: Option<bool>,
     pub(super) peak: u32,
-    pub(super) peak_busy: u32,
+    pub(super) peak_useful: u32,
     pub(super) worker_ns: u64,
     pub(super) busy_ns: u64,
     demand: u32,
@@ -88,7 +90,7 @@ impl Record {
         self.worker_ns = self.worker_ns.saturating_add(area(levels.workers));
         self.busy_ns = self.busy_ns.saturating_add(area(levels.busy));
         self.peak = self.peak.max(levels.workers);
-        self.peak_busy = self.peak_busy.max(levels.busy);
+        self.peak_useful = self.peak_useful.max(levels.useful);
         let (first, last) = ((from / self.slice) as usize, (to / self.slice) as usize);
         if self.slices.len() <= last {
             self.slices.resize(last + 1, Slice::default());

@@ -48,6 +48,10 @@ impl Sharing {
         self.cores = cores.max(CORES_MIN);
     }
 
+    pub(super) fn cores_whole(&self) -> u32 {
+        self.cores.ceil() as u32
+    }
+
     pub(super) fn runnable(&self) -> u32 {
         self.ends.len() as u32
     }
@@ -72,8 +76,8 @@ impl Sharing {
     /// Nanoseconds from now until the first of them ends.
     pub(super) fn next_in(&self) -> Option<u64> {
         let Reverse(first) = self.ends.peek()?;
-        let left = first.virtual_at - self.virtual_now - SLACK;
-        Some(if left <= 0.0 { 0 } else { (left / self.speed()).ceil() as u64 })
+        let left = first.virtual_at - self.virtual_now;
+        Some(if left <= SLACK { 0 } else { (left / self.speed()).round().max(1.0) as u64 })
     }
 
     /// The job that has ended, if one has.

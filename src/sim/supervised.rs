@@ -3,11 +3,11 @@
 use std::time::Duration;
 
 use super::law::{Act, Law, Moment, View};
-use super::model::nanos;
 use crate::scale::ledger::{Counts, Ledger};
-use crate::scale::policy::QUEUED_TICK;
-use crate::scale::{Plan, Reason, SLOW_TICK, Sample, ScalingPolicy};
+use crate::scale::policy::{Plan, QUEUED_TICK, Reason, SLOW_TICK, ScalingPolicy};
+use crate::scale::sample::Sample;
 use crate::time::Nanos;
+use crate::time::nanos;
 
 /// Drives a [`ScalingPolicy`], unchanged, through the same [`Sample`] that the pool builds.
 ///
@@ -20,8 +20,8 @@ use crate::time::Nanos;
 /// use springtide::PredictedWait;
 /// use std::time::Duration;
 ///
-/// let jobs: Vec<Job> =
-///     (0..40).map(|n| Job::asleep(Duration::from_millis(n), Duration::from_millis(100))).collect();
+/// let ms = Duration::from_millis;
+/// let jobs: Vec<Job> = (0..40).map(|n| Job::asleep(ms(n), ms(100))).collect();
 /// let law = Supervised::new("ours", PredictedWait::new());
 /// let run = simulate(&jobs, &Machine::new(4.0), Box::new(law), Duration::from_secs(1));
 /// assert_eq!((run.completed, run.peak), (40, 40));

@@ -4,7 +4,7 @@ use std::ops::{Index, IndexMut};
 use std::time::Duration;
 
 use super::job::{Calls, Job};
-use super::model::nanos;
+use crate::time::nanos;
 
 /// A job in the pool.
 #[derive(Clone, Copy, Debug)]

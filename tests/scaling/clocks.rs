@@ -137,7 +137,9 @@ fn after_a_jump_backward_the_pool_grows_and_shrinks_as_before() {
 fn after_a_jump_backward_the_jobs_that_wait_already_are_not_forgotten() {
     let _watchdog = watchdog();
     let clock = Jumping::new();
-    let pool = Pool::builder("waited").workers(1..=8).cores(1.0).target_wait(millis(300));
+    // Long enough for them to be seen waiting before it grows, on a crowded machine, too.
+    let target = Duration::from_secs(3);
+    let pool = Pool::builder("waited").workers(1..=8).cores(1.0).target_wait(target);
     let pool = pool.clock(clock.clock()).build().unwrap();
     let (crowd, latch) = (Crowd::new(), Latch::new());
     hold(&pool, 1, &crowd, &latch);

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::story::{Story, change, millis, secs};
-use crate::scale::policy::{FAST_TICK, KICK_SPACING, Reason, SLOW_TICK};
+use crate::scale::policy::{FAST_TICK, Reason, SLOW_TICK};
 
 #[test]
 fn the_count_returns_to_its_bounds_whatever_is_queued() {
@@ -313,46 +313,34 @@ fn a_full_pool_is_stalled_after_a_second_without_progress() {
 }
 
 #[test]
-fn the_next_look_is_soon_only_under_pressure() {
+fn where_a_core_is_free_a_long_job_gets_a_worker_before_it_waits() {
     let cases = [
-        // busy, idle, starting, queued, min => next
-        ((4, 0, 0, 9, 1), Some(FAST_TICK)),
-        ((4, 0, 2, 9, 1), Some(FAST_TICK)),
-        ((4, 1, 0, 9, 1), Some(FAST_TICK)),
-        ((4, 9, 0, 9, 1), Some(SLOW_TICK)),
-        ((4, 0, 0, 0, 1), Some(SLOW_TICK)),
-        ((0, 4, 0, 0, 1), Some(SLOW_TICK)),
-        ((0, 3, 1, 0, 4), Some(SLOW_TICK)),
-        ((0, 3, 0, 0, 4), Some(SLOW_TICK)),
-        ((0, 4, 0, 0, 4), None),
-        ((0, 0, 0, 0, 0), None),
-        ((0, 0, 0, 1, 0), Some(FAST_TICK)),
+        // usual run time, runnable, idle => what becomes of a job that has just arrived
+        (millis(20), 0, Reason::GrowBlocked),
+        (millis(20), 3, Reason::Grow),
+        (millis(20), 4, Reason::WillDrain),
+        (millis(5), 0, Reason::WillDrain),
     ];
-    for ((busy, idle, starting, queued, min), expected) in cases {
+    for (usual, runnable, expected) in cases {
         let mut story = Story::new();
-        story.workers(busy, idle).queue(queued, busy);
-        (story.levels.min, story.levels.starting) = (min, starting);
-        story.levels.workers += starting;
-        let plan = story.after(millis(5));
-        assert_eq!(plan.next_in, expected, "{busy} {idle} {starting} {queued} {min}");
+        story.workers(8, 0).serve(8, usual, secs(1));
+        story.queue(1, runnable).levels.oldest_age = Duration::ZERO;
+        assert_eq!(story.after(millis(1)).reason, expected, "{usual:?}, {runnable} runnable");
     }
 }
 
 #[test]
-fn a_trickle_keeps_the_supervisor_awake_and_silence_lets_it_sleep() {
-    let mut story = Story::new();
-    story.workers(0, 1);
-    let plan = story.step(SLOW_TICK, |sample| (sample.arrivals, sample.busy_peak) = (3, 1));
-    assert_eq!(plan.next_in, Some(SLOW_TICK));
-    assert_eq!(story.after(SLOW_TICK).next_in, None);
-}
-
-#[test]
-fn kicks_are_spaced_out_while_no_worker_can_be_added() {
-    for (runnable, expected) in [(4, FAST_TICK), (0, KICK_SPACING)] {
+fn after_a_silence_jobs_are_expected_to_take_as_long_as_before() {
+    for (usual, expected) in [(millis(100), Reason::GrowBlocked), (millis(2), Reason::WillDrain)] {
         let mut story = Story::new();
-        story.workers(4, 0).queue(9, runnable);
-        assert_eq!(story.after(millis(5)).kick_spacing, expected);
+        story.workers(4, 0).serve(4, usual, secs(1));
+        story.workers(0, 4).queue(0, 0);
+        for _ in 0..60 {
+            story.after(secs(1));
+        }
+        story.workers(4, 0).queue(1, 0).levels.oldest_age = Duration::ZERO;
+        let plan = story.after(millis(1));
+        assert_eq!(plan.reason, expected, "{usual:?}");
     }
 }
 
