@@ -39,8 +39,9 @@ pub struct Constants {
     /// Runnable workers per core that hogs may cause: libdispatch's soft maximum and MariaDB's
     /// oversubscription are 2.
     pub hard_per_core: f64,
-    /// A hog rule starts when the head of the queue has waited this many targets: only then has
-    /// it clearly been passed over.
+    /// Before anything has completed nobody can say what is long. Then workers are added one by
+    /// one, up to the hard ceiling, once the head of the queue has waited this many targets: only
+    /// then has it clearly been passed over.
     pub hog_wait_targets: u32,
     /// A job younger than this is no hog. The kernel's concurrency-managed workqueue excludes
     /// work that holds a CPU for longer than 10 ms, MariaDB's tpool tasks of 500 ms. Simulated:

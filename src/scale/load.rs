@@ -30,6 +30,8 @@ pub(crate) struct Estimates {
     /// The mean time in seconds that a job kept a worker when jobs last completed: what the next
     /// one is expected to take after a silence.
     usual_service_s: Option<f64>,
+    /// The share of a busy worker's time that wants a core, as last measured.
+    runnable_share: Option<f64>,
 }
 
 impl Estimates {
@@ -40,6 +42,7 @@ impl Estimates {
             magnitude: Decayed::new(constants.hog_half_life),
             typical_run_s: None,
             usual_service_s: None,
+            runnable_share: None,
         }
     }
 
@@ -61,6 +64,10 @@ impl Estimates {
             [f64::from(sample.busy) * dt_s, f64::from(runnable) * dt_s]
         });
         self.runnable.add(dt, seen);
+        let [busy, runnable] = self.runnable.sums();
+        if busy > WEIGHT_MIN {
+            self.runnable_share = Some((runnable / busy).clamp(RUNNABLE_SHARE_MIN, 1.0));
+        }
 
         self.magnitude.add(dt, [sample.log2_service_sum as f64, completions]);
         let [log2_sum, count] = self.magnitude.sums();
@@ -76,7 +83,8 @@ impl Estimates {
             cores if cores.is_nan() => 1.0,
             cores => cores.clamp(CORES_MIN, CORES_MAX),
         };
-        let runnable_share = self.runnable_share();
+        let runnable_share = self.runnable_share.unwrap_or(1.0);
+        let is_measured = self.runnable_share.is_some();
         let seen = sample.runnable.map(f64::from);
         Load {
             sample,
@@ -87,7 +95,9 @@ impl Estimates {
                 .saturating_sub(u64::from(sample.idle) + u64::from(sample.starting)),
             runnable: seen.unwrap_or(f64::from(sample.busy) * runnable_share),
             runnable_share,
+            is_measured,
             hogs: self.hogs(sample, cores, constants),
+            nothing_completed: self.typical_run_s.is_none(),
             beside_hog: constants.beside_hog,
             service_s: self.service_s(completions, busy_s),
             arrivals_per_s: if time > 0.0 { arrivals / time } else { 0.0 },
@@ -101,12 +111,6 @@ impl Estimates {
             Some(usual_s) => (busy_s + usual_s) / (completions + 1.0),
             None => busy_s / completions.max(1.0),
         }
-    }
-
-    /// The share of a busy worker's time that wants a core; 1 if nothing was measured.
-    fn runnable_share(&self) -> f64 {
-        let [busy, runnable] = self.runnable.sums();
-        if busy > 0.0 { (runnable / busy).clamp(RUNNABLE_SHARE_MIN, 1.0) } else { 1.0 }
     }
 
     /// Runnable workers whose job has run for far longer than a job of this pool usually does.
@@ -131,7 +135,9 @@ pub(crate) struct Load<'a> {
     /// Busy workers that want a core; an estimate where the sample did not look.
     pub(crate) runnable: f64,
     runnable_share: f64,
+    is_measured: bool,
     hogs: f64,
+    nothing_completed: bool,
     beside_hog: f64,
     /// Mean time that a job keeps a worker.
     service_s: f64,
@@ -179,6 +185,11 @@ impl Load<'_> {
         self.service_s >= self.sample.target_wait.as_secs_f64()
     }
 
+    /// Whether long jobs are known to be in the way, or nobody knows yet what is long.
+    pub(crate) fn may_have_hogs(&self) -> bool {
+        self.hogs > 0.0 || self.nothing_completed
+    }
+
     /// Whether there is a core that nobody wants.
     pub(crate) fn has_free_core(&self) -> bool {
         self.runnable - self.hogs + self.coming() < self.cores
@@ -203,6 +214,11 @@ impl Load<'_> {
     /// Workers about to take a job.
     fn coming(&self) -> f64 {
         f64::from(self.sample.starting) + f64::from(self.sample.idle)
+    }
+
+    /// How many workers at most did not only wait for a core; all, if nobody has looked yet.
+    pub(crate) fn useful(&self, per_core: f64) -> u32 {
+        if self.is_measured { self.ceiling(per_core) } else { u32::MAX }
     }
 
     /// Workers occupied by the jobs that arrive, in the long run.

@@ -11,8 +11,6 @@ use super::retention::Retention;
 use super::sample::Sample;
 
 #[cfg(test)]
-mod closed_loop;
-#[cfg(test)]
 mod growing;
 #[cfg(test)]
 mod looking;
@@ -159,10 +157,17 @@ impl PredictedWait {
         }
         self.estimates.update(sample);
         self.drought.update(self.now, sample);
+    }
+
+    /// Notes how many workers the time since the previous look needed. Those that only waited for
+    /// a core were no use, or a pool of computing jobs would keep for ever what it once had.
+    fn note_need(&mut self, load: &Load<'_>) {
+        let sample = load.sample;
         // A spare is for more of the same: where nothing was needed none is kept.
         let spare = if sample.busy_peak > 0 { self.constants.spare } else { 0 };
-        let need = sample.busy_peak.saturating_add(spare);
-        let need = need.clamp(sample.min.min(sample.max), sample.max);
+        let useful = load.useful(self.constants.soft_per_core);
+        let need = sample.busy_peak.saturating_add(spare).min(useful);
+        let need = need.clamp(load.min, sample.max);
         self.retention.record(self.now, need, &self.constants);
     }
 
@@ -239,6 +244,7 @@ impl PredictedWait {
         }
         let passed_over = sample.oldest_age > sample.target_wait.saturating_mul(c.hog_wait_targets);
         if passed_over
+            && load.may_have_hogs()
             && workers < load.ceiling(c.hard_per_core)
             && self.hogs.take(self.now, c.fast_tick)
         {
@@ -331,6 +337,7 @@ impl ScalingPolicy for PredictedWait {
     fn decide(&mut self, now: Duration, sample: &Sample) -> Plan {
         self.observe(now, sample);
         let load = self.estimates.read(sample, &self.constants);
+        self.note_need(&load);
         let plan = self.verdict(&load);
         if plan.add > 0 {
             self.grew_at = Some(self.now);

@@ -112,6 +112,16 @@ const RECIPES: &[Recipe] = &[
         let work = Work::computing(exponential(ms(5))).then_sleeping(exponential(ms(50)));
         Load::poisson(400.0).of(work)
     }),
+    recipe(
+        "phases",
+        "computing at 90 % and sleep at 20 jobs at once, 15 s each in turn",
+        120,
+        || {
+            let computing = Load::bursts(720.0, secs(15), secs(30)).of(Work::computing(ms(5)));
+            let asleep = Load::bursts(400.0, secs(15), secs(30)).of(Work::sleeping(ms(50)));
+            computing.and(asleep.delayed(secs(15)))
+        },
+    ),
     recipe("outage", "20 ms of sleep, 200 a second; for 10 s each takes 2 s", 90, || {
         let healthy = Load::poisson(200.0).of(Work::sleeping(ms(20)));
         let slow = Load::poisson(200.0).of(Work::sleeping(secs(2)));

@@ -139,10 +139,9 @@ fn workers_that_start_are_not_asked_for_again() {
 }
 
 #[test]
-fn hogs_are_overtaken_one_by_one_up_to_twice_the_cores() {
+fn while_nobody_knows_what_is_long_a_head_passed_over_gets_up_to_twice_the_cores() {
     let mut story = Story::new();
     story.workers(4, 0);
-    story.serve(4, millis(1), secs(1));
     story.queue(20, 4).levels.oldest_age = millis(51);
     let plan = story.step(millis(5), |sample| sample.dequeues = 1);
     assert_eq!(change(&plan), (1, Reason::GrowHog));
@@ -155,6 +154,16 @@ fn hogs_are_overtaken_one_by_one_up_to_twice_the_cores() {
         let expected = if workers < 8 { (1, Reason::GrowHog) } else { (0, Reason::CpuSaturated) };
         assert_eq!(change(&plan), expected, "{workers} workers");
     }
+}
+
+#[test]
+fn where_no_job_is_long_a_head_passed_over_is_plain_overload() {
+    let mut story = Story::new();
+    story.workers(4, 0);
+    story.serve(4, millis(1), secs(1));
+    story.queue(20, 4).levels.oldest_age = millis(51);
+    let plan = story.step(millis(5), |sample| sample.dequeues = 1);
+    assert_eq!(change(&plan), (0, Reason::CpuSaturated));
 }
 
 #[test]

@@ -47,6 +47,22 @@ fn what_the_window_needed_and_a_spare_stay() {
 }
 
 #[test]
+fn workers_that_only_waited_for_a_core_were_not_needed() {
+    // Twenty were inside jobs at once. Of those that were looked at all, half or none wanted a core.
+    for (runnable, left) in [(20, 4), (10, 8), (0, 20)] {
+        let mut story = Story::new();
+        story.workers(20, 0).queue(9, runnable);
+        story.after(Duration::ZERO);
+        story.after(millis(5));
+        story.queue(0, 0);
+        story.after(millis(5));
+        story.workers(0, 20).levels.busy_peak = 20;
+        shrink_for(&mut story, secs(13));
+        assert_eq!(story.levels.workers, left, "{runnable} wanted a core");
+    }
+}
+
+#[test]
 fn a_pool_that_may_have_none_ends_with_none_and_sleeps() {
     for spare in [0, 1, 5] {
         let mut story = Story::new();
