@@ -100,9 +100,10 @@ pub struct RecordedJob {
 
 impl Recorded {
     /// Writes a line for each job, after the header `arrival_ms,run_ms,cpu_ms`; milliseconds to
-    /// the nanosecond. The last column is left out if the system never said how long a job was on
-    /// a core, so that nobody takes that for zero; if it failed to say so for some of them, these
-    /// have a zero there.
+    /// the nanosecond. Where the system did not say how long a job was on a core, the last field
+    /// is empty, so that nobody takes that for zero; if it never did, there is no such column.
+    ///
+    /// The simulator reads such files as traces, and so does the load test.
     ///
     /// # Errors
     ///
@@ -116,22 +117,26 @@ impl Recorded {
         })?;
         for row in &self.rows {
             write!(to, "{},{}", Millis(row.arrival), Millis(row.run))?;
-            if with_cpu {
-                write!(to, ",{}", Millis(row.cpu.unwrap_or_default()))?;
+            match row.cpu {
+                Some(cpu) => writeln!(to, ",{}", Millis(cpu))?,
+                None if with_cpu => writeln!(to, ",")?,
+                None => writeln!(to)?,
             }
-            to.write_all(b"\n")?;
         }
         to.flush()
     }
 }
 
-/// Shown as milliseconds, exactly.
+/// Milliseconds with as many digits as there are, down to the nanosecond.
 struct Millis(Duration);
 
 impl std::fmt::Display for Millis {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let ns = self.0.as_nanos();
-        write!(f, "{}.{:06}", ns / 1_000_000, ns % 1_000_000)
+        let (whole, fraction) = (self.0.as_millis(), self.0.subsec_nanos() % 1_000_000);
+        if fraction == 0 {
+            return write!(f, "{whole}");
+        }
+        write!(f, "{whole}.{}", format!("{fraction:06}").trim_end_matches('0'))
     }
 }
 

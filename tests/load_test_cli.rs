@@ -187,17 +187,19 @@ fn a_run_accounts_for_every_job_and_leaves_its_numbers_and_a_page_that_stands_al
 }
 
 #[test]
-fn the_load_that_was_offered_can_be_written_down() {
-    let trace = file("recorded.csv", "arrival_ms,run_ms\n0,5\n1.25,4\n20,2.5\n");
-    let out = path("record.csv");
-    let output = run(&["--trace", &trace, "--speed", "2", "--work", "cpu", "--record", &out]);
-    assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
-    let recorded = std::fs::read_to_string(&out).expect("the file was written");
-    let expected = "arrival_ms,run_ms,cpu_ms\n\
-                    0.000000,5.000000,5.000000\n\
-                    0.625000,4.000000,4.000000\n\
-                    10.000000,2.500000,2.500000\n";
-    assert_eq!(recorded, expected);
+fn the_load_that_was_offered_can_be_written_down_and_offered_again() {
+    let rows = "arrival_ms,run_ms,cpu_ms\n0,5,5\n1.25,4,0\n20,2.5,\n";
+    let (trace, first, second) = (file("load.csv", rows), path("first.csv"), path("second.csv"));
+    for arguments in [
+        ["--trace", &trace, "--speed", "2", "--record", &first].as_slice(),
+        &["--trace", &first, "--record", &second],
+    ] {
+        let output = run(arguments);
+        assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
+    }
+    let read = |path| std::fs::read_to_string(path).expect("the file was written");
+    assert_eq!(read(&first), "arrival_ms,run_ms,cpu_ms\n0,5,5\n0.625,4,0\n10,2.5,0\n");
+    assert_eq!(read(&second), read(&first));
 }
 
 #[test]

@@ -21,7 +21,9 @@
 //!   for each generated token, or, with `--work cpu`, one that spins for 2 ms, 1 µs for each
 //!   context token and 50 µs for each generated token, and arrives 20 times faster than recorded
 //!   (unless `--speed` says otherwise).
-//! - `arrival_ms,run_ms`: one job a row, in milliseconds since the start.
+//! - `arrival_ms,run_ms`: one job a row, in milliseconds since the start. With a third column,
+//!   `cpu_ms`, a job that was on a core for most of its run time spins for all of it, unless
+//!   `--work` says otherwise; `--record` and `springtide::Recorded` write such files.
 //!
 //! The way through: `args` → `load` (or [`springtide::sim::trace`]) → `replay`, whose jobs do
 //! `work` and write to `tally` while `watch` looks at the pool → `numbers` → `summary`, `json`,

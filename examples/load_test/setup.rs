@@ -62,7 +62,7 @@ fn load(args: &Args) -> Result<Load, String> {
             if mix == Mix::Cpu && is_of_tokens(&rows) {
                 usual_speed = f64::from(COMPUTING_SPEED);
             }
-            load::replay(&rows, mix, args.duration, args.seed)
+            load::replay(&rows, args.work, args.duration, args.seed)
         }
         (None, Some(pattern)) => {
             generate(args, pattern, mix).map_err(|e| format!("--rate: {e}"))?

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
-use springtide::sim::Random;
+use springtide::sim::{Random, trace};
 
 /// The trace is offered this many times faster than it was recorded.
 const SPEED: f64 = 20.0;
@@ -71,27 +71,17 @@ pub(crate) fn bursts() -> Load {
 /// Two minutes of requests for code, from the trace of Azure's inference service (2023) in this
 /// folder; everything is compressed alike. `None` without the file.
 pub(crate) fn requests(folder: &Path) -> Option<Load> {
-    let text = std::fs::read_to_string(folder.join("azure-llm-2023-code.csv")).ok()?;
-    let rows: Vec<(Duration, Duration)> =
-        text.lines().skip(1).map(|row| request(row).expect("rows of the trace")).collect();
-    let first = rows.first()?.0;
+    let rows = trace::read(folder.join("azure-llm-2023-code.csv")).ok()?;
     let jobs = rows
         .iter()
-        .map(|(at, span)| (*at - first, *span))
-        .take_while(|(at, _)| *at < TRACE_SPAN)
-        .map(|(at, span)| Sleep { at: LEAD + at.div_f64(SPEED), span: span.div_f64(SPEED) })
+        .take_while(|row| row.at < TRACE_SPAN)
+        .map(|row| Sleep {
+            at: LEAD + row.at.div_f64(SPEED),
+            span: row.cost.asleep().div_f64(SPEED),
+        })
         .collect();
     let (target_wait, keep_alive) = (secs(0.01 / SPEED), secs(10.0 / SPEED));
     Some(Load { name: "requests", jobs, target_wait, keep_alive })
-}
-
-/// Time of day and run time of `date time,tokens read,tokens written`.
-fn request(row: &str) -> Option<(Duration, Duration)> {
-    let (when, tokens) = row.split_once(',')?;
-    let written: u32 = tokens.split_once(',')?.1.trim().parse().ok()?;
-    let mut clock = when.split_once(' ')?.1.split(':').map(|part| part.parse::<f64>().ok());
-    let at = clock.next()?? * 3600.0 + clock.next()?? * 60.0 + clock.next()??;
-    Some((secs(at), Duration::from_millis(50) + Duration::from_millis(20) * written))
 }
 
 fn secs(seconds: f64) -> Duration {
