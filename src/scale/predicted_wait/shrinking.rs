@@ -48,7 +48,7 @@ fn what_the_window_needed_and_a_spare_stay() {
 
 #[test]
 fn workers_that_only_waited_for_a_core_were_not_needed() {
-    // Twenty were inside jobs at once. Of those that were looked at all, half or none wanted a core.
+    // Twenty were inside jobs at once, of which so many wanted one of the four cores.
     for (runnable, left) in [(20, 4), (10, 8), (0, 20)] {
         let mut story = Story::new();
         story.workers(20, 0).queue(9, runnable);

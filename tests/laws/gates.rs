@@ -1,0 +1,84 @@
+//! What the law must reach on four cores. A change of the law that misses one of these is no
+//! improvement, whatever it gains elsewhere.
+
+use std::time::Duration;
+
+use springtide::PredictedWait;
+use springtide::sim::{Supervised, scenario as scenarios};
+
+use crate::{run_of, scenario};
+
+const CORES: u32 = 4;
+const TARGET: Duration = Duration::from_millis(10);
+
+#[test]
+fn on_a_step_of_blocking_calls_one_job_in_a_thousand_at_most_waits_too_long() {
+    let run = run_of("step");
+    assert!(run.late <= 0.001, "{}", run.late);
+    let settled = run.settled_after(Duration::from_secs(20)).expect("it settles");
+    assert!(settled <= TARGET, "settled after {settled:?}");
+}
+
+#[test]
+fn short_jobs_in_bursts_never_take_more_workers_than_cores() {
+    let run = run_of("short-bursts");
+    assert!(run.peak <= CORES, "{} workers", run.peak);
+    assert!(run.late <= 0.001, "{}", run.late);
+}
+
+#[test]
+fn computing_beyond_the_cores_takes_at_most_thrice_as_many_workers() {
+    for name in ["cpu-overload", "cpu-batches"] {
+        let run = run_of(name);
+        assert!(run.peak <= 3 * CORES, "{name}: {} workers", run.peak);
+        assert_eq!(run.completed, run.offered, "{name}");
+    }
+}
+
+#[test]
+fn beside_hogs_one_job_in_two_hundred_at_most_waits_too_long() {
+    let run = run_of("hogs");
+    assert!(run.late <= 0.005, "{}", run.late);
+}
+
+#[test]
+fn jobs_that_wait_for_jobs_are_over_within_a_second() {
+    let run = run_of("nested");
+    assert_eq!(run.completed, run.offered);
+    assert!(run.sojourn.max < Duration::from_secs(1), "{:?}", run.sojourn.max);
+}
+
+/// What the reference law lost; these gates hold what was gained.
+#[test]
+fn weak_spots_stay_mended() {
+    for name in ["step", "io-steady", "io-mmpp", "ramp", "sine", "bursty-hour"] {
+        let run = run_of(name);
+        let most = Duration::from_millis(1);
+        assert!(run.wait.p999 <= most, "{name}: p99.9 of the wait {:?}", run.wait.p999);
+    }
+    let hogs = run_of("one-core-hogs");
+    assert!(hogs.late <= 0.03, "{} of the jobs late on one core with hogs", hogs.late);
+    let nested = run_of("nested");
+    assert!(nested.wait.max <= Duration::from_millis(20), "{:?}", nested.wait.max);
+}
+
+#[test]
+fn kicks_are_worth_more_than_the_formula() {
+    let step = scenario("step");
+    let kicked = run_of("step");
+    let ticking =
+        step.run(Box::new(Supervised::new("ticks", PredictedWait::new()).without_kicks()));
+    println!(
+        "p99 of the wait: {:?} with kicks, {:?} by the tick",
+        kicked.wait.p99, ticking.wait.p99
+    );
+    assert!(ticking.wait.p99 > 10 * kicked.wait.p99.max(Duration::from_millis(1)));
+}
+
+#[test]
+fn every_scenario_runs_alike_twice() {
+    for name in scenarios::names().filter(|name| *name != "bursty-hour") {
+        let [first, second] = [(); 2].map(|()| scenario(name).run(crate::ours()));
+        assert_eq!(first, second, "{name}");
+    }
+}

@@ -1,0 +1,36 @@
+//! The scaling law against the laws of other systems and against what nobody can beat, in virtual
+//! time.
+
+mod gates;
+mod golden;
+mod traces;
+mod validation;
+mod wins;
+
+use springtide::PredictedWait;
+use springtide::sim::{Law, Run, Scenario, Supervised};
+
+const SEED: u64 = 1;
+
+/// The default law.
+fn ours() -> Box<dyn Law> {
+    Box::new(Supervised::new("ours", PredictedWait::new()))
+}
+
+fn scenario(name: &str) -> Scenario {
+    Scenario::named(name, SEED).unwrap_or_else(|| panic!("no scenario {name}"))
+}
+
+fn run_of(name: &str) -> Run {
+    let run = scenario(name).run(ours());
+    println!(
+        "{name}: {:.3} % late, p99.9 {:?}, sojourn p99 {:?}, peak {}, {} flaps, cost {:.2}",
+        run.late * 100.0,
+        run.wait.p999,
+        run.sojourn.p99,
+        run.peak,
+        run.flaps,
+        run.cost()
+    );
+    run
+}
