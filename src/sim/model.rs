@@ -382,3 +382,51 @@ fn look<'a>(
 fn searchers_allowed(workers: u32) -> usize {
     (workers / 2).clamp(1, 4) as usize
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sim::simulate;
+
+    /// Starts four workers for the first job and does nothing else.
+    struct Four;
+
+    impl Law for Four {
+        fn name(&self) -> &'static str {
+            "four"
+        }
+
+        fn react(&mut self, moment: Moment, pool: &View<'_>) -> Act {
+            let first = moment == Moment::Submitted && pool.arrivals == 1;
+            Act::start(if first { 4 } else { 0 })
+        }
+    }
+
+    fn us(n: u64) -> Duration {
+        Duration::from_micros(n)
+    }
+
+    /// The longest wait of so many jobs that come at once and sleep for long.
+    fn longest_wait(machine: &Machine, jobs: usize) -> Duration {
+        let jobs = vec![Job::asleep(us(1_000), us(50_000)); jobs];
+        simulate(&jobs, machine, Box::new(Four), us(100_000)).wait.max
+    }
+
+    #[test]
+    fn threads_are_started_one_after_another() {
+        let machine = Machine::new(4.0).workers(0, 8).latencies(us(70), us(5));
+        assert_eq!(longest_wait(&machine, 4), us(70));
+        assert_eq!(longest_wait(&machine.spawn(us(20)), 4), us(70 + 3 * 20));
+    }
+
+    #[test]
+    fn wake_ups_are_passed_on_by_four_at_most() {
+        for (sleepers, hops) in [(1, 1), (2, 2), (4, 2), (8, 2), (16, 4)] {
+            let machine = Machine::new(4.0).workers(sleepers, sleepers).latencies(us(70), us(5));
+            let longest = longest_wait(&machine, sleepers as usize);
+            assert_eq!(longest, us(5 * hops), "{sleepers} sleepers");
+        }
+        let at_once = Machine::new(4.0).workers(16, 16);
+        assert_eq!(longest_wait(&at_once, 16), us(0), "where a wake-up takes no time");
+    }
+}
