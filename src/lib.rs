@@ -113,6 +113,8 @@ mod pool;
 mod pool_handle;
 #[cfg(all(feature = "prometheus", not(loom)))]
 pub mod prometheus;
+#[cfg(not(loom))]
+mod recording;
 mod run;
 #[cfg(not(loom))]
 mod scale;
@@ -147,6 +149,7 @@ pub use {
     outcome::{Outcome, Refusal},
     pool::Pool,
     pool_handle::PoolHandle,
+    recording::{Recorded, RecordedJob, Recording},
     run::{
         context::JobContext, current::JobInfo, handle::JobHandle, histogram::Cells, ticket::JobId,
     },

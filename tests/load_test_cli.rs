@@ -128,7 +128,7 @@ fn a_wrong_line_of_a_trace_is_named_with_its_file_and_number() {
 #[test]
 fn a_file_that_cannot_be_opened_is_named_before_the_run() {
     let missing = format!("{}/trace.csv", path("nowhere"));
-    for argument in ["--trace", "--json"] {
+    for argument in ["--trace", "--json", "--record"] {
         let output = run(&[argument, &missing]);
         let said = String::from_utf8_lossy(&output.stderr);
         assert!(said.starts_with(&format!("load_test: {argument}: {missing}: ")), "{said}");
@@ -184,6 +184,22 @@ fn a_run_accounts_for_every_job_and_leaves_its_numbers_and_a_page_that_stands_al
     for outside in ["<script", "<link", "src=", "@import", "url("] {
         assert!(!page.contains(outside), "the page needs {outside}");
     }
+}
+
+#[test]
+fn the_load_that_was_offered_can_be_written_down_and_offered_again() {
+    let rows = "arrival_ms,run_ms,cpu_ms\n0,5,5\n1.25,4,0\n20,2.5,\n";
+    let (trace, first, second) = (file("load.csv", rows), path("first.csv"), path("second.csv"));
+    for arguments in [
+        ["--trace", &trace, "--speed", "2", "--record", &first].as_slice(),
+        &["--trace", &first, "--record", &second],
+    ] {
+        let output = run(arguments);
+        assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
+    }
+    let read = |path| std::fs::read_to_string(path).expect("the file was written");
+    assert_eq!(read(&first), "arrival_ms,run_ms,cpu_ms\n0,5,5\n0.625,4,0\n10,2.5,0\n");
+    assert_eq!(read(&second), read(&first));
 }
 
 #[test]

@@ -28,10 +28,11 @@ keep the cores busy show in its waits.";
 
 const AFTER_LONG_HELP: &str = "\
 Traces:
-  --trace reads a CSV file with one of two headers:
+  --trace reads a CSV file with one of three headers:
 
     TIMESTAMP,ContextTokens,GeneratedTokens     2023-11-16 18:17:03.9799600,4808,10
     arrival_ms,run_ms                           1250.5,40
+    arrival_ms,run_ms,cpu_ms                    1250.5,40,2.5
 
   The first is the form of the Azure LLM inference trace 2023, which Microsoft publishes at
   https://github.com/Azure/AzurePublicDataset (data/AzureLLMInferenceTrace_code.csv and
@@ -64,7 +65,7 @@ pub(crate) struct Args {
     /// Replay the arrivals of this CSV file; --help shows its form
     #[arg(long, value_name = "FILE")]
     pub(crate) trace: Option<PathBuf>,
-    /// What a job does with its time [default: blocking]
+    /// What a job does with its time [default: what a trace says, else blocking]
     #[arg(long, value_name = "KIND")]
     pub(crate) work: Option<Mix>,
     /// Jobs a second in a pattern [default: 200]
@@ -114,6 +115,9 @@ pub(crate) struct Args {
     /// Write the numbers to this file as one JSON object
     #[arg(long, value_name = "FILE")]
     pub(crate) json: Option<PathBuf>,
+    /// Write the load that was offered to this CSV file: arrival_ms,run_ms,cpu_ms
+    #[arg(long, value_name = "FILE")]
+    pub(crate) record: Option<PathBuf>,
     /// Write a page with pictures to index.html in this folder
     #[arg(long, value_name = "DIR")]
     pub(crate) report: Option<PathBuf>,

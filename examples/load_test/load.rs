@@ -4,7 +4,7 @@ use std::f64::consts::{FRAC_PI_2, TAU};
 use std::time::Duration;
 
 use clap::ValueEnum;
-use springtide::sim::trace::Row;
+use springtide::sim::trace::{Cost, Row};
 use springtide::sim::{JOBS_MAX, Random};
 
 use crate::work::Work;
@@ -86,13 +86,19 @@ pub(crate) fn generate(shape: Shape) -> Result<Vec<Arrival>, String> {
     Ok(arrivals)
 }
 
-/// Jobs of a recorded trace that arrive within `span`.
-pub(crate) fn replay(rows: &[Row], mix: Mix, span: Option<Duration>, seed: u64) -> Vec<Arrival> {
+/// Jobs of a recorded trace that arrive within `span`. Without a `mix` each does what it did when
+/// it was recorded, as far as the trace says.
+pub(crate) fn replay(
+    rows: &[Row],
+    mix: Option<Mix>,
+    span: Option<Duration>,
+    seed: u64,
+) -> Vec<Arrival> {
     let mut rng = Rng::new(seed);
     rows.iter()
         .take_while(|row| span.is_none_or(|span| row.at < span))
         .map(|row| {
-            let work = mix.draw(&mut rng);
+            let work = mix.map_or_else(|| recorded(&row.cost), |mix| mix.draw(&mut rng));
             let run = match work {
                 Work::Blocking => row.cost.asleep(),
                 Work::Cpu => row.cost.computing(),
@@ -100,6 +106,14 @@ pub(crate) fn replay(rows: &[Row], mix: Mix, span: Option<Duration>, seed: u64) 
             Arrival { at: row.at, run, work }
         })
         .collect()
+}
+
+/// A job that was on a core for most of its time keeps one busy for all of it.
+fn recorded(cost: &Cost) -> Work {
+    match *cost {
+        Cost::Timed { run, cpu: Some(cpu) } if cpu > run / 2 => Work::Cpu,
+        _ => Work::Blocking,
+    }
 }
 
 /// The demo: a trickle, a burst, a step of blocking calls, bursts of processor work, a trickle.
@@ -247,7 +261,6 @@ impl Rng {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use springtide::sim::trace::Cost;
 
     fn shape(pattern: Pattern) -> Shape {
         Shape {
@@ -304,7 +317,7 @@ mod tests {
     fn tokens_become_run_times_by_the_kind_of_work() {
         let rows =
             [Row { at: Duration::ZERO, cost: Cost::Tokens { context: 1_000, generated: 10 } }];
-        let run = |mix| replay(&rows, mix, None, 1)[0].run;
+        let run = |mix| replay(&rows, Some(mix), None, 1)[0].run;
         assert_eq!(run(Mix::Blocking), Duration::from_millis(250));
         assert_eq!(run(Mix::Cpu), Duration::from_micros(3_500));
     }
@@ -314,7 +327,7 @@ mod tests {
         let cost = Cost::Timed { run: Duration::from_secs(1), cpu: None };
         let row = |s| Row { at: Duration::from_secs(s), cost };
         let rows = [row(0), row(30), row(60)];
-        let mut cut = replay(&rows, Mix::Blocking, Some(Duration::from_secs(60)), 1);
+        let mut cut = replay(&rows, Some(Mix::Blocking), Some(Duration::from_secs(60)), 1);
         assert_eq!(cut.len(), 2);
         rescale(&mut cut, 60.0, 0.5);
         assert_eq!(

@@ -21,11 +21,13 @@
 //!   for each generated token, or, with `--work cpu`, one that spins for 2 ms, 1 µs for each
 //!   context token and 50 µs for each generated token, and arrives 20 times faster than recorded
 //!   (unless `--speed` says otherwise).
-//! - `arrival_ms,run_ms`: one job a row, in milliseconds since the start.
+//! - `arrival_ms,run_ms`: one job a row, in milliseconds since the start. With a third column,
+//!   `cpu_ms`, a job that was on a core for most of its run time spins for all of it, unless
+//!   `--work` says otherwise; `--record` and `springtide::Recorded` write such files.
 //!
 //! The way through: `args` → `load` (or [`springtide::sim::trace`]) → `replay`, whose jobs do
-//! `work` and write to `tally` while `watch` looks at the pool → `numbers` → `summary`, `json` and
-//! `report`.
+//! `work` and write to `tally` while `watch` looks at the pool → `numbers` → `summary`, `json`,
+//! `record` and `report`.
 
 mod args;
 mod charts;
@@ -35,6 +37,7 @@ mod load;
 mod numbers;
 mod page;
 mod progress;
+mod record;
 mod replay;
 mod report;
 mod setup;
@@ -99,6 +102,10 @@ fn conduct(args: &Args, setup: Setup) -> Result<(), String> {
     print!("{}", Summary(&numbers));
     if let Some(file) = setup.json {
         json::write(file, &numbers).map_err(|e| format!("--json: {e}"))?;
+    }
+    if let Some(file) = setup.record {
+        let offered = &finished.tally.jobs()[..finished.tally.offered()];
+        record::write(file, offered).map_err(|e| format!("--record: {e}"))?;
     }
     if let Some(dir) = &args.report {
         let page = report::write(dir, args, &finished, &numbers);

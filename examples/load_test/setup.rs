@@ -1,7 +1,7 @@
 //! Makes what was typed into what a run needs; whatever is wrong with the input comes out here.
 
 use std::fs::File;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use springtide::sim::trace::{self, COMPUTING_SPEED, Cost, Row};
@@ -22,6 +22,8 @@ pub(crate) struct Setup {
     pub(crate) pool: Pool,
     /// Opened before the run, so that a long one does not end in "permission denied".
     pub(crate) json: Option<File>,
+    /// As above.
+    pub(crate) record: Option<File>,
     /// Serves metrics for as long as it lives.
     pub(crate) _endpoint: Option<Endpoint>,
 }
@@ -31,7 +33,11 @@ impl Setup {
     /// One line that names the argument.
     pub(crate) fn of(args: &Args) -> Result<Setup, String> {
         let load = load(args)?;
-        let json = args.json.as_deref().map(create).transpose()?;
+        let create = |argument, path: &Option<PathBuf>| {
+            path.as_deref().map(|path| create(argument, path)).transpose()
+        };
+        let json = create("--json", &args.json)?;
+        let record = create("--record", &args.record)?;
         if let Some(dir) = &args.report {
             std::fs::create_dir_all(dir)
                 .map_err(|e| format!("--report: {}: {e}", dir.display()))?;
@@ -39,12 +45,12 @@ impl Setup {
         // The recorder comes before the pool, so that the page has the pool from its first second.
         let endpoint = args.metrics.map(endpoint::open).transpose();
         let endpoint = endpoint.map_err(|e| format!("--metrics: {e}"))?;
-        Ok(Setup { load, pool: pool(args)?, json, _endpoint: endpoint })
+        Ok(Setup { load, pool: pool(args)?, json, record, _endpoint: endpoint })
     }
 }
 
-fn create(path: &Path) -> Result<File, String> {
-    File::create(path).map_err(|e| format!("--json: {}: {e}", path.display()))
+fn create(argument: &str, path: &Path) -> Result<File, String> {
+    File::create(path).map_err(|e| format!("{argument}: {}: {e}", path.display()))
 }
 
 fn load(args: &Args) -> Result<Load, String> {
@@ -56,7 +62,7 @@ fn load(args: &Args) -> Result<Load, String> {
             if mix == Mix::Cpu && is_of_tokens(&rows) {
                 usual_speed = f64::from(COMPUTING_SPEED);
             }
-            load::replay(&rows, mix, args.duration, args.seed)
+            load::replay(&rows, args.work, args.duration, args.seed)
         }
         (None, Some(pattern)) => {
             generate(args, pattern, mix).map_err(|e| format!("--rate: {e}"))?

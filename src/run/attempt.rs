@@ -4,14 +4,18 @@
 //! account, publish, note as ended. So a job is always found in the queue or running, a result is
 //! never seen before it is counted, and a pool that reads as idle has published everything.
 
+use std::time::Duration;
+
 use super::claim::Cancel;
 use super::context::JobContext;
+use super::core_time;
 use super::current::Running;
 use super::desk::{Desk, Inside};
 use super::job::{Job, Task, Tracked};
 use super::panics::catch;
 use super::shared::Shared;
 use super::slot::Timed;
+use super::tape::{Ran, Tape};
 use super::ticket::KindId;
 use crate::error::{CancelReason, JobError};
 use crate::outcome::Outcome;
@@ -86,17 +90,43 @@ fn run_on_worker(desk: &Desk, task: Task, queued_at: Nanos, started: Nanos) -> N
         Task::Tracked(tracked) => TimeoutWatch::begin(shared, desk.index, tracked, started),
         Task::Plain(_) => None,
     };
+    let recorded = Record::begin(shared);
     let (outcome, tracked) = run(shared, Some(desk.index), task, started);
     drop(watch);
-    let ended = shared.stamp();
+    let mut ended = shared.stamp();
     if shared.metered {
         slot.meter().job_took(queued_at, started, ended);
     }
     slot.meter().job_over(outcome);
+    if let Some(record) = recorded {
+        record.end(queued_at, started, ended);
+        // That took a while, which belongs neither to this job nor to the next one.
+        ended = shared.stamp();
+    }
     if let Some(tracked) = tracked {
         tracked.publish();
     }
     ended
+}
+
+/// What is written down about a job that somebody records.
+struct Record {
+    tapes: Arc<Vec<Arc<Tape>>>,
+    on_core_before: Option<Duration>,
+}
+
+impl Record {
+    fn begin(shared: &Shared) -> Option<Record> {
+        let tapes = shared.tapes.running()?;
+        Some(Record { tapes, on_core_before: core_time::of_this_thread() })
+    }
+
+    #[cold]
+    fn end(self, queued_at: Nanos, started: Nanos, ended: Nanos) {
+        let on_core = self.on_core_before.zip(core_time::of_this_thread());
+        let cpu = on_core.map(|(before, after)| after.saturating_sub(before));
+        self.tapes.iter().for_each(|tape| tape.append(Ran { queued_at, started, ended, cpu }));
+    }
 }
 
 /// Runs a job on the thread that submitted it, because the queue is full and the pool's rule says
@@ -111,8 +141,13 @@ pub(crate) fn run_on_submitter(shared: &Shared, job: Job) {
     let inside = Inside::enter(shared);
     shared.gate.release();
     let started = shared.now();
+    let recorded = Record::begin(shared);
     let (outcome, tracked) = run(shared, None, job.task, started);
-    shared.outside.meter.lock().job_ran(outcome, job.queued_at, started, shared.now());
+    let ended = shared.now();
+    shared.outside.meter.lock().job_ran(outcome, job.queued_at, started, ended);
+    if let Some(record) = recorded {
+        record.end(job.queued_at, started, ended);
+    }
     if let Some(tracked) = tracked {
         tracked.publish();
     }

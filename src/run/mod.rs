@@ -14,6 +14,7 @@
 //!   [`context`] what it sees while it runs, [`handle`] its submitter's end.
 //! * [`meter`] counts; [`roster`], [`slot`] and [`current`] know who is there and at what;
 //!   [`phase`] how far the end is, [`quiet`] who waits for it.
+//! * [`tape`] is where the jobs are written down that somebody records, with their [`core_time`].
 //!
 //! Nothing here knows of `scale`: a pool whose supervisor sleeps for ever works at fixed size.
 
@@ -29,6 +30,8 @@ pub(crate) mod sleep;
 pub(crate) mod attempt;
 #[cfg(not(loom))]
 pub(crate) mod context;
+#[cfg(not(loom))]
+pub(crate) mod core_time;
 #[cfg(not(loom))]
 pub(crate) mod current;
 #[cfg(not(loom))]
@@ -59,6 +62,8 @@ pub(crate) mod slot;
 pub(crate) mod spawner;
 #[cfg(not(loom))]
 pub(crate) mod submit;
+#[cfg(not(loom))]
+pub(crate) mod tape;
 #[cfg(not(loom))]
 pub(crate) mod ticket;
 #[cfg(not(loom))]

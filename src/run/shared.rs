@@ -16,6 +16,7 @@ use super::roster::Roster;
 use super::sleep::Sleep;
 use super::slot::State;
 use super::spawner::Spawner;
+use super::tape::Tapes;
 use super::ticket::KindId;
 use crate::name::PoolName;
 use crate::outcome::{Outcome, Refusal};
@@ -57,6 +58,7 @@ pub(crate) struct Shared {
     pub(crate) quiet: QuietWatch,
     pub(crate) outside: Outside,
     pub(crate) returned: ReturnedJobs,
+    pub(crate) tapes: Tapes,
     pub(crate) stopped: [AtomicU64; 3],
     kinds: Mutex<Vec<&'static str>>,
 }
@@ -129,6 +131,7 @@ impl Shared {
             quiet: QuietWatch::default(),
             outside: Outside::default(),
             returned: ReturnedJobs::default(),
+            tapes: Tapes::default(),
             stopped: Default::default(),
             kinds: Mutex::new(vec!["job", "other"]),
         }

@@ -64,6 +64,13 @@ impl Crew {
         !self.idle.is_empty() && self.busy() + (self.waking.len() as u32) < self.at_work
     }
 
+    /// Workers will look for their first jobs at these times.
+    pub(super) fn start(&mut self, times: impl Iterator<Item = u64>) {
+        self.starting.extend(times);
+        // A few started now may be there before the last of many that were started earlier.
+        self.starting.make_contiguous().sort_unstable();
+    }
+
     /// A worker has nothing to do from now on.
     pub(super) fn rest(&mut self, now: u64) {
         self.idle.push_back(now);

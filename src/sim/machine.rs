@@ -32,6 +32,9 @@ pub struct Machine {
     pub keep_alive: Duration,
     /// From the order to start a thread until it looks for a job.
     pub start: Duration,
+    /// How long whoever starts a thread is kept by that: of several, each comes up so much later
+    /// than the one before it.
+    pub spawn: Duration,
     /// From the claim of a parked worker until it looks for a job; and from a kick until the
     /// supervisor looks.
     pub wake: Duration,
@@ -53,6 +56,7 @@ impl Machine {
             target_wait: crate::config::DEFAULT_TARGET_WAIT,
             keep_alive: crate::config::DEFAULT_KEEP_ALIVE,
             start: Duration::from_micros(100),
+            spawn: Duration::ZERO,
             wake: Duration::ZERO,
             crowding: 0.002,
         }
@@ -86,6 +90,12 @@ impl Machine {
     #[must_use]
     pub fn latencies(self, start: Duration, wake: Duration) -> Machine {
         Machine { start, wake, ..self }
+    }
+
+    /// With threads that are started one after another, so far apart.
+    #[must_use]
+    pub fn spawn(self, spawn: Duration) -> Machine {
+        Machine { spawn, ..self }
     }
 
     /// From `at` on a noisy neighbour leaves only so many cores, without telling.

@@ -226,8 +226,9 @@ impl Model {
         let workers = self.crew.workers();
         let start = act.start.min(self.machine.max.saturating_sub(workers));
         if start > 0 {
-            let ready = self.now + nanos(self.machine.start);
-            self.crew.starting.extend((0..start).map(|_| ready));
+            let (first, spacing) = (nanos(self.machine.start), nanos(self.machine.spawn));
+            let ready = |n| self.now + first + u64::from(n) * spacing;
+            self.crew.start((0..start).map(ready));
             self.record.grew(self.now, workers, start, act.reason);
         }
         let spare = self.crew.workers().saturating_sub(self.machine.min);
@@ -238,15 +239,17 @@ impl Model {
         }
     }
 
-    /// Jobs that wait go to idle workers.
+    /// Jobs that wait go to idle workers. Where a wake-up takes time only a few are on their way
+    /// at once, and each that finds a job sees to the next.
     fn hand_out(&mut self) {
         let wake = nanos(self.machine.wake);
         while self.crew.has_free() && !self.queue.is_empty() {
+            let coming = self.crew.waking.len() + self.crew.starting.len();
             if wake == 0 {
                 self.crew.claim();
                 self.take();
                 self.react(Moment::Started);
-            } else if self.queue.len() > self.crew.waking.len() + self.crew.starting.len() {
+            } else if coming < self.queue.len().min(searchers_allowed(self.crew.workers())) {
                 self.crew.claim();
                 self.crew.waking.push_back(self.now + wake);
             } else {
@@ -262,6 +265,7 @@ impl Model {
         } else {
             self.take();
             self.react(Moment::Started);
+            self.hand_out();
         }
     }
 
@@ -371,5 +375,58 @@ fn look<'a>(
         cpu_time: Duration::from_nanos(sharing.on_core as u64),
         log2_run_sum: totals.log2_run_sum,
         running: crew.running(),
+    }
+}
+
+/// How many of so many workers look for a job at once, as the pool's protocol of sleep has it.
+fn searchers_allowed(workers: u32) -> usize {
+    (workers / 2).clamp(1, 4) as usize
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sim::simulate;
+
+    /// Starts four workers for the first job and does nothing else.
+    struct Four;
+
+    impl Law for Four {
+        fn name(&self) -> &'static str {
+            "four"
+        }
+
+        fn react(&mut self, moment: Moment, pool: &View<'_>) -> Act {
+            let first = moment == Moment::Submitted && pool.arrivals == 1;
+            Act::start(if first { 4 } else { 0 })
+        }
+    }
+
+    fn us(n: u64) -> Duration {
+        Duration::from_micros(n)
+    }
+
+    /// The longest wait of so many jobs that come at once and sleep for long.
+    fn longest_wait(machine: &Machine, jobs: usize) -> Duration {
+        let jobs = vec![Job::asleep(us(1_000), us(50_000)); jobs];
+        simulate(&jobs, machine, Box::new(Four), us(100_000)).wait.max
+    }
+
+    #[test]
+    fn threads_are_started_one_after_another() {
+        let machine = Machine::new(4.0).workers(0, 8).latencies(us(70), us(5));
+        assert_eq!(longest_wait(&machine, 4), us(70));
+        assert_eq!(longest_wait(&machine.spawn(us(20)), 4), us(70 + 3 * 20));
+    }
+
+    #[test]
+    fn wake_ups_are_passed_on_by_four_at_most() {
+        for (sleepers, hops) in [(1, 1), (2, 2), (4, 2), (8, 2), (16, 4)] {
+            let machine = Machine::new(4.0).workers(sleepers, sleepers).latencies(us(70), us(5));
+            let longest = longest_wait(&machine, sleepers as usize);
+            assert_eq!(longest, us(5 * hops), "{sleepers} sleepers");
+        }
+        let at_once = Machine::new(4.0).workers(16, 16);
+        assert_eq!(longest_wait(&at_once, 16), us(0), "where a wake-up takes no time");
     }
 }

@@ -32,6 +32,8 @@ pub struct Supervised {
     ledger: Ledger,
     /// Nanoseconds of one wake-up of the supervisor.
     wake: Duration,
+    /// By how much it oversleeps.
+    late: Duration,
     kicks: bool,
     kicked: bool,
     parked: bool,
@@ -48,6 +50,7 @@ impl Supervised {
             policy: Box::new(policy),
             ledger: Ledger::default(),
             wake: Duration::ZERO,
+            late: Duration::ZERO,
             kicks: true,
             kicked: false,
             parked: false,
@@ -61,6 +64,13 @@ impl Supervised {
     #[must_use]
     pub fn wake(self, wake: Duration) -> Supervised {
         Supervised { wake, ..self }
+    }
+
+    /// Each rest with a timeout lasts so much longer than it was meant to: systems let timers slip
+    /// in order to serve several at once, Linux by 50 µs.
+    #[must_use]
+    pub fn oversleeping(self, late: Duration) -> Supervised {
+        Supervised { late, ..self }
     }
 
     /// Nobody kicks: it looks by its tick alone. To show what kicks are worth.
@@ -82,7 +92,8 @@ impl Supervised {
         self.parked = plan.next_in.is_none();
         let pause = plan.next_in.unwrap_or(Duration::MAX);
         let pause = if pool.queued > 0 { pause.min(QUEUED_TICK) } else { pause };
-        Act { tick: Some(pool.now.saturating_add(pause)), ..carried_out(&plan, &sample) }
+        let tick = pool.now.saturating_add(pause).saturating_add(self.late);
+        Act { tick: Some(tick), ..carried_out(&plan, &sample) }
     }
 
     fn sample(&mut self, pool: &View<'_>) -> Sample {
@@ -127,7 +138,8 @@ impl Supervised {
         }
         self.kicked = true;
         self.parked = false;
-        let at = (pool.now + self.wake).max(self.looked.saturating_add(self.kick_spacing));
+        let (woken, due) = (pool.now + self.wake, self.looked.saturating_add(self.kick_spacing));
+        let at = if due > woken { due.saturating_add(self.late) } else { woken };
         if at <= pool.now { self.look(pool) } else { Act::none().and_tick_at(at) }
     }
 }

@@ -38,6 +38,7 @@ pub(crate) const RANKS: &[&[&str]] = &[
         "sim::load::length",
         "sim::rivals::hill_climbing",
         "sim::trace",
+        "run::core_time",
     ],
     &[
         "error",
@@ -55,6 +56,7 @@ pub(crate) const RANKS: &[&[&str]] = &[
         "sim::tasks",
         "sim::oracle",
         "sim::load::bursty_hour",
+        "run::tape",
     ],
     &["config", "run::current", "sim::load"],
     &["run::context", "scale::sample", "sim::machine"],
@@ -128,7 +130,7 @@ pub(crate) const RANKS: &[&[&str]] = &[
     &["run::submit", "scale::supervisor"],
     &["run", "scale", "sim", "submit_batch"],
     &["pool_handle"],
-    &["job_builder", "pool", "submit_async"],
+    &["job_builder", "pool", "submit_async", "recording"],
     &["builder"],
     &["docs", "lib", "testing"],
 ];
