@@ -4,14 +4,11 @@ use std::f64::consts::{FRAC_PI_2, TAU};
 use std::time::Duration;
 
 use clap::ValueEnum;
+use springtide::sim::trace::Row;
+use springtide::sim::{JOBS_MAX, Random};
 
-use crate::trace::{Cost, Row};
 use crate::work::Work;
 
-/// The most jobs one run offers; the tally keeps 60 bytes for each.
-pub(crate) const JOBS_MAX: usize = 5_000_000;
-/// How much faster than recorded a trace of tokens is replayed as processor work.
-pub(crate) const CPU_REPLAY_SPEED: f64 = 20.0;
 /// One mixed job in this many keeps a core busy; the others sleep.
 const MIXED_CPU_EVERY: u64 = 4;
 
@@ -96,7 +93,11 @@ pub(crate) fn replay(rows: &[Row], mix: Mix, span: Option<Duration>, seed: u64) 
         .take_while(|row| span.is_none_or(|span| row.at < span))
         .map(|row| {
             let work = mix.draw(&mut rng);
-            Arrival { at: row.at, run: row.cost.run(work), work }
+            let run = match work {
+                Work::Blocking => row.cost.asleep(),
+                Work::Cpu => row.cost.computing(),
+            };
+            Arrival { at: row.at, run, work }
         })
         .collect()
 }
@@ -204,24 +205,6 @@ impl Mix {
     }
 }
 
-impl Cost {
-    /// Reading tokens is cheap and writing them is slow; as processor work both shrink, to what
-    /// serving such a request costs beside the model.
-    fn run(self, work: Work) -> Duration {
-        match (self, work) {
-            (Cost::Run(run), _) => run,
-            (Cost::Tokens { generated, .. }, Work::Blocking) => {
-                Duration::from_millis(50) + Duration::from_millis(20) * generated
-            }
-            (Cost::Tokens { context, generated }, Work::Cpu) => {
-                Duration::from_millis(2)
-                    + Duration::from_micros(1) * context
-                    + Duration::from_micros(50) * generated
-            }
-        }
-    }
-}
-
 /// Ordinary jobs take at least half the mean, as a call with a fixed cost does.
 fn run_time(pattern: Pattern, mean: Duration, rng: &mut Rng) -> Duration {
     let factor = match pattern {
@@ -231,20 +214,16 @@ fn run_time(pattern: Pattern, mean: Duration, rng: &mut Rng) -> Duration {
     mean.mul_f64(factor)
 }
 
-/// SplitMix64. Written out, so that a seed means the same load for ever.
-struct Rng(u64);
+/// Chance as this program has always drawn it, so that a seed means the same load for ever.
+struct Rng(Random);
 
 impl Rng {
     fn new(seed: u64) -> Rng {
-        Rng(seed)
+        Rng(Random::new(seed))
     }
 
     fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
+        self.0.bits()
     }
 
     /// In `0.0..1.0`.
@@ -268,6 +247,7 @@ impl Rng {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use springtide::sim::trace::Cost;
 
     fn shape(pattern: Pattern) -> Shape {
         Shape {
@@ -331,7 +311,8 @@ mod tests {
 
     #[test]
     fn a_span_cuts_a_trace_and_scales_apply_to_what_is_left() {
-        let row = |s| Row { at: Duration::from_secs(s), cost: Cost::Run(Duration::from_secs(1)) };
+        let cost = Cost::Timed { run: Duration::from_secs(1), cpu: None };
+        let row = |s| Row { at: Duration::from_secs(s), cost };
         let rows = [row(0), row(30), row(60)];
         let mut cut = replay(&rows, Mix::Blocking, Some(Duration::from_secs(60)), 1);
         assert_eq!(cut.len(), 2);

@@ -23,8 +23,8 @@
 //!   (unless `--speed` says otherwise).
 //! - `arrival_ms,run_ms`: one job a row, in milliseconds since the start.
 //!
-//! The way through: `args` → `load` (or `trace`) → `replay`, whose jobs do `work` and
-//! write to `tally` while `watch` looks at the pool → `numbers` → `summary`, `json` and
+//! The way through: `args` → `load` (or [`springtide::sim::trace`]) → `replay`, whose jobs do
+//! `work` and write to `tally` while `watch` looks at the pool → `numbers` → `summary`, `json` and
 //! `report`.
 
 mod args;
@@ -41,7 +41,6 @@ mod setup;
 mod slices;
 mod summary;
 mod tally;
-mod trace;
 mod usage;
 mod watch;
 mod work;

@@ -4,13 +4,13 @@ use std::fs::File;
 use std::path::Path;
 use std::time::Duration;
 
+use springtide::sim::trace::{self, COMPUTING_SPEED, Cost, Row};
 use springtide::{BuildError, Fixed, Overflow, Pool, PredictedWait, QueueDepth};
 
 use crate::args::{Args, DEMO_KEEP_ALIVE, DEMO_SPAN, OverflowArg, PATTERN_SPAN, PolicyArg, Queue};
 use crate::endpoint::{self, Endpoint};
-use crate::load::{self, Arrival, CPU_REPLAY_SPEED, Mix, Shape};
+use crate::load::{self, Arrival, Mix, Shape};
 use crate::replay::Load;
-use crate::trace::{self, Cost, Row};
 
 /// Jobs a second and their mean run time, unless the arguments say otherwise.
 const RATE: f64 = 200.0;
@@ -54,7 +54,7 @@ fn load(args: &Args) -> Result<Load, String> {
         (Some(file), _) => {
             let rows = trace::read(file).map_err(|e| format!("--trace: {e}"))?;
             if mix == Mix::Cpu && is_of_tokens(&rows) {
-                usual_speed = CPU_REPLAY_SPEED;
+                usual_speed = f64::from(COMPUTING_SPEED);
             }
             load::replay(&rows, mix, args.duration, args.seed)
         }

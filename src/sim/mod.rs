@@ -22,6 +22,7 @@ pub mod scenario;
 mod sharing;
 mod supervised;
 mod tasks;
+pub mod trace;
 
 pub use job::{Calls, JOBS_MAX, Job};
 pub use law::{Act, Law, Moment, Next, Resting, View};

@@ -20,6 +20,7 @@ pub(crate) const RANKS: &[&[&str]] = &[
         "sim::job",
         "sim::random",
         "sim::sharing",
+        "sim::trace::stamp",
     ],
     &[
         "time",
@@ -33,6 +34,7 @@ pub(crate) const RANKS: &[&[&str]] = &[
         "run::spawner",
         "sim::load::length",
         "sim::rivals::hill_climbing",
+        "sim::trace",
     ],
     &[
         "error",
@@ -46,6 +48,7 @@ pub(crate) const RANKS: &[&[&str]] = &[
         "scale::arrivals",
         "scale::thinning",
         "sim::load::arrivals",
+        "sim::load::bursty_hour",
         "sim::load::work",
         "sim::tasks",
         "sim::oracle",

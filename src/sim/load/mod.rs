@@ -24,6 +24,7 @@
 //! products, quotients and the functions of `libm`, never of the platform's logarithm or sine.
 
 mod arrivals;
+mod bursty_hour;
 mod length;
 mod work;
 
@@ -37,6 +38,7 @@ use super::job::{JOBS_MAX, Job};
 use super::random::Random;
 use arrivals::{Arrivals, Rate, State};
 
+pub use bursty_hour::{bursty_hour, bursty_rows};
 pub use length::Length;
 pub use work::Work;
 
@@ -89,17 +91,43 @@ impl Load {
     }
 
     /// One rate before and after, another one during a while.
+    ///
+    /// ```
+    /// # use springtide::sim::load::Load;
+    /// # use std::time::Duration;
+    /// # let s = Duration::from_secs;
+    /// let jobs = Load::step(20.0, 800.0, s(10)..s(20)).jobs(1, s(30));
+    /// let high = jobs.iter().filter(|job| (10..20).contains(&job.at.as_secs())).count();
+    /// assert!((7_600..8_400).contains(&high) && jobs.len() - high < 500);
+    /// ```
     pub fn step(base: f64, high: f64, during: Range<Duration>) -> Load {
         Load::at_random(Rate::Step { base, high, during })
     }
 
     /// A rate that changes evenly from one value to another during a while and stays there.
+    ///
+    /// ```
+    /// # use springtide::sim::load::Load;
+    /// # use std::time::Duration;
+    /// # let s = Duration::from_secs;
+    /// let jobs = Load::ramp(0.0, 400.0, s(10)..s(30)).jobs(1, s(30));
+    /// assert!(jobs[0].at > s(10));
+    /// assert!((3_700..4_300).contains(&jobs.len()));
+    /// ```
     pub fn ramp(first: f64, last: f64, during: Range<Duration>) -> Load {
         Load::at_random(Rate::Ramp { first, last, during })
     }
 
     /// A rate that swings about its mean, by the share `swing` of it, which is cut to `0.0..=1.0`.
     /// It begins at its lowest.
+    ///
+    /// ```
+    /// # use springtide::sim::load::Load;
+    /// # use std::time::Duration;
+    /// # let s = Duration::from_secs;
+    /// let jobs = Load::sine(200.0, 0.9, s(10)).jobs(1, s(100));
+    /// assert!((19_500..20_500).contains(&jobs.len()));
+    /// ```
     pub fn sine(mean: f64, swing: f64, period: Duration) -> Load {
         let swing = if swing > 0.0 { swing.min(1.0) } else { 0.0 };
         Load::at_random(Rate::Sine { mean, swing, period })
@@ -136,6 +164,14 @@ impl Load {
 
     /// So many jobs in one moment, at time zero and after every period; a period of zero makes
     /// one batch.
+    ///
+    /// ```
+    /// # use springtide::sim::load::Load;
+    /// # use std::time::Duration;
+    /// # let s = Duration::from_secs;
+    /// let jobs = Load::batches(60, s(5)).jobs(1, s(11));
+    /// assert_eq!((jobs.len(), jobs[179].at), (180, s(10)));
+    /// ```
     pub fn batches(jobs: u32, period: Duration) -> Load {
         Load::new(Arrivals::Batches { jobs, period })
     }
@@ -179,6 +215,16 @@ impl Load {
     }
 
     /// Only what arrives from one time on and before another, since time zero.
+    ///
+    /// ```
+    /// # use springtide::sim::load::Load;
+    /// # use std::time::Duration;
+    /// # let s = Duration::from_secs;
+    /// let at = |load: Load| load.jobs(1, s(10)).iter().map(|job| job.at).collect::<Vec<_>>();
+    /// let load = Load::batches(1, s(1)).between(s(3), s(5));
+    /// assert_eq!(at(load.clone()), [s(3), s(4)]);
+    /// assert_eq!(at(load.delayed(s(4))), [s(7), s(8)]);
+    /// ```
     #[must_use]
     pub fn between(self, from: Duration, to: Duration) -> Load {
         self.each(|part| Part { from: part.from.max(from), to: part.to.min(to), ..part })

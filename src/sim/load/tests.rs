@@ -57,7 +57,9 @@ fn generators() -> Vec<(&'static str, Load, u64)> {
 fn a_seed_means_the_same_jobs_on_every_machine() {
     let wrong: Vec<String> = generators()
         .into_iter()
-        .map(|(name, load, golden)| (name, fingerprint(&load.jobs(SEED, s(60))), golden))
+        .map(|(name, load, golden)| (name, load.jobs(SEED, s(60)), golden))
+        .chain([("bursty hour", bursty_hour(SEED), 0x336d_eb77_764b_0e80)])
+        .map(|(name, jobs, golden)| (name, fingerprint(&jobs), golden))
         .filter(|(_, found, golden)| found != golden)
         .map(|(name, found, _)| format!("{name}: {found:#018x}"))
         .collect();
