@@ -74,6 +74,7 @@ pub(crate) const RANKS: &[&[&str]] = &[
         "scale::retention",
         "sim::crew",
         "sim::supervised",
+        "sim::tuning",
         "sim::rivals::dotnet",
         "sim::rivals::java",
         "sim::rivals::libdispatch",
