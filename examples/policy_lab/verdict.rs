@@ -1,0 +1,185 @@
+//! What a table shows, in one plain sentence.
+
+/// How one law did.
+#[derive(Clone, Debug)]
+pub(crate) struct Standing<'a> {
+    pub(crate) name: &'a str,
+    /// Seconds, at the 99th percentile.
+    pub(crate) wait: f64,
+    /// The same, from arrival to end: a wait that was only moved to the run queue shows here.
+    pub(crate) sojourn: f64,
+    pub(crate) cost: f64,
+    /// Jobs refused or not finished.
+    pub(crate) undone: f64,
+}
+
+/// Two numbers closer than this are alike.
+const ALIKE: f64 = 0.02;
+/// So are two times closer than a tenth of a millisecond.
+const ALIKE_S: f64 = 1e-4;
+
+/// Who waits least, who ends first, who costs least, and who is beaten on all of it by another.
+pub(crate) fn verdict(laws: &[Standing<'_>], show: fn(f64) -> String) -> String {
+    // Who leaves jobs undone has an easy life: it is not praised for what it saved.
+    let fewest = laws.iter().map(|law| law.undone).fold(f64::INFINITY, f64::min);
+    let done: Vec<&Standing<'_>> =
+        laws.iter().filter(|law| !less(fewest, law.undone, 0.0)).collect();
+    if done.len() < 2 && laws.len() < 2 {
+        return "There is nothing to compare.".into();
+    }
+    let (wait, waits_least) = least(&done, |law| law.wait, ALIKE_S);
+    let (sojourn, ends_first) = least(&done, |law| law.sojourn, ALIKE_S);
+    let (cost, costs_least) = least(&done, |law| law.cost, 0.0);
+    let have = |names: &[&str]| if names.len() == 1 { "has" } else { "have" };
+    let mut parts = vec![format!(
+        "{} {} the shortest waits (p99 {})",
+        listed(&waits_least),
+        have(&waits_least),
+        show(wait)
+    )];
+    if !waits_least.iter().any(|name| ends_first.contains(name)) {
+        let names = listed(&ends_first);
+        let have = have(&ends_first);
+        parts.push(format!("{names} {have} the shortest sojourns (p99 {})", show(sojourn)));
+    }
+    let names = listed(&costs_least);
+    parts.push(format!("{names} {} the lowest cost ({cost:.2}×)", have(&costs_least)));
+    let mut sentence = listed(&parts.iter().map(String::as_str).collect::<Vec<_>>());
+    sentence += &dominated(laws);
+    let undone: Vec<&str> =
+        laws.iter().filter(|law| less(fewest, law.undone, 0.0)).map(|law| law.name).collect();
+    if !undone.is_empty() {
+        let leave = if undone.len() == 1 { "leaves" } else { "leave" };
+        sentence += &format!("; {} {leave} more jobs undone than others", listed(&undone));
+    }
+    sentence + "."
+}
+
+/// Each law that another beats on something and nowhere falls behind, with who does so.
+fn dominated(laws: &[Standing<'_>]) -> String {
+    let mut by_winner: Vec<(&str, Vec<&str>)> = Vec::new();
+    let is_dominated = |law: &Standing<'_>| laws.iter().any(|other| beats(other, law));
+    for law in laws {
+        // A winner whom nobody beats says more than one who is beaten as well.
+        let beating = || laws.iter().filter(|other| beats(other, law));
+        let winner = beating().find(|other| !is_dominated(other)).or_else(|| beating().next());
+        let Some(winner) = winner else { continue };
+        match by_winner.iter_mut().find(|(name, _)| *name == winner.name) {
+            Some((_, beaten)) => beaten.push(law.name),
+            None => by_winner.push((winner.name, vec![law.name])),
+        }
+    }
+    let parts: Vec<String> = by_winner
+        .iter()
+        .map(|(winner, beaten)| {
+            let are = if beaten.len() == 1 { "is" } else { "are" };
+            format!("{} {are} dominated by {winner}", listed(beaten))
+        })
+        .collect();
+    match parts.as_slice() {
+        [] => "; none is dominated".into(),
+        parts => format!("; {}", listed(&parts.iter().map(String::as_str).collect::<Vec<_>>())),
+    }
+}
+
+fn beats(law: &Standing<'_>, other: &Standing<'_>) -> bool {
+    let pairs = [
+        (law.wait, other.wait, ALIKE_S),
+        (law.sojourn, other.sojourn, ALIKE_S),
+        (law.cost, other.cost, 0.0),
+        (law.undone, other.undone, 0.0),
+    ];
+    pairs.iter().all(|(own, its, alike)| !less(*its, *own, *alike))
+        && pairs.iter().any(|(own, its, alike)| less(*own, *its, *alike))
+}
+
+/// Clearly less.
+fn less(a: f64, b: f64, alike: f64) -> bool {
+    a * (1.0 + ALIKE) + alike < b
+}
+
+/// The least value, and all that are about as good.
+fn least<'a>(
+    laws: &[&Standing<'a>],
+    of: fn(&Standing<'_>) -> f64,
+    alike: f64,
+) -> (f64, Vec<&'a str>) {
+    let best = laws.iter().map(|law| of(law)).fold(f64::INFINITY, f64::min);
+    let as_good = laws.iter().filter(|law| !less(best, of(law), alike));
+    (best, as_good.map(|law| law.name).collect())
+}
+
+/// `a, b and c`.
+fn listed(names: &[&str]) -> String {
+    match names {
+        [] => String::new(),
+        [one] => (*one).into(),
+        [all @ .., last] => format!("{} and {last}", all.join(", ")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn law(name: &str, wait_ms: f64, cost: f64) -> Standing<'_> {
+        let wait = wait_ms / 1e3;
+        Standing { name, wait, sojourn: wait + 0.1, cost, undone: 0.0 }
+    }
+
+    fn said(laws: &[Standing<'_>]) -> String {
+        verdict(laws, |s| format!("{:.0} ms", s * 1e3))
+    }
+
+    #[test]
+    fn the_best_are_named_and_who_is_worse_in_everything() {
+        assert_eq!(
+            said(&[law("ours", 5.0, 1.5), law("small", 90.0, 1.0), law("bad", 91.0, 2.0)]),
+            "ours has the shortest waits (p99 5 ms) and small has the lowest cost (1.00×); \
+             bad is dominated by ours."
+        );
+    }
+
+    #[test]
+    fn who_is_about_as_good_shares_the_praise() {
+        assert_eq!(
+            said(&[law("a", 5.0, 1.5), law("b", 5.05, 1.49), law("c", 5.0, 1.51)]),
+            "a, b and c have the shortest waits (p99 5 ms) and a, b and c have the lowest cost \
+             (1.49×); none is dominated."
+        );
+    }
+
+    #[test]
+    fn a_wait_that_only_moved_does_not_win_by_itself() {
+        let moved = Standing { sojourn: 9.0, ..law("greedy", 0.0, 3.0) };
+        assert_eq!(
+            said(&[law("ours", 50.0, 1.0), moved]),
+            "greedy has the shortest waits (p99 0 ms), ours has the shortest sojourns (p99 150 ms) \
+             and ours has the lowest cost (1.00×); none is dominated."
+        );
+    }
+
+    #[test]
+    fn who_refuses_jobs_is_not_praised_for_what_that_saves() {
+        let lazy = Standing { undone: 500.0, ..law("lazy", 1.0, 0.5) };
+        assert_eq!(
+            said(&[law("ours", 50.0, 1.0), law("other", 60.0, 1.0), lazy]),
+            "ours has the shortest waits (p99 50 ms) and ours and other have the lowest cost \
+             (1.00×); other is dominated by ours; lazy leaves more jobs undone than others."
+        );
+    }
+
+    #[test]
+    fn the_one_who_dominates_is_not_dominated() {
+        assert_eq!(
+            said(&[law("worst", 9.0, 9.0), law("worse", 5.0, 5.0), law("best", 1.0, 1.0)]),
+            "best has the shortest waits (p99 1 ms) and best has the lowest cost (1.00×); \
+             worst and worse are dominated by best."
+        );
+    }
+
+    #[test]
+    fn one_alone_is_no_comparison() {
+        assert_eq!(said(&[law("ours", 1.0, 1.0)]), "There is nothing to compare.");
+    }
+}
