@@ -33,6 +33,8 @@ pub(crate) fn write(
         tiles: tiles(numbers),
         blocks: blocks(finished, numbers).map_err(|e| io::Error::other(e.to_string()))?,
         footer: footer(finished),
+        styles: "",
+        scripts: String::new(),
     };
     let path = dir.join("index.html");
     std::fs::write(&path, page.to_string())?;

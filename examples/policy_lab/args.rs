@@ -67,7 +67,7 @@ pub(crate) struct Args {
     #[arg(long, value_name = "FILE")]
     pub(crate) trace: Option<PathBuf>,
     /// What the jobs of a trace do with their time [default: what the trace says]
-    #[arg(long, value_name = "KIND", requires = "trace")]
+    #[arg(long, value_name = "KIND")]
     pub(crate) work: Option<WorkArg>,
     /// The jobs of a trace arrive this many times faster [default: 1]
     #[arg(long, value_name = "X", value_parser = speed, allow_hyphen_values = true)]
@@ -132,8 +132,11 @@ impl Args {
         if !self.list && self.scenario.is_none() && self.trace.is_none() {
             return Err("no load; give --scenario NAME or --trace FILE, or see --list".into());
         }
-        if self.trace.is_none() && self.speed.is_some() {
-            return Err("--speed: needs --trace".into());
+        let of_a_trace = [("--work", self.work.is_some()), ("--speed", self.speed.is_some())];
+        if let Some((name, _)) = of_a_trace.iter().find(|(_, is_given)| *is_given)
+            && self.trace.is_none()
+        {
+            return Err(format!("{name}: needs --trace"));
         }
         if self.trace.is_some() && self.seeds > 1 {
             return Err("--seeds: a trace is the same with every seed".into());

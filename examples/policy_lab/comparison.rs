@@ -23,6 +23,8 @@ pub(crate) struct Row {
     pub(crate) label: String,
     /// Ours as it is by default.
     pub(crate) is_default: bool,
+    /// Jobs that the load of the last seed offered.
+    pub(crate) offered: u64,
     pub(crate) spreads: Vec<Spread>,
 }
 
@@ -31,7 +33,7 @@ pub(crate) struct Row {
 pub(crate) struct Path {
     pub(crate) label: String,
     pub(crate) is_ours: bool,
-    /// Whether it never changed its size.
+    /// Whether its size was the same from the first moment on.
     pub(crate) is_static: bool,
     pub(crate) slices: Vec<Slice>,
     pub(crate) slice: Duration,
@@ -53,6 +55,7 @@ pub(crate) struct Comparison {
 /// Runs everything.
 pub(crate) fn compare(setup: &Setup) -> Comparison {
     let mut values: Vec<Vec<Vec<f64>>> = vec![Vec::new(); setup.contenders.len()];
+    let mut offered = 0;
     let mut bounds: Vec<(String, Vec<Vec<f64>>)> = Vec::new();
     let (mut paths, mut jobs, mut needed) = (Vec::new(), 0, 0);
     for seed in setup.seeds.clone() {
@@ -63,6 +66,7 @@ pub(crate) fn compare(setup: &Setup) -> Comparison {
         for (contender, values) in setup.contenders.iter().zip(&mut values) {
             let run = load.run(contender.law());
             values.push(measured(&run, facts));
+            offered = run.offered;
             if contender.is_ours() && (contender.is_default || starts == 0) {
                 starts = run.started;
             }
@@ -83,9 +87,9 @@ pub(crate) fn compare(setup: &Setup) -> Comparison {
         .contenders
         .iter()
         .zip(values)
-        .map(|(contender, values)| row(&contender.label, contender.is_default, &values))
+        .map(|(contender, values)| row(&contender.label, contender.is_default, offered, &values))
         .collect();
-    let bounds = bounds.iter().map(|(label, values)| row(label, false, values)).collect();
+    let bounds = bounds.iter().map(|(label, values)| row(label, false, offered, values)).collect();
     let sentence = sentence(setup, &rows);
     Comparison { rows, bounds, paths, jobs, needed, sentence }
 }
@@ -99,16 +103,21 @@ fn path(label: &str, is_ours: bool, run: Run) -> Path {
     Path {
         label: label.into(),
         is_ours,
-        is_static: run.started == u64::from(run.peak) && run.retired == 0,
+        is_static: run.changes.iter().all(|change| change.at.is_zero()),
         slices: run.slices,
         slice: run.slice,
         changes: run.changes,
     }
 }
 
-fn row(label: &str, is_default: bool, values: &[Vec<f64>]) -> Row {
+fn row(label: &str, is_default: bool, offered: u64, values: &[Vec<f64>]) -> Row {
     let spread = |place: usize| Spread::of(values.iter().map(|values| values[place]).collect());
-    Row { label: label.into(), is_default, spreads: (0..MEASURES.len()).map(spread).collect() }
+    Row {
+        label: label.into(),
+        is_default,
+        offered,
+        spreads: (0..MEASURES.len()).map(spread).collect(),
+    }
 }
 
 impl Spread {
@@ -138,7 +147,7 @@ fn sentence(setup: &Setup, rows: &[Row]) -> String {
             wait: median(row, WAIT_P99),
             sojourn: median(row, SOJOURN_P99),
             cost: median(row, COST),
-            undone: median(row, REFUSED) + median(row, UNFINISHED),
+            undone: (median(row, REFUSED) + median(row, UNFINISHED)) / row.offered.max(1) as f64,
         })
         .collect();
     verdict(&standings, seconds)

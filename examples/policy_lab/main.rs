@@ -17,12 +17,23 @@
 mod args;
 mod bounds;
 mod comparison;
+mod curves;
+mod html;
 mod json;
 mod knobs;
+#[path = "../parts/lanes.rs"]
+mod lanes;
 mod list;
 mod measure;
+#[path = "../parts/page.rs"]
+#[allow(dead_code, reason = "the load test shows more kinds of blocks")]
+mod page;
+mod panels;
+#[path = "../parts/paper.rs"]
+mod paper;
 #[path = "../parts/readable.rs"]
 mod readable;
+mod report;
 mod setup;
 mod sweep;
 mod table;
@@ -88,7 +99,11 @@ fn conduct(args: &Args, mut setup: Setup) -> Result<(), String> {
     if let Some(file) = setup.json.take() {
         json::write(file, &setup, &comparison).map_err(|e| format!("--json: {e}"))?;
     }
-    let _ = args;
+    if let (Some(file), Some(path)) = (setup.report.take(), &args.report) {
+        let written = report::write(file, &setup, &comparison);
+        written.map_err(|e| format!("--report: {}: {e}", path.display()))?;
+        print(&format!("\nThe page is in {}\n", path.display()))?;
+    }
     Ok(())
 }
 

@@ -82,7 +82,7 @@ mod tests {
         let spread = Spread { median: x, least: x / 2.0, most: x * 2.0 };
         let mut spreads = vec![spread; MEASURES.len()];
         spreads[11] = Spread { median: f64::NAN, least: f64::NAN, most: f64::NAN };
-        Row { label: label.into(), is_default, spreads }
+        Row { label: label.into(), is_default, offered: 1, spreads }
     }
 
     fn printed(seeds: u64) -> Vec<String> {

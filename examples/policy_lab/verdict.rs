@@ -9,7 +9,7 @@ pub(crate) struct Standing<'a> {
     /// The same, from arrival to end: a wait that was only moved to the run queue shows here.
     pub(crate) sojourn: f64,
     pub(crate) cost: f64,
-    /// Jobs refused or not finished.
+    /// The share of the jobs that were refused or had not ended when the run did.
     pub(crate) undone: f64,
 }
 
@@ -17,42 +17,53 @@ pub(crate) struct Standing<'a> {
 const ALIKE: f64 = 0.02;
 /// So are two times closer than a tenth of a millisecond.
 const ALIKE_S: f64 = 1e-4;
+/// So are two shares closer than one job in a thousand: some are always under way at the end.
+const ALIKE_UNDONE: f64 = 1e-3;
 
 /// Who waits least, who ends first, who costs least, and who is beaten on all of it by another.
 pub(crate) fn verdict(laws: &[Standing<'_>], show: fn(f64) -> String) -> String {
-    // Who leaves jobs undone has an easy life: it is not praised for what it saved.
-    let fewest = laws.iter().map(|law| law.undone).fold(f64::INFINITY, f64::min);
-    let done: Vec<&Standing<'_>> =
-        laws.iter().filter(|law| !less(fewest, law.undone, 0.0)).collect();
-    if done.len() < 2 && laws.len() < 2 {
+    if laws.len() < 2 {
         return "There is nothing to compare.".into();
     }
+    // Who leaves jobs undone has an easy life: it is not praised for what it saved.
+    let fewest = laws.iter().map(|law| law.undone).fold(f64::INFINITY, f64::min);
+    let leaves_some = |law: &&Standing<'_>| less(fewest, law.undone, ALIKE_UNDONE);
+    let (lazy, done): (Vec<_>, Vec<_>) = laws.iter().partition(leaves_some);
     let (wait, waits_least) = least(&done, |law| law.wait, ALIKE_S);
     let (sojourn, ends_first) = least(&done, |law| law.sojourn, ALIKE_S);
     let (cost, costs_least) = least(&done, |law| law.cost, 0.0);
-    let have = |names: &[&str]| if names.len() == 1 { "has" } else { "have" };
-    let mut parts = vec![format!(
-        "{} {} the shortest waits (p99 {})",
-        listed(&waits_least),
-        have(&waits_least),
-        show(wait)
-    )];
+    let mut praise =
+        vec![(waits_least.clone(), format!("the shortest waits (p99 {})", show(wait)))];
     if !waits_least.iter().any(|name| ends_first.contains(name)) {
-        let names = listed(&ends_first);
-        let have = have(&ends_first);
-        parts.push(format!("{names} {have} the shortest sojourns (p99 {})", show(sojourn)));
+        praise.push((ends_first, format!("the shortest sojourns (p99 {})", show(sojourn))));
     }
-    let names = listed(&costs_least);
-    parts.push(format!("{names} {} the lowest cost ({cost:.2}×)", have(&costs_least)));
-    let mut sentence = listed(&parts.iter().map(String::as_str).collect::<Vec<_>>());
-    sentence += &dominated(laws);
-    let undone: Vec<&str> =
-        laws.iter().filter(|law| less(fewest, law.undone, 0.0)).map(|law| law.name).collect();
-    if !undone.is_empty() {
-        let leave = if undone.len() == 1 { "leaves" } else { "leave" };
-        sentence += &format!("; {} {leave} more jobs undone than others", listed(&undone));
+    praise.push((costs_least, format!("the lowest cost ({cost:.2}×)")));
+    let mut sentence = praised(praise) + "; " + &dominated(laws);
+    if !lazy.is_empty() {
+        let leave = if lazy.len() == 1 { "leaves" } else { "leave" };
+        let names: Vec<&str> = lazy.iter().map(|law| law.name).collect();
+        sentence += &format!("; {} {leave} more jobs undone than others", listed(&names));
     }
     sentence + "."
+}
+
+/// Who has what; those who have several things are named once.
+fn praised(praise: Vec<(Vec<&str>, String)>) -> String {
+    let mut by_names: Vec<(Vec<&str>, Vec<String>)> = Vec::new();
+    for (names, what) in praise {
+        match by_names.iter_mut().find(|(known, _)| *known == names) {
+            Some((_, all)) => all.push(what),
+            None => by_names.push((names, vec![what])),
+        }
+    }
+    let parts: Vec<String> = by_names
+        .iter()
+        .map(|(names, what)| {
+            let have = if names.len() == 1 { "has" } else { "have" };
+            format!("{} {have} {}", listed(names), listed(what))
+        })
+        .collect();
+    listed(&parts)
 }
 
 /// Each law that another beats on something and nowhere falls behind, with who does so.
@@ -77,8 +88,8 @@ fn dominated(laws: &[Standing<'_>]) -> String {
         })
         .collect();
     match parts.as_slice() {
-        [] => "; none is dominated".into(),
-        parts => format!("; {}", listed(&parts.iter().map(String::as_str).collect::<Vec<_>>())),
+        [] => "none is dominated".into(),
+        parts => listed(parts),
     }
 }
 
@@ -87,7 +98,7 @@ fn beats(law: &Standing<'_>, other: &Standing<'_>) -> bool {
         (law.wait, other.wait, ALIKE_S),
         (law.sojourn, other.sojourn, ALIKE_S),
         (law.cost, other.cost, 0.0),
-        (law.undone, other.undone, 0.0),
+        (law.undone, other.undone, ALIKE_UNDONE),
     ];
     pairs.iter().all(|(own, its, alike)| !less(*its, *own, *alike))
         && pairs.iter().any(|(own, its, alike)| less(*own, *its, *alike))
@@ -110,8 +121,9 @@ fn least<'a>(
 }
 
 /// `a, b and c`.
-fn listed(names: &[&str]) -> String {
-    match names {
+fn listed(names: &[impl AsRef<str>]) -> String {
+    let names: Vec<&str> = names.iter().map(AsRef::as_ref).collect();
+    match names.as_slice() {
         [] => String::new(),
         [one] => (*one).into(),
         [all @ .., last] => format!("{} and {last}", all.join(", ")),
@@ -144,8 +156,8 @@ mod tests {
     fn who_is_about_as_good_shares_the_praise() {
         assert_eq!(
             said(&[law("a", 5.0, 1.5), law("b", 5.05, 1.49), law("c", 5.0, 1.51)]),
-            "a, b and c have the shortest waits (p99 5 ms) and a, b and c have the lowest cost \
-             (1.49×); none is dominated."
+            "a, b and c have the shortest waits (p99 5 ms) and the lowest cost (1.49×); \
+             none is dominated."
         );
     }
 
@@ -154,14 +166,14 @@ mod tests {
         let moved = Standing { sojourn: 9.0, ..law("greedy", 0.0, 3.0) };
         assert_eq!(
             said(&[law("ours", 50.0, 1.0), moved]),
-            "greedy has the shortest waits (p99 0 ms), ours has the shortest sojourns (p99 150 ms) \
-             and ours has the lowest cost (1.00×); none is dominated."
+            "greedy has the shortest waits (p99 0 ms) and ours has the shortest sojourns \
+             (p99 150 ms) and the lowest cost (1.00×); none is dominated."
         );
     }
 
     #[test]
     fn who_refuses_jobs_is_not_praised_for_what_that_saves() {
-        let lazy = Standing { undone: 500.0, ..law("lazy", 1.0, 0.5) };
+        let lazy = Standing { undone: 0.5, ..law("lazy", 1.0, 0.5) };
         assert_eq!(
             said(&[law("ours", 50.0, 1.0), law("other", 60.0, 1.0), lazy]),
             "ours has the shortest waits (p99 50 ms) and ours and other have the lowest cost \
@@ -173,7 +185,7 @@ mod tests {
     fn the_one_who_dominates_is_not_dominated() {
         assert_eq!(
             said(&[law("worst", 9.0, 9.0), law("worse", 5.0, 5.0), law("best", 1.0, 1.0)]),
-            "best has the shortest waits (p99 1 ms) and best has the lowest cost (1.00×); \
+            "best has the shortest waits (p99 1 ms) and the lowest cost (1.00×); \
              worst and worse are dominated by best."
         );
     }
