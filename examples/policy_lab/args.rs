@@ -45,10 +45,10 @@ Words:
   late       a job that waited for longer than --target, or was refused
   With --seeds each number is the median, with the least and the most below it.
 
-Bounds:
-  A fixed number of workers is as good as any law can be: as many as allowed where jobs sleep, one
-  for each core where they compute. The clairvoyant keeps idle workers for exactly as long as the
-  next job is worth it, with no more starts than ours.
+For reference:
+  Nobody waits less than under as many workers as allowed where jobs only sleep, and nobody does
+  more than one worker for each core where they only compute. The clairvoyant knows when the next
+  job comes and keeps a worker only where that is worth it, with as many starts as ours.
 
 Times:
   A time is a number and a unit, as in 500us, 20ms, 5s or 1h; a bare number is seconds.

@@ -1,11 +1,9 @@
 //! Runs the load under every law, with every seed, and puts the measures side by side.
 
-use std::time::Duration;
-
 use springtide::sim::{Change, Run, Scenario, Slice};
 
-use crate::bounds;
 use crate::measure::{COST, Facts, MEASURES, REFUSED, SOJOURN_P99, UNFINISHED, WAIT_P99, seconds};
+use crate::references;
 use crate::setup::Setup;
 use crate::verdict::{Standing, verdict};
 
@@ -17,7 +15,7 @@ pub(crate) struct Spread {
     pub(crate) most: f64,
 }
 
-/// One law, or a bound: a spread for each of the [`MEASURES`].
+/// One law, or a reference: a spread for each of the [`MEASURES`].
 #[derive(Clone, Debug)]
 pub(crate) struct Row {
     pub(crate) label: String,
@@ -36,7 +34,6 @@ pub(crate) struct Path {
     /// Whether its size was the same from the first moment on.
     pub(crate) is_static: bool,
     pub(crate) slices: Vec<Slice>,
-    pub(crate) slice: Duration,
     pub(crate) changes: Vec<Change>,
 }
 
@@ -44,7 +41,7 @@ pub(crate) struct Path {
 #[derive(Clone, Debug)]
 pub(crate) struct Comparison {
     pub(crate) rows: Vec<Row>,
-    pub(crate) bounds: Vec<Row>,
+    pub(crate) references: Vec<Row>,
     pub(crate) paths: Vec<Path>,
     /// Over the seeds, of the jobs that others do not call.
     pub(crate) jobs: u64,
@@ -56,11 +53,11 @@ pub(crate) struct Comparison {
 pub(crate) fn compare(setup: &Setup) -> Comparison {
     let mut values: Vec<Vec<Vec<f64>>> = vec![Vec::new(); setup.contenders.len()];
     let mut offered = 0;
-    let mut bounds: Vec<(String, Vec<Vec<f64>>)> = Vec::new();
+    let mut beside: Vec<(String, Vec<Vec<f64>>)> = Vec::new();
     let (mut paths, mut jobs, mut needed) = (Vec::new(), 0, 0);
     for seed in setup.seeds.clone() {
         let load = setup.load(seed);
-        let always = bounds::always_one_for_a_job(&load);
+        let always = references::always_one_for_a_job(&load);
         let facts = Facts { needed: always.peak_useful, step_at: load.step_at };
         let mut starts = 0;
         for (contender, values) in setup.contenders.iter().zip(&mut values) {
@@ -74,10 +71,10 @@ pub(crate) fn compare(setup: &Setup) -> Comparison {
                 paths.push(path(&contender.label, contender.is_ours(), run));
             }
         }
-        for (label, measured) in bounds::of(&load, &always, facts, starts) {
-            match bounds.iter_mut().find(|(known, _)| *known == label) {
+        for (label, measured) in references::of(&load, &always, facts, starts) {
+            match beside.iter_mut().find(|(known, _)| *known == label) {
                 Some((_, values)) => values.push(measured),
-                None => bounds.push((label, vec![measured])),
+                None => beside.push((label, vec![measured])),
             }
         }
         jobs += load.jobs.len() as u64;
@@ -89,9 +86,10 @@ pub(crate) fn compare(setup: &Setup) -> Comparison {
         .zip(values)
         .map(|(contender, values)| row(&contender.label, contender.is_default, offered, &values))
         .collect();
-    let bounds = bounds.iter().map(|(label, values)| row(label, false, offered, values)).collect();
+    let references =
+        beside.iter().map(|(label, values)| row(label, false, offered, values)).collect();
     let sentence = sentence(setup, &rows);
-    Comparison { rows, bounds, paths, jobs, needed, sentence }
+    Comparison { rows, references, paths, jobs, needed, sentence }
 }
 
 /// All measures of a run.
@@ -105,7 +103,6 @@ fn path(label: &str, is_ours: bool, run: Run) -> Path {
         is_ours,
         is_static: run.changes.iter().all(|change| change.at.is_zero()),
         slices: run.slices,
-        slice: run.slice,
         changes: run.changes,
     }
 }

@@ -26,14 +26,19 @@ pub(crate) fn table(setup: &Setup, comparison: &Comparison) -> Section {
         let class = if row.is_default { "ours" } else { "" };
         add(&mut body, class, row, &columns, several);
     }
-    for (index, row) in comparison.bounds.iter().enumerate() {
-        let class = if index == 0 { "first bound" } else { "bound" };
+    for (index, row) in comparison.references.iter().enumerate() {
+        let class = if index == 0 { "first reference" } else { "reference" };
         add(&mut body, class, row, &columns, several);
     }
     body += "</table></div>";
     let note = match several {
-        true => "The median of all seeds, and below it the least and the most. In italics: bounds.",
-        false => "In italics: bounds, which no law can beat.",
+        true => {
+            "The median of all seeds, and below it the least and the most. In italics, for \
+                 reference: a fixed size that suits the load, and who knows the future."
+        }
+        false => {
+            "In italics, for reference: a fixed size that suits the load, and who knows the future."
+        }
     };
     Section { title: "Comparison", note: note.into(), legend: vec![], body }
 }
@@ -43,7 +48,7 @@ fn add(body: &mut String, class: &str, row: &Row, columns: &[usize], several: bo
     for place in columns {
         let (unit, spread) = (MEASURES[*place].unit, row.spreads[*place]);
         let _ = write!(body, "<td>{}", escaped(&unit.show(spread.median)));
-        if several && spread.least != spread.most {
+        if several && spread.least < spread.most {
             let (least, most) = (unit.show(spread.least), unit.show(spread.most));
             let _ = write!(body, "<small>{} – {}</small>", escaped(&least), escaped(&most));
         }

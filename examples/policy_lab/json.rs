@@ -39,7 +39,7 @@ fn object(setup: &Setup, comparison: &Comparison) -> Value {
         "set": setup.variant,
         "sweep": setup.sweep.as_ref().map(|sweep| &sweep.name),
         "laws": comparison.rows.iter().map(row).collect::<Vec<Value>>(),
-        "bounds": comparison.bounds.iter().map(row).collect::<Vec<Value>>(),
+        "references": comparison.references.iter().map(row).collect::<Vec<Value>>(),
         "verdict": comparison.sentence,
     })
 }

@@ -15,7 +15,6 @@
 //! law and takes each `measure` → `table` and `verdict`, `json` and `report`.
 
 mod args;
-mod bounds;
 mod comparison;
 mod curves;
 mod html;
@@ -33,6 +32,7 @@ mod panels;
 mod paper;
 #[path = "../parts/readable.rs"]
 mod readable;
+mod references;
 mod report;
 mod setup;
 mod sweep;

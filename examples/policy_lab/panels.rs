@@ -7,7 +7,7 @@ use plotters::prelude::*;
 use springtide::sim::Slice;
 
 use crate::paper::{
-    AMBER, FOAM, Frame, INDIGO, INK, MIST, RED, SLATE, Svg, TEAL, area, line, plain, time,
+    AMBER, FOAM, Frame, INDIGO, MIST, RED, SLATE, Svg, TEAL, area, highest, line, plain, time,
 };
 
 /// A panel's size, and the room for its labels; the script of the page has to know them, too.
@@ -17,8 +17,6 @@ pub(crate) const LEFT: u32 = 54;
 pub(crate) const COLUMNS: usize = 300;
 /// The shortest time that is told apart from zero, as a power of ten of seconds.
 const LEAST: f64 = -5.0;
-/// Points of a curve over the values of a constant.
-const DOT: i32 = 3;
 
 /// The axes that all panels of a column have in common.
 #[derive(Clone, Copy, Debug)]
@@ -78,7 +76,7 @@ pub(crate) fn needed(axes: Axes, needed: &[u64]) -> Svg {
 }
 
 pub(crate) fn arrivals(axes: Axes, rates: &[f64]) -> Svg {
-    let top = rates.iter().copied().fold(1.0, f64::max) * 1.08;
+    let top = highest(rates.iter().copied()).max(1.0) * 1.08;
     panel(axes, top, &thousands, 4)
         .draw(|chart| area(chart, outline(axes, rates.iter().copied()), SLATE, SLATE))
 }
@@ -130,63 +128,6 @@ fn panel<'a>(
         y_label,
         y_ticks,
         ..Frame::of_time(0, axes.end, 1.0, "")
-    }
-}
-
-/// One measure over the values of a constant, with a band from the least to the most.
-pub(crate) struct Curve {
-    /// As they are, and their place on the axis.
-    pub(crate) values: Vec<(String, f64)>,
-    /// Median, least and most.
-    pub(crate) points: Vec<[f64; 3]>,
-    pub(crate) default: Option<f64>,
-}
-
-impl Curve {
-    pub(crate) fn draw(&self, show: &dyn Fn(&f64) -> String) -> Svg {
-        let places: Vec<f64> = self.values.iter().map(|(_, place)| *place).collect();
-        let (first, last) = (places[0], places[places.len() - 1]);
-        let room = (last - first) * 0.03;
-        let finite = self.points.iter().flatten().copied().filter(|y| y.is_finite());
-        let top = finite.fold(0.0, f64::max);
-        let top = if top > 0.0 { top * 1.08 } else { 1.0 };
-        let x_label = |x: &f64| self.name_near(*x, (last - first) / 40.0);
-        let frame = Frame {
-            size: (SIZE.0, 170),
-            left: 66,
-            below: 24,
-            font: 12,
-            x: first - room..last + room,
-            x_name: "",
-            x_label: &x_label,
-            x_ticks: 60,
-            y: 0.0..top,
-            y_label: show,
-            y_ticks: 5,
-            ..Frame::of_time(0, 1.0, 1.0, "")
-        };
-        let over = |which: usize| {
-            let points = places.iter().zip(&self.points).map(move |(x, y)| (*x, y[which]));
-            points.filter(|(_, y)| y.is_finite()).collect::<Vec<(f64, f64)>>()
-        };
-        frame.draw(|chart| {
-            let band: Vec<(f64, f64)> =
-                over(1).into_iter().chain(over(2).into_iter().rev()).collect();
-            chart.draw_series([Polygon::new(band, FOAM.mix(0.5).filled())])?;
-            if let Some(x) = self.default {
-                let dashes = DashedLineSeries::new([(x, 0.0), (x, top)], 4, 4, SLATE.into());
-                chart.draw_series(dashes)?;
-            }
-            line(chart, over(0), TEAL, 2)?;
-            chart.draw_series(over(0).into_iter().map(|at| Circle::new(at, DOT, INK.filled())))?;
-            Ok(())
-        })
-    }
-
-    /// The value that lies at this place, if one does.
-    fn name_near(&self, x: f64, reach: f64) -> String {
-        let near = self.values.iter().find(|(_, place)| (place - x).abs() <= reach);
-        near.map_or(String::new(), |(name, _)| name.clone())
     }
 }
 

@@ -114,7 +114,7 @@ fn trajectories(setup: &Setup, comparison: &Comparison, axes: Axes) -> Result<Se
     Ok(Section {
         title: "How each law went through the load",
         note: format!(
-            "All panels of a column have the same axes; jobs and waits are logarithmic, and what \
+            "All panels of a column have the same axes, with seconds from left to right; jobs and waits are logarithmic, and what \
              leaves the picture is cut off. The numbers beside the pointer are those of its \
              moment.{seeds}"
         ),

@@ -42,18 +42,10 @@ impl Sweep {
         }
         Ok(Sweep { name: name.into(), values: spread(from, to, steps) })
     }
-
-    /// Whether equal ratios, rather than equal differences, lie between the values.
-    pub(crate) fn is_logarithmic(&self) -> bool {
-        match (self.values.first(), self.values.last()) {
-            (Some(first), Some(last)) => spans_a_decade(number(*first), number(*last)),
-            _ => false,
-        }
-    }
 }
 
 /// A value as a number: seconds for a time.
-pub(crate) fn number(value: Value) -> f64 {
+fn number(value: Value) -> f64 {
     match value {
         Value::Time(time) => time.as_secs_f64(),
         Value::Real(number) => number,

@@ -28,12 +28,12 @@ impl Display for Table<'_> {
         let mut lines = vec![head(0, ""), head(1, self.head)];
         comparison.rows.iter().for_each(|row| self.add(row, &columns, &mut lines));
         let rule = lines.len();
-        comparison.bounds.iter().for_each(|row| self.add(row, &columns, &mut lines));
+        comparison.references.iter().for_each(|row| self.add(row, &columns, &mut lines));
         let width = |column: usize| lines.iter().map(|line| line[column].chars().count()).max();
         let widths: Vec<usize> = (0..=columns.len()).filter_map(width).collect();
         for (index, line) in lines.iter().enumerate() {
             if index == rule {
-                writeln!(f, "{NO_MARK}bounds")?;
+                writeln!(f, "{NO_MARK}for reference")?;
             }
             let mut text = format!("{:<1$}", line[0], widths[0]);
             for (cell, width) in line.iter().zip(&widths).skip(1) {
@@ -88,7 +88,7 @@ mod tests {
     fn printed(seeds: u64) -> Vec<String> {
         let comparison = Comparison {
             rows: vec![row("ours", true, 0.5), row("another-law", false, 1234.0)],
-            bounds: vec![row("best", false, 0.0)],
+            references: vec![row("best", false, 0.0)],
             paths: vec![],
             jobs: 0,
             needed: 1,

@@ -82,14 +82,11 @@ fn dominated(laws: &[Standing<'_>]) -> String {
     }
     let parts: Vec<String> = by_winner
         .iter()
-        .map(|(winner, beaten)| {
-            let are = if beaten.len() == 1 { "is" } else { "are" };
-            format!("{} {are} dominated by {winner}", listed(beaten))
-        })
+        .map(|(winner, beaten)| format!("{winner} dominates {}", listed(beaten)))
         .collect();
     match parts.as_slice() {
         [] => "none is dominated".into(),
-        parts => listed(parts),
+        parts => parts.join("; "),
     }
 }
 
@@ -148,7 +145,7 @@ mod tests {
         assert_eq!(
             said(&[law("ours", 5.0, 1.5), law("small", 90.0, 1.0), law("bad", 91.0, 2.0)]),
             "ours has the shortest waits (p99 5 ms) and small has the lowest cost (1.00×); \
-             bad is dominated by ours."
+             ours dominates bad."
         );
     }
 
@@ -177,7 +174,7 @@ mod tests {
         assert_eq!(
             said(&[law("ours", 50.0, 1.0), law("other", 60.0, 1.0), lazy]),
             "ours has the shortest waits (p99 50 ms) and ours and other have the lowest cost \
-             (1.00×); other is dominated by ours; lazy leaves more jobs undone than others."
+             (1.00×); ours dominates other; lazy leaves more jobs undone than others."
         );
     }
 
@@ -186,7 +183,7 @@ mod tests {
         assert_eq!(
             said(&[law("worst", 9.0, 9.0), law("worse", 5.0, 5.0), law("best", 1.0, 1.0)]),
             "best has the shortest waits (p99 1 ms) and the lowest cost (1.00×); \
-             worst and worse are dominated by best."
+             best dominates worst and worse."
         );
     }
 

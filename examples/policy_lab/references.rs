@@ -1,4 +1,8 @@
-//! What nobody can do better, as rows of the same table.
+//! What the laws can be held against, as rows of the same table.
+//!
+//! Nobody waits less than under as many workers as are allowed where jobs only sleep, and nobody
+//! does more than one worker for each core where they only compute; and no law that starts so many
+//! threads costs less than the clairvoyant.
 
 use springtide::sim::oracle::Clairvoyant;
 use springtide::sim::rivals::Static;
@@ -15,8 +19,8 @@ pub(crate) fn always_one_for_a_job(load: &Scenario) -> Run {
     load.run(Box::new(Static::max()))
 }
 
-/// The bounds that make sense for a load, by their labels: no law that starts `starts` threads
-/// can cost less than the clairvoyant.
+/// The references that make sense for a load, by their labels; the clairvoyant starts no more than
+/// `starts` threads, if that is possible at all.
 pub(crate) fn of(
     load: &Scenario,
     always: &Run,
@@ -24,19 +28,19 @@ pub(crate) fn of(
     starts: u64,
 ) -> Vec<(String, Vec<f64>)> {
     let (machine, computing) = (&load.machine, computing_share(load));
-    let mut bounds = Vec::new();
+    let mut rows = Vec::new();
     if computing < 1.0 - PURE {
-        bounds.push((format!("static, {}", machine.max), measured(always, facts)));
+        rows.push((format!("static, {}", machine.max), measured(always, facts)));
     }
     if computing > PURE {
         let run = load.run(Box::new(Static::cores()));
-        bounds.push((format!("static, {}", run.peak), measured(&run, facts)));
+        rows.push((format!("static, {}", run.peak), measured(&run, facts)));
     }
     let calls = load.jobs.iter().any(|job| job.calls.is_some());
     if computing < PURE && !calls && !load.jobs.is_empty() {
-        bounds.push(("clairvoyant".into(), clairvoyant(load, always, starts)));
+        rows.push(("clairvoyant".into(), clairvoyant(load, always, starts)));
     }
-    bounds
+    rows
 }
 
 /// It knows when jobs come and no more: only its cost and its starts can be compared. The workers
