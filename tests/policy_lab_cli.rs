@@ -6,8 +6,8 @@ mod program;
 
 use program::{Program, json};
 use serde_json::Value;
-use springtide::Constants;
 use springtide::sim::{rivals, scenario, tuning};
+use springtide::{Constants, WORKER_CEILING};
 
 static POLICY_LAB: Program = Program::new("policy_lab");
 
@@ -39,7 +39,7 @@ fn a_wrong_argument_is_named_on_one_line() {
     let laws = rivals::names().collect::<Vec<_>>().join(", ");
     let constants = tuning::names().collect::<Vec<_>>().join(", ");
     let step = ["--scenario", "step"];
-    let cases: [(&[&str], String); 9] = [
+    let cases: [(&[&str], String); 10] = [
         (&[], "no load; give --scenario NAME or --trace FILE, or see --list".into()),
         (&["--scenario", "stairs"], format!("--scenario: 'stairs' is not one of {scenarios}")),
         (&["--laws", "ours,abacus"], format!("--laws: 'abacus' is not one of all, ours, {laws}")),
@@ -52,6 +52,10 @@ fn a_wrong_argument_is_named_on_one_line() {
         (
             &["--workers", "8..=2"],
             "--workers: '8..=2' has its lower bound above its upper bound".into(),
+        ),
+        (
+            &["--workers", "1..=9999999"],
+            format!("--workers: 9999999 is more than a pool may have, {WORKER_CEILING}"),
         ),
         (&["--speed", "2"], "--speed: needs --trace".into()),
         (&["--frobnicate"], "--frobnicate: there is no such argument; see --help".into()),

@@ -41,6 +41,7 @@ mod page;
 mod paper;
 mod progress;
 #[path = "../parts/readable.rs"]
+#[allow(dead_code, reason = "the policy lab counts things in words")]
 mod readable;
 mod replay;
 mod report;

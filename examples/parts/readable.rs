@@ -12,6 +12,12 @@ pub(crate) fn grouped(n: u64) -> String {
     groups.join(",")
 }
 
+/// `1 job`, `2 jobs`.
+pub(crate) fn counted(n: u64, thing: &str) -> String {
+    let plural = if n == 1 { "" } else { "s" };
+    format!("{} {thing}{plural}", grouped(n))
+}
+
 #[cfg(test)]
 mod tests {
     use super::grouped;

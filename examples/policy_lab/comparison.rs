@@ -2,7 +2,9 @@
 
 use springtide::sim::{Change, Run, Scenario, Slice};
 
-use crate::measure::{COST, Facts, MEASURES, REFUSED, SOJOURN_P99, UNFINISHED, WAIT_P99, seconds};
+use crate::measure::{
+    COST, Facts, MEASURES, REFUSED, SOJOURN_P99, STARTS, UNFINISHED, WAIT_P99, seconds,
+};
 use crate::references;
 use crate::setup::Setup;
 use crate::verdict::{Standing, verdict};
@@ -144,6 +146,8 @@ fn sentence(setup: &Setup, rows: &[Row]) -> String {
             wait: median(row, WAIT_P99),
             sojourn: median(row, SOJOURN_P99),
             cost: median(row, COST),
+            starts: median(row, STARTS),
+            refused: median(row, REFUSED) / row.offered.max(1) as f64,
             undone: (median(row, REFUSED) + median(row, UNFINISHED)) / row.offered.max(1) as f64,
         })
         .collect();

@@ -27,14 +27,13 @@ pub(crate) fn section(sweep: &Sweep, comparison: &Comparison) -> Result<Section,
         body += &format!("<div><h3>{}</h3>{picture}</div>\n", name.trim());
     }
     body += "</div>";
+    let mut legend =
+        vec![Key('━', TEAL, "median".into()), Key('■', FOAM, "from the least to the most".into())];
+    legend.extend(default.map(|_| Key('┅', SLATE, "as it is by default".into())));
     Ok(Section {
         title: "What the constant makes of it",
-        note: format!("Along the axes: {}.", sweep.name),
-        legend: vec![
-            Key('━', TEAL, "median".into()),
-            Key('■', FOAM, "from the least to the most".into()),
-            Key('┅', SLATE, "as it is by default".into()),
-        ],
+        note: format!("Along the axes: {}, which is {} otherwise.", sweep.name, sweep.usual),
+        legend,
         body,
     })
 }

@@ -31,16 +31,12 @@ pub(crate) fn table(setup: &Setup, comparison: &Comparison) -> Section {
         add(&mut body, class, row, &columns, several);
     }
     body += "</table></div>";
-    let note = match several {
-        true => {
-            "The median of all seeds, and below it the least and the most. In italics, for \
-                 reference: a fixed size that suits the load, and who knows the future."
-        }
-        false => {
-            "In italics, for reference: a fixed size that suits the load, and who knows the future."
-        }
-    };
-    Section { title: "Comparison", note: note.into(), legend: vec![], body }
+    let spread = "Medians of all seeds, and below them the least and the most. ";
+    let note = format!(
+        "{}In italics, for reference: fixed sizes, and who knows the future where jobs only sleep.",
+        if several { spread } else { "" }
+    );
+    Section { title: "Comparison", note, legend: vec![], body }
 }
 
 fn add(body: &mut String, class: &str, row: &Row, columns: &[usize], several: bool) {

@@ -46,7 +46,7 @@ use std::io::Write;
 use std::process::ExitCode;
 
 use args::Args;
-use readable::grouped;
+use readable::{counted, grouped};
 use setup::Setup;
 use table::Table;
 use typed::Refusal;
@@ -87,12 +87,12 @@ fn conduct(args: &Args, mut setup: Setup) -> Result<(), String> {
     let seeds = setup.seeds.end - setup.seeds.start;
     let table = Table { head, comparison: &comparison, seeds };
     print(&format!(
-        "\n{}: {}\n{} jobs in {:.0} s, {} workers needed at once\n{}\n\n{table}\n{}\n",
+        "\n{}: {}\n{} jobs in {:.0} s, {} needed at once\n{}\n\n{table}\n{}\n",
         setup.title,
         setup.about,
         grouped(comparison.jobs / seeds.max(1)),
         setup.load.horizon.as_secs_f64(),
-        comparison.needed,
+        counted(comparison.needed.into(), "worker"),
         setup.settings(),
         comparison.sentence,
     ))?;

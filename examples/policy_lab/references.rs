@@ -1,8 +1,8 @@
 //! What the laws can be held against, as rows of the same table.
 //!
 //! Nobody waits less than under as many workers as are allowed where jobs only sleep, and nobody
-//! does more than one worker for each core where they only compute; and no law that starts so many
-//! threads costs less than the clairvoyant.
+//! does more than one worker for each core where they only compute; and no law that lets nobody
+//! wait and starts so many threads costs less than the clairvoyant.
 
 use springtide::sim::oracle::Clairvoyant;
 use springtide::sim::rivals::Static;
@@ -38,19 +38,23 @@ pub(crate) fn of(
     }
     let calls = load.jobs.iter().any(|job| job.calls.is_some());
     if computing < PURE && !calls && !load.jobs.is_empty() {
-        rows.push(("clairvoyant".into(), clairvoyant(load, always, starts)));
+        rows.extend(clairvoyant(load, always, starts).map(|row| ("clairvoyant".into(), row)));
     }
     rows
 }
 
-/// It knows when jobs come and no more: only its cost and its starts can be compared. The workers
-/// that the pool has from the first moment on count as starts of its own.
-fn clairvoyant(load: &Scenario, always: &Run, starts: u64) -> Vec<f64> {
+/// It has a worker for every job: only its cost and its starts can be compared, and only if the
+/// upper bound allows it so many. The workers that the pool has from the first moment on count as
+/// starts of its own.
+fn clairvoyant(load: &Scenario, always: &Run, starts: u64) -> Option<Vec<f64>> {
     let future = Clairvoyant::new(&load.jobs);
+    if future.peak() > u64::from(load.machine.max) {
+        return None;
+    }
     let keeping = future.starting(starts + u64::from(load.machine.min));
     let mut values = vec![f64::NAN; MEASURES.len()];
     values[COST] = keeping.worker_seconds / always.least_seconds.max(f64::MIN_POSITIVE);
     values[PEAK] = future.peak() as f64;
     values[STARTS] = keeping.started as f64;
-    values
+    Some(values)
 }

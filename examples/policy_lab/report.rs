@@ -12,7 +12,7 @@ use crate::measure::{COST, PEAK, STARTS, WAIT_P99};
 use crate::page::{Block, Key, Page, Section, escaped};
 use crate::panels::{self, Axes, COLUMNS, LEFT, SIZE};
 use crate::paper::{AMBER, FOAM, Fault, INDIGO, MARGIN_RIGHT, RED, SLATE, TEAL};
-use crate::readable::grouped;
+use crate::readable::{counted, grouped};
 use crate::setup::Setup;
 use crate::{curves, html};
 
@@ -33,15 +33,17 @@ fn page(setup: &Setup, comparison: &Comparison) -> Result<Page, Fault> {
     }
     let axes = axes(setup, comparison);
     blocks.push(Block::Wide(trajectories(setup, comparison, axes)?));
-    blocks.push(Block::Wide(decisions(comparison, axes.end)?));
+    if comparison.paths.iter().any(|path| path.is_ours) {
+        blocks.push(Block::Wide(decisions(comparison, axes.end)?));
+    }
     let seeds = setup.seeds.end - setup.seeds.start;
     let jobs = grouped(comparison.jobs / seeds.max(1));
     let seconds = setup.load.horizon.as_secs_f64();
     Ok(Page {
         title: format!("{}: {}", setup.title, setup.about),
         settings: format!(
-            "{jobs} jobs in {seconds:.0} s, {} workers needed at once · {}",
-            comparison.needed,
+            "{jobs} jobs in {seconds:.0} s, {} needed at once · {}",
+            counted(comparison.needed.into(), "worker"),
             setup.settings()
         ),
         tiles: vec![],
@@ -55,19 +57,24 @@ fn page(setup: &Setup, comparison: &Comparison) -> Result<Page, Fault> {
     })
 }
 
-/// Wide enough for every law, but for those that never change: a line at the upper bound would
-/// flatten all others, and leaves the picture instead.
+/// Wide enough for every law, but for those that never change and lie far above the others: a line
+/// at the upper bound would flatten the rest, and leaves the picture instead.
 fn axes(setup: &Setup, comparison: &Comparison) -> Axes {
     let paths = &comparison.paths;
     let slices = || paths.iter().flat_map(|path| &path.slices);
-    let moving = paths.iter().filter(|path| !path.is_static);
-    let peak = moving.flat_map(|path| &path.slices).map(|slice| slice.workers).max();
+    let peak = |is_static: bool| {
+        let alike = paths.iter().filter(|path| path.is_static == is_static);
+        let workers = alike.flat_map(|path| &path.slices).map(|slice| slice.workers);
+        workers.max().unwrap_or_default()
+    };
+    let moving = peak(false).max(comparison.needed).max(1);
+    let workers = if peak(true) > 2 * moving { moving } else { moving.max(peak(true)) };
     let queued = slices().map(|slice| slice.queued).max().unwrap_or_default();
     let wait = slices().map(|slice| slice.wait).max().unwrap_or_default();
     let longest = setup.load.jobs.iter().map(|job| job.service()).max().unwrap_or_default();
     Axes {
         end: setup.load.horizon.as_secs_f64(),
-        workers: f64::from(peak.unwrap_or_default().max(comparison.needed).max(1)),
+        workers: workers.into(),
         queue: panels::queue_decades(queued).ceil().max(1.0),
         wait: panels::wait_decades(wait.max(longest)).ceil().max(4.0),
     }
@@ -114,9 +121,9 @@ fn trajectories(setup: &Setup, comparison: &Comparison, axes: Axes) -> Result<Se
     Ok(Section {
         title: "How each law went through the load",
         note: format!(
-            "All panels of a column have the same axes, with seconds from left to right; jobs and waits are logarithmic, and what \
-             leaves the picture is cut off. The numbers beside the pointer are those of its \
-             moment.{seeds}"
+            "All panels of a column have the same axes, with seconds from left to right; jobs and \
+             waits are logarithmic, and what leaves the picture is cut off. The numbers beside \
+             the pointer are those of its moment.{seeds}"
         ),
         legend: vec![
             Key('━', TEAL, "workers".into()),

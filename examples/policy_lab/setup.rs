@@ -4,6 +4,7 @@ use std::fs::File;
 use std::path::Path;
 use std::time::Duration;
 
+use springtide::WORKER_CEILING;
 use springtide::sim::trace::{self, Row};
 use springtide::sim::{Job, Law, Machine, Scenario, rivals, scenario};
 
@@ -75,8 +76,9 @@ struct Overrides {
 
 impl Overrides {
     fn of(args: &Args) -> Result<Overrides, String> {
-        let count = |n: usize| {
-            u32::try_from(n).map_err(|_| format!("--workers: {n} is more than {}", u32::MAX))
+        let count = |n: usize| match u32::try_from(n) {
+            Ok(count) if n <= WORKER_CEILING => Ok(count),
+            _ => Err(format!("--workers: {n} is more than a pool may have, {WORKER_CEILING}")),
         };
         let workers = match &args.workers {
             Some(bounds) => Some((count(*bounds.start())?, count(*bounds.end())?)),
@@ -153,7 +155,7 @@ impl Setup {
             None => "queue unbounded".into(),
         };
         let mut settings = vec![
-            format!("{} cores", machine.cores),
+            format!("{} {}", machine.cores, if machine.cores == 1.0 { "core" } else { "cores" }),
             format!("workers {}..={}", machine.min, machine.max),
             queue,
             format!("target {:?}", machine.target_wait),

@@ -16,6 +16,8 @@ const DECADE: f64 = 10.0;
 pub(crate) struct Sweep {
     pub(crate) name: String,
     pub(crate) values: Vec<Value>,
+    /// What the knob is at without the sweep.
+    pub(crate) usual: Value,
 }
 
 impl Sweep {
@@ -40,7 +42,7 @@ impl Sweep {
         if number(from) >= number(to) {
             return Err(format!("{name}: {from} is not below {to}"));
         }
-        Ok(Sweep { name: name.into(), values: spread(from, to, steps) })
+        Ok(Sweep { name: name.into(), values: spread(from, to, steps), usual: kind })
     }
 }
 
