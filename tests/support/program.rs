@@ -7,19 +7,19 @@ use std::sync::OnceLock;
 use serde_json::Value;
 
 /// The example of this name.
-pub struct Program {
+pub(crate) struct Program {
     name: &'static str,
     built: OnceLock<PathBuf>,
 }
 
 impl Program {
-    pub const fn new(name: &'static str) -> Program {
+    pub(crate) const fn new(name: &'static str) -> Program {
         Program { name, built: OnceLock::new() }
     }
 
     /// The built example. Cargo builds it with the tests only when it has no tests of its own,
     /// which it has; so this asks for it, and learns where it is.
-    pub fn executable(&self) -> &Path {
+    pub(crate) fn executable(&self) -> &Path {
         self.built.get_or_init(|| {
             let mut build = Command::new(env!("CARGO"));
             build.args(["build", "--quiet", "--example", self.name, "--message-format=json"]);
@@ -38,19 +38,19 @@ impl Program {
         })
     }
 
-    pub fn run(&self, arguments: &[&str]) -> Output {
+    pub(crate) fn run(&self, arguments: &[&str]) -> Output {
         Command::new(self.executable()).args(arguments).output().expect("the example starts")
     }
 
     /// A fresh path in the folder that cargo keeps for tests.
-    pub fn path(&self, name: &str) -> String {
+    pub(crate) fn path(&self, name: &str) -> String {
         let folder = format!("{}_cli", self.name);
         let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(folder).join(name);
         std::fs::create_dir_all(path.parent().expect("it has a folder")).expect("it can be made");
         path.to_str().expect("the path is UTF-8").to_string()
     }
 
-    pub fn file(&self, name: &str, text: &str) -> String {
+    pub(crate) fn file(&self, name: &str, text: &str) -> String {
         let path = self.path(name);
         std::fs::write(&path, text).expect("the folder can be written to");
         path
@@ -58,7 +58,7 @@ impl Program {
 
     /// It says one line, this one, and ends with the status for wrong input.
     #[track_caller]
-    pub fn assert_refused(&self, arguments: &[&str], expected: &str) {
+    pub(crate) fn assert_refused(&self, arguments: &[&str], expected: &str) {
         let output = self.run(arguments);
         let said = String::from_utf8_lossy(&output.stderr);
         assert_eq!(said, format!("{}: {expected}\n", self.name), "{arguments:?}");
@@ -67,7 +67,7 @@ impl Program {
     }
 }
 
-pub fn json(path: &str) -> Value {
+pub(crate) fn json(path: &str) -> Value {
     let text = std::fs::read_to_string(path).expect("the file was written");
     serde_json::from_str(&text).expect("it is one JSON value")
 }
