@@ -147,6 +147,8 @@ fn a_variant_stands_beside_ours_and_what_is_late_means_the_same_for_both() {
     let late = |of: &Value| of.as_f64().expect("a number");
     assert!(late(ours("late_share")) < 0.01 && late(variant("late_share")) > 0.01, "{table}");
     assert_eq!(numbers["machine"]["target_wait_ms"], 10.0);
+    let alone = printed(&["--scenario", "step", "--laws", "tokio", "--set", "spare=3"]);
+    assert_eq!(rows(&alone).len(), 2, "what was set is compared in any case: {alone}");
 }
 
 #[test]

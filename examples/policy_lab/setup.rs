@@ -242,6 +242,10 @@ fn contenders(
         }
         laws.retain(|law| *law != OURS);
     }
+    let is_varied = sweep.is_none() && !args.set.is_empty();
+    if is_varied && !laws.contains(&OURS) {
+        contenders.push(ours(VARIANT.into(), changed.clone()));
+    }
     for law in laws {
         if law == OURS {
             contenders.push(ours(OURS.into(), knobs.clone()));
@@ -249,7 +253,7 @@ fn contenders(
             let law = Kind::Rival(law);
             contenders.push(Contender { label: name(&law).into(), law, is_default: false });
         }
-        if law == OURS && !args.set.is_empty() {
+        if law == OURS && is_varied {
             contenders.push(ours(VARIANT.into(), changed.clone()));
         }
     }
