@@ -1,63 +1,31 @@
 //! The load test as a program: what it refuses and how it says so, and what it leaves behind.
 
+#[path = "support/program.rs"]
+mod program;
+
 use std::io::{BufRead, BufReader};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, Output, Stdio};
-use std::sync::OnceLock;
 
-use serde_json::Value;
+use program::{Program, json};
 
-/// The built example. Cargo builds it with the tests only when it has no tests of its own, which
-/// it has; so this asks for it, and learns where it is.
-fn program() -> &'static Path {
-    static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
-    PROGRAM.get_or_init(|| {
-        let mut build = Command::new(env!("CARGO"));
-        build.args(["build", "--quiet", "--example", "load_test", "--message-format=json"]);
-        build.args(["--no-default-features", "--features"]);
-        build.arg(if cfg!(feature = "prometheus") { "prometheus" } else { "" });
-        build.args((!cfg!(debug_assertions)).then_some("--release"));
-        let built = build.current_dir(env!("CARGO_MANIFEST_DIR")).output().expect("cargo runs");
-        assert!(built.status.success(), "{}", String::from_utf8_lossy(&built.stderr));
-        let messages = String::from_utf8(built.stdout).expect("cargo writes UTF-8");
-        let path = messages.lines().find_map(|line| {
-            let message: Value = serde_json::from_str(line).ok()?;
-            (message["target"]["name"] == "load_test").then_some(())?;
-            message["executable"].as_str().map(PathBuf::from)
-        });
-        path.expect("cargo names what it built")
-    })
-}
+static LOAD_TEST: Program = Program::new("load_test");
 
 fn run(arguments: &[&str]) -> Output {
-    Command::new(program()).args(arguments).output().expect("the example starts")
+    LOAD_TEST.run(arguments)
 }
 
-/// A fresh path in the folder that cargo keeps for tests.
 fn path(name: &str) -> String {
-    let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join("load_test_cli").join(name);
-    std::fs::create_dir_all(path.parent().expect("it has a folder")).expect("it can be made");
-    path.to_str().expect("the path is UTF-8").to_string()
+    LOAD_TEST.path(name)
 }
 
 fn file(name: &str, text: &str) -> String {
-    let path = path(name);
-    std::fs::write(&path, text).expect("the folder can be written to");
-    path
-}
-
-fn json(path: &str) -> Value {
-    let text = std::fs::read_to_string(path).expect("the file was written");
-    serde_json::from_str(&text).expect("it is one JSON value")
+    LOAD_TEST.file(name, text)
 }
 
 #[track_caller]
 fn assert_refused(arguments: &[&str], expected: &str) {
-    let output = run(arguments);
-    let said = String::from_utf8_lossy(&output.stderr);
-    assert_eq!(said, format!("load_test: {expected}\n"), "{arguments:?}");
-    assert_eq!(output.status.code(), Some(2), "{arguments:?}");
-    assert_eq!(output.stdout, b"", "{arguments:?}");
+    LOAD_TEST.assert_refused(arguments, expected);
 }
 
 #[test]
@@ -233,7 +201,7 @@ fn ctrl_c_ends_a_run_early_with_everything_written() {
     // The first job is in the middle of its hour when the signal comes, the last not yet due.
     let trace = file("long.csv", "arrival_ms,run_ms\n0,3600000\n1,3600000\n3600000,1\n");
     let (out, page) = (path("long.json"), path("long"));
-    let mut child = Command::new(program())
+    let mut child = Command::new(LOAD_TEST.executable())
         .args(["--trace", &trace, "--workers", "1..=1", "--json", &out, "--report", &page])
         .stderr(Stdio::piped())
         .stdout(Stdio::null())

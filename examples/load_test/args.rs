@@ -6,10 +6,10 @@ use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Parser, ValueEnum};
 
 use crate::load::{Mix, Pattern};
+use crate::typed::{Refusal, name_of, number, positive, seed, speed, time, workers};
 
 /// How long the demo takes unless `--duration` says otherwise.
 pub(crate) const DEMO_SPAN: Duration = Duration::from_secs(20);
@@ -206,118 +206,14 @@ impl Args {
     }
 }
 
-/// A value as it is typed.
-fn name_of(value: &impl ValueEnum) -> String {
-    value.to_possible_value().map_or(String::new(), |value| value.get_name().to_string())
-}
-
-/// Why there are no arguments to work with.
-#[derive(Debug)]
-pub(crate) enum Refusal {
-    /// The user asked for help; this is it.
-    Help(clap::Error),
-    /// One line that says which argument is wrong, and how.
-    Wrong(String),
-}
-
 /// Reads a command line, the name of the program first.
 pub(crate) fn parse(line: impl IntoIterator<Item = OsString>) -> Result<Args, Refusal> {
-    match Args::try_parse_from(line) {
-        Ok(args) => args.check().map_err(Refusal::Wrong),
-        Err(e) if e.kind() == ErrorKind::DisplayHelp => Err(Refusal::Help(e)),
-        Err(e) => Err(Refusal::Wrong(one_line(&e))),
-    }
-}
-
-/// What clap says on several lines, on one.
-fn one_line(e: &clap::Error) -> String {
-    let context = |kind| match e.get(kind) {
-        Some(ContextValue::String(text)) => text.clone(),
-        Some(ContextValue::Strings(texts)) => texts.join(", "),
-        _ => String::new(),
-    };
-    let argument = context(ContextKind::InvalidArg);
-    let name = argument.split([' ', '=']).next().unwrap_or_default();
-    let value = context(ContextKind::InvalidValue);
-    match e.kind() {
-        ErrorKind::InvalidValue if value.is_empty() => format!("{name}: a value is missing"),
-        ErrorKind::InvalidValue => {
-            format!("{name}: '{value}' is not one of {}", context(ContextKind::ValidValue))
-        }
-        ErrorKind::ValueValidation => match std::error::Error::source(e) {
-            Some(why) => format!("{name}: '{value}' {why}"),
-            None => format!("{name}: '{value}' is not valid"),
-        },
-        ErrorKind::UnknownArgument => format!("{name}: there is no such argument; see --help"),
-        ErrorKind::ArgumentConflict => match context(ContextKind::PriorArg) {
-            prior if prior == argument => format!("{name}: was given twice"),
-            prior => {
-                let prior = prior.split(' ').next().unwrap_or_default();
-                format!("{name}: cannot be used with {prior}")
-            }
-        },
-        _ => e.to_string().lines().next().unwrap_or_default().replace("error: ", ""),
-    }
-}
-
-/// The longest time that an argument takes: a thousand days.
-const TIME_MAX: Duration = Duration::from_secs(86_400_000);
-
-fn time(text: &str) -> Result<Duration, String> {
-    const BAD: &str = "is not a time such as 500ms, 20s, 5m or 1h";
-    let units = text.find(|c: char| c.is_ascii_alphabetic()).unwrap_or(text.len());
-    let (number, unit) = text.split_at(units);
-    let number: f64 = number.trim().parse().map_err(|_| BAD)?;
-    let seconds = match unit {
-        "us" => number / 1e6,
-        "ms" => number / 1e3,
-        "s" | "" => number,
-        "m" => number * 60.0,
-        "h" => number * 3_600.0,
-        _ => return Err(BAD.into()),
-    };
-    match Duration::try_from_secs_f64(seconds) {
-        Ok(Duration::ZERO) | Err(_) if seconds <= 0.0 => Err("must be above zero".into()),
-        Ok(time) if time <= TIME_MAX => Ok(time),
-        _ => Err("is too long".into()),
-    }
-}
-
-fn number(text: &str, allowed: RangeInclusive<f64>, what: &str) -> Result<f64, String> {
-    match text.parse::<f64>() {
-        Ok(x) if allowed.contains(&x) => Ok(x),
-        Ok(_) => Err(what.to_string()),
-        Err(_) => Err("is not a number".into()),
-    }
-}
-
-fn seed(text: &str) -> Result<u64, String> {
-    text.parse().map_err(|_| "is not a whole number from 0 to 2^64 - 1".into())
-}
-
-fn positive(text: &str) -> Result<f64, String> {
-    number(text, 1e-3..=1e7, "must be from 0.001 to 10 million")
-}
-
-fn speed(text: &str) -> Result<f64, String> {
-    number(text, 1e-3..=1e6, "must be from 0.001 to 1 million")
+    let args = Args::try_parse_from(line).map_err(Refusal::of)?;
+    args.check().map_err(Refusal::Wrong)
 }
 
 fn time_scale(text: &str) -> Result<f64, String> {
     number(text, 0.0..=1e6, "must be from 0 to 1 million")
-}
-
-fn workers(text: &str) -> Result<RangeInclusive<usize>, String> {
-    const BAD: &str = "is not MIN..=MAX, as in 2..=64";
-    let (min, max) = match text.split_once("..=") {
-        Some((min, max)) => (min.parse().map_err(|_| BAD)?, max.parse().map_err(|_| BAD)?),
-        None => text.parse().map(|n| (n, n)).map_err(|_| BAD)?,
-    };
-    match (min, max) {
-        (_, 0) => Err("leaves no worker at all".into()),
-        _ if min > max => Err("has its lower bound above its upper bound".into()),
-        _ => Ok(min..=max),
-    }
 }
 
 fn queue(text: &str) -> Result<Queue, String> {

@@ -33,10 +33,18 @@ mod args;
 mod charts;
 mod endpoint;
 mod json;
+#[path = "../parts/lanes.rs"]
+mod lanes;
 mod load;
 mod numbers;
+#[path = "../parts/page.rs"]
 mod page;
+#[path = "../parts/paper.rs"]
+mod paper;
 mod progress;
+#[path = "../parts/readable.rs"]
+#[allow(dead_code, reason = "the policy lab counts things in words")]
+mod readable;
 mod record;
 mod replay;
 mod report;
@@ -44,6 +52,8 @@ mod setup;
 mod slices;
 mod summary;
 mod tally;
+#[path = "../parts/typed.rs"]
+mod typed;
 mod usage;
 mod watch;
 mod work;
@@ -51,10 +61,11 @@ mod work;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use args::{Args, Refusal};
+use args::Args;
 use numbers::Numbers;
 use setup::Setup;
 use summary::Summary;
+use typed::Refusal;
 use work::Stop;
 
 const FAILED: u8 = 1;

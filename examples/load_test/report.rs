@@ -5,12 +5,14 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::args::Args;
-use crate::charts::{self, AMBER, FOAM, INDIGO, INK, MIST, RED, SLATE, TEAL};
+use crate::charts;
+use crate::lanes::{self, Mark};
 use crate::numbers::Numbers;
 use crate::page::{self, Block, Key, Page, Section, Tile};
+use crate::paper::{AMBER, FOAM, Fault, INDIGO, INK, MIST, RED, SLATE, TEAL};
+use crate::readable::grouped;
 use crate::replay::Finished;
 use crate::slices::{Decades, Slices};
-use crate::summary::grouped;
 use crate::tally::{Entry, Outcome, Spread, ms, quantile};
 
 /// Slices of lines, and the fewer ones of rates and heat maps, whose slices have to hold a few
@@ -31,6 +33,8 @@ pub(crate) fn write(
         tiles: tiles(numbers),
         blocks: blocks(finished, numbers).map_err(|e| io::Error::other(e.to_string()))?,
         footer: footer(finished),
+        styles: "",
+        scripts: String::new(),
     };
     let path = dir.join("index.html");
     std::fs::write(&path, page.to_string())?;
@@ -56,7 +60,7 @@ fn tiles(n: &Numbers) -> Vec<Tile> {
     ]
 }
 
-fn blocks(finished: &Finished, numbers: &Numbers) -> Result<Vec<Block>, charts::Fault> {
+fn blocks(finished: &Finished, numbers: &Numbers) -> Result<Vec<Block>, Fault> {
     let entries: Vec<Entry> = finished.tally.entries().collect();
     let end = finished.elapsed.as_secs_f64();
     let looks = finished.series.points.len().max(1);
@@ -73,7 +77,7 @@ fn blocks(finished: &Finished, numbers: &Numbers) -> Result<Vec<Block>, charts::
     ])
 }
 
-fn arrivals(slices: Slices, entries: &[Entry]) -> Result<Section, charts::Fault> {
+fn arrivals(slices: Slices, entries: &[Entry]) -> Result<Section, Fault> {
     let refused = |e: &&Entry| e.outcome == Outcome::Refused;
     let offered = slices.rates(entries.iter().map(|e| e.at));
     let refusals = slices.rates(entries.iter().filter(refused).map(|e| e.at));
@@ -89,11 +93,7 @@ fn arrivals(slices: Slices, entries: &[Entry]) -> Result<Section, charts::Fault>
     })
 }
 
-fn workers(
-    slices: Slices,
-    finished: &Finished,
-    numbers: &Numbers,
-) -> Result<Section, charts::Fault> {
+fn workers(slices: Slices, finished: &Finished, numbers: &Numbers) -> Result<Section, Fault> {
     let (max, peak) = (finished.stats.max, numbers.workers.peak);
     let above = if max > peak { ", where the picture reaches it" } else { "" };
     Ok(Section {
@@ -111,7 +111,17 @@ fn workers(
     })
 }
 
-fn decisions(end: f64, finished: &Finished) -> Result<Section, charts::Fault> {
+fn decisions(end: f64, finished: &Finished) -> Result<Section, Fault> {
+    let marks: Vec<Mark<'_>> = finished
+        .series
+        .decisions
+        .iter()
+        .map(|decision| Mark {
+            at: decision.at.as_secs_f64(),
+            reason: decision.reason.as_str(),
+            change: f64::from(decision.to) - f64::from(decision.from),
+        })
+        .collect();
     Ok(Section {
         title: "Decisions",
         note: "Why the number of workers changed, or did not; a larger mark is a larger change."
@@ -121,11 +131,11 @@ fn decisions(end: f64, finished: &Finished) -> Result<Section, charts::Fault> {
             Key('▼', AMBER, "fewer workers".into()),
             Key('●', SLATE, "as many as before".into()),
         ],
-        body: charts::decisions(end, &finished.series.decisions)?,
+        body: lanes::decisions(end, &marks)?,
     })
 }
 
-fn queue(slices: Slices, finished: &Finished) -> Result<Section, charts::Fault> {
+fn queue(slices: Slices, finished: &Finished) -> Result<Section, Fault> {
     Ok(Section {
         title: "Queue",
         note: "The longest the queue was seen to be in each slice of time.".into(),
@@ -134,7 +144,7 @@ fn queue(slices: Slices, finished: &Finished) -> Result<Section, charts::Fault> 
     })
 }
 
-fn waits(slices: Slices, entries: &[Entry]) -> Result<Section, charts::Fault> {
+fn waits(slices: Slices, entries: &[Entry]) -> Result<Section, Fault> {
     let waits = entries.iter().filter_map(|e| e.times.map(|times| (e.at, times.wait)));
     let groups = slices.group(waits);
     let longest = groups.iter().filter_map(|group| group.last()).max().copied();
@@ -154,7 +164,7 @@ fn waits(slices: Slices, entries: &[Entry]) -> Result<Section, charts::Fault> {
     })
 }
 
-fn run_times(entries: &[Entry]) -> Result<Section, charts::Fault> {
+fn run_times(entries: &[Entry]) -> Result<Section, Fault> {
     let ended = entries.iter().filter(|e| e.outcome != Outcome::CutShort);
     let times = sorted(ended.filter_map(|e| e.times.map(|times| times.run)));
     let marks = marks(&times);
@@ -168,7 +178,7 @@ fn run_times(entries: &[Entry]) -> Result<Section, charts::Fault> {
     })
 }
 
-fn longer_waits(entries: &[Entry]) -> Result<Section, charts::Fault> {
+fn longer_waits(entries: &[Entry]) -> Result<Section, Fault> {
     let times = sorted(entries.iter().filter_map(|e| e.times.map(|times| times.wait)));
     let marks = marks(&times);
     let mut legend = vec![Key('━', INDIGO, "jobs that waited longer".into())];

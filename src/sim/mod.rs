@@ -26,6 +26,7 @@ mod sharing;
 mod supervised;
 mod tasks;
 pub mod trace;
+pub mod tuning;
 
 pub use job::{Calls, JOBS_MAX, Job};
 pub use law::{Act, Law, Moment, Next, Resting, View};

@@ -89,6 +89,7 @@ pub(crate) const RANKS: &[&[&str]] = &[
         "sim::rivals::static_size",
         "sim::rivals::tokio",
         "sim::rivals::tomcat",
+        "sim::tuning",
     ],
     &[
         "run::shared",

@@ -1,4 +1,4 @@
-//! One self-contained HTML page: styles inside, no scripts, nothing to fetch.
+//! One self-contained HTML page: styles inside, nothing to fetch.
 
 use std::fmt::{self, Display, Formatter, Write};
 
@@ -50,6 +50,10 @@ pub(crate) struct Page {
     pub(crate) tiles: Vec<Tile>,
     pub(crate) blocks: Vec<Block>,
     pub(crate) footer: String,
+    /// Rules that only this page has.
+    pub(crate) styles: &'static str,
+    /// Well-formed `<script>` elements, or nothing: the page must be readable without them.
+    pub(crate) scripts: String,
 }
 
 /// A number that matters, and what it is.
@@ -83,8 +87,9 @@ impl Display for Page {
             f,
             "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
              <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
-             <title>{title}</title>\n<style>\n{STYLE}\n</style>\n</head>\n<body>\n<main>\n\
-             <h1>{title}</h1>\n<p class=\"settings\">{settings}</p>\n<div class=\"tiles\">\n"
+             <title>{title}</title>\n<style>\n{STYLE}\n{}</style>\n</head>\n<body>\n<main>\n\
+             <h1>{title}</h1>\n<p class=\"settings\">{settings}</p>\n<div class=\"tiles\">\n",
+            self.styles
         )?;
         self.tiles.iter().try_for_each(|tile| write!(f, "{tile}"))?;
         writeln!(f, "</div>")?;
@@ -92,7 +97,8 @@ impl Display for Page {
             Block::Wide(section) => write!(f, "{section}"),
             Block::Pair(left, right) => write!(f, "<div class=\"pair\">\n{left}{right}</div>\n"),
         })?;
-        writeln!(f, "<footer>{}</footer>\n</main>\n</body>\n</html>", escaped(&self.footer))
+        let footer = escaped(&self.footer);
+        writeln!(f, "<footer>{footer}</footer>\n</main>\n{}</body>\n</html>", self.scripts)
     }
 }
 
@@ -152,7 +158,7 @@ pub(crate) fn bars(counts: &[(&'static str, u64)], show: fn(u64) -> String) -> S
     html + "</table>"
 }
 
-fn escaped(text: &str) -> String {
+pub(crate) fn escaped(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
 }
 
@@ -168,6 +174,8 @@ mod tests {
             tiles: vec![Tile { number: "1 < 2".into(), name: "n".into(), is_bad: true }],
             blocks: vec![],
             footer: String::new(),
+            styles: "",
+            scripts: String::new(),
         };
         let html = page.to_string();
         assert!(html.contains("<title>&lt;script&gt;</title>"), "{html}");
