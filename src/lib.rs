@@ -70,7 +70,7 @@
 //!
 //! * [`docs::patterns`]: the usual things, each with a program that runs.
 //! * [`docs::limits`]: what the pool does not do. Read it before you rely on it.
-//! * [`docs::scaling`]: the law in words, and its constants.
+//! * [`docs::scaling`]: the law in words and numbers, beside those of other pools.
 //! * [`docs::metrics`]: every metric, and how to serve them.
 //! * [`docs::performance`]: what a job costs.
 //!
@@ -80,6 +80,7 @@
 //! |---|---|---|
 //! | `prometheus` | yes | the module `prometheus`: exact histograms on a page, a small endpoint |
 //! | `metrics` | through it | reports to whatever recorder of the `metrics` facade is installed |
+//! | `sim` | no | the module `sim`: scaling laws on simulated loads, for tuning and tests |
 //!
 //! Without either, the pool has three direct dependencies (one more where the system is not Linux)
 //! and loses nothing but the export.

@@ -1,6 +1,7 @@
 //! The scaling law against the laws of other systems and against what nobody can beat, in virtual
 //! time.
 
+mod document;
 mod gates;
 mod golden;
 mod traces;
