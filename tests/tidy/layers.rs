@@ -137,7 +137,7 @@ pub(crate) const RANKS: &[&[&str]] = &[
 ];
 
 /// The law and what it is made of: the same inputs give the same plans on every machine.
-const PURE: &[&str] = &[
+pub(crate) const PURE: &[&str] = &[
     "scale::constants",
     "scale::decay",
     "scale::fixed",

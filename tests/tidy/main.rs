@@ -7,6 +7,7 @@ mod habits;
 mod invariants;
 mod layers;
 mod prose;
+mod replay;
 mod source;
 
 use std::path::Path;
@@ -41,6 +42,11 @@ fn prose() -> Vec<Document> {
 fn imports_go_down_the_ranks() {
     none(layers::check(&tree()));
     none(prose::empty_ranks(&tree()));
+}
+
+#[test]
+fn the_law_and_the_simulator_replay_alike_on_every_machine() {
+    none(replay::check(&tree()));
 }
 
 #[test]
