@@ -4,6 +4,7 @@
 //! `UPDATE_EXPECT=1 cargo test --test pictures` draws them anew.
 
 #[path = "support/program.rs"]
+#[allow(dead_code, reason = "the tests of command lines ask for more")]
 mod program;
 
 use std::path::{Path, PathBuf};

@@ -142,9 +142,10 @@ mod tests {
 
     #[test]
     fn lines_alike_are_one_path_and_areas_are_not() {
-        let line =
-            r##"<line opacity="1" stroke="#E8" stroke-width="1" x1="1" y1="2" x2="1" y2="8"/>"##;
-        let bold = r##"<polyline fill="none" opacity="1" stroke="#E8" stroke-width="2" points="3,4 9,4 "/>"##;
+        let style = r##"opacity="1" stroke="#E8" stroke-width="1""##;
+        let line = format!(r#"<line {style} x1="1" y1="2" x2="1" y2="8"/>"#);
+        let style = style.replace("width=\"1", "width=\"2");
+        let bold = format!(r#"<polyline fill="none" {style} points="3,4 9,4 "/>"#);
         let area = r##"<polygon opacity="0.8" fill="#99" points="0,0 4,0 4,4 "/>"##;
         let svg = format!("<svg width=\"9\">\n{line}\n{line}\n{bold}\n{area}\n{area}\n</svg>\n");
         let area = r##"<path fill="#99" opacity="0.8" d="M0 0h4v4z"/>"##;

@@ -6,8 +6,9 @@
 //! * [`performance`]: what one job costs, step by step, and what being measured costs it.
 //! * [`metrics`]: every metric, how to export it, and what to ask of it.
 
-/// A caption and its picture. The picture is one block of HTML, which a blank line ends: here the one
-/// before the next caption. It is two lines because rustdoc takes the first of each piece away.
+/// A caption and its picture. The picture is one block of HTML, which a blank line ends: here the
+/// one before the next caption. There are two, because rustdoc drops a blank line that begins a
+/// piece.
 macro_rules! picture {
     ($name:literal) => {
         concat!(
