@@ -78,7 +78,7 @@ fn a_wrong_line_of_a_trace_is_named_with_its_file_and_number() {
 #[test]
 fn a_file_that_cannot_be_written_is_named_before_the_runs() {
     let missing = format!("{}/out", POLICY_LAB.path("nowhere"));
-    for argument in ["--report", "--json"] {
+    for argument in ["--report", "--json", "--picture"] {
         let output = POLICY_LAB.run(&["--scenario", "step", argument, &missing]);
         let said = String::from_utf8_lossy(&output.stderr);
         assert!(said.starts_with(&format!("policy_lab: {argument}: {missing}: ")), "{said}");

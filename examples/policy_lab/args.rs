@@ -115,6 +115,9 @@ pub(crate) struct Args {
     /// Write a page with pictures [default when given without a name: policy_lab.html]
     #[arg(long, value_name = "FILE", num_args = 0..=1, default_missing_value = "policy_lab.html")]
     pub(crate) report: Option<PathBuf>,
+    /// Draw how each law went through the load, as one small SVG: workers and longest waits
+    #[arg(long, value_name = "FILE")]
+    pub(crate) picture: Option<PathBuf>,
     /// Write the numbers to this file as one JSON object
     #[arg(long, value_name = "FILE")]
     pub(crate) json: Option<PathBuf>,
@@ -194,13 +197,14 @@ mod tests {
         let args = parsed(
             "--trace a.csv --work cpu --speed 20 --laws ours,tokio --set spare=2 --set hog_age=1s \
              --sweep spare=1..4 --cores 2.5 --workers 1..=8 --queue-capacity 100 --target 5ms \
-             --keep-alive 3s --seed 9 --report --json out.json",
+             --keep-alive 3s --seed 9 --report --picture out.svg --json out.json",
         )
         .unwrap();
         assert_eq!((args.work, args.cores), (Some(WorkArg::Cpu), Some(2.5)));
         assert_eq!((args.workers, args.queue_capacity), (Some(1..=8), Some(100)));
         assert_eq!(args.set, ["spare=2", "hog_age=1s"]);
         assert_eq!(args.report, Some(PathBuf::from("policy_lab.html")));
+        assert_eq!(args.picture, Some(PathBuf::from("out.svg")));
         assert!(parsed("--list").unwrap().list);
     }
 

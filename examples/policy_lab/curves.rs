@@ -5,8 +5,8 @@ use plotters::prelude::*;
 use crate::comparison::{Comparison, Spread};
 use crate::measure::{COST, EVALUATIONS, LATE, MEASURES, SOJOURN_P99, STARTS, Unit, WAIT_P99};
 use crate::page::{Key, Section};
-use crate::panels::SIZE;
 use crate::paper::{FOAM, Fault, Frame, INK, SLATE, Svg, TEAL, highest, line};
+use crate::report::PAGE;
 use crate::sweep::Sweep;
 
 const SHOWN: [usize; 6] = [WAIT_P99, LATE, SOJOURN_P99, COST, STARTS, EVALUATIONS];
@@ -56,7 +56,7 @@ fn curve(names: &[String], spreads: &[Spread], default: Option<usize>, unit: Uni
     };
     let y_label = |y: &f64| unit.show(*y);
     let frame = Frame {
-        size: (SIZE.0, 170),
+        size: (PAGE.size.0, 170),
         left: 66,
         below: 24,
         font: 12,

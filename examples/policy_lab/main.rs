@@ -12,9 +12,11 @@
 //! thread is started, and the same arguments give the same numbers on every machine.
 //!
 //! The way through: `args` → `setup` (with `knobs` and `sweep`) → `comparison`, which runs every
-//! law and takes each `measure` → `table` and `verdict`, `json` and `report`.
+//! law and takes each `measure` → `table` and `verdict`, `json`, `report` and
+//! `picture`.
 
 mod args;
+mod compact;
 mod comparison;
 mod curves;
 mod html;
@@ -24,12 +26,14 @@ mod knobs;
 mod lanes;
 mod list;
 mod measure;
+mod offered;
 #[path = "../parts/page.rs"]
 #[allow(dead_code, reason = "the load test shows more kinds of blocks")]
 mod page;
 mod panels;
 #[path = "../parts/paper.rs"]
 mod paper;
+mod picture;
 #[path = "../parts/readable.rs"]
 mod readable;
 mod references;
@@ -103,6 +107,11 @@ fn conduct(args: &Args, mut setup: Setup) -> Result<(), String> {
         let written = report::write(file, &setup, &comparison);
         written.map_err(|e| format!("--report: {}: {e}", path.display()))?;
         print(&format!("\nThe page is in {}\n", path.display()))?;
+    }
+    if let (Some(file), Some(path)) = (setup.picture.take(), &args.picture) {
+        let written = picture::write(file, &setup, &comparison);
+        written.map_err(|e| format!("--picture: {}: {e}", path.display()))?;
+        print(&format!("\nThe picture is in {}\n", path.display()))?;
     }
     Ok(())
 }

@@ -1,4 +1,5 @@
-//! The pictures of the page: small panels on common axes, so that laws can be compared by eye.
+//! The panels of the page and of the picture: small, and on common axes, so that laws can be
+//! compared by eye.
 
 use std::time::Duration;
 
@@ -6,21 +7,32 @@ use plotters::prelude::*;
 
 use springtide::sim::Slice;
 
+use crate::comparison::{Comparison, Row};
+use crate::measure::{COST, MEASURES, PEAK, STARTS, WAIT_P99};
 use crate::paper::{
     AMBER, FOAM, Frame, INDIGO, MIST, RED, SLATE, Svg, TEAL, area, highest, line, plain, time,
 };
+use crate::setup::Setup;
 
-/// A panel's size, and the room for its labels; the script of the page has to know them, too.
-pub(crate) const SIZE: (u32, u32) = (470, 132);
-pub(crate) const LEFT: u32 = 54;
-/// Columns of a panel: it has no room for more.
-pub(crate) const COLUMNS: usize = 300;
 /// The shortest time that is told apart from zero, as a power of ten of seconds.
 const LEAST: f64 = -5.0;
+
+/// What a panel has room for.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Shape {
+    pub(crate) size: (u32, u32),
+    /// Room for the labels beside the picture.
+    pub(crate) left: u32,
+    pub(crate) font: u32,
+    pub(crate) columns: usize,
+    /// Powers of ten with a label of their own.
+    pub(crate) decades: usize,
+}
 
 /// The axes that all panels of a column have in common.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Axes {
+    pub(crate) shape: Shape,
     /// Seconds.
     pub(crate) end: f64,
     pub(crate) workers: f64,
@@ -29,9 +41,47 @@ pub(crate) struct Axes {
     pub(crate) wait: f64,
 }
 
+impl Axes {
+    /// Wide enough for every law, but for those that never change and lie far above the others: a
+    /// line at the upper bound would flatten the rest, and leaves the picture instead.
+    pub(crate) fn of(setup: &Setup, comparison: &Comparison, shape: Shape) -> Axes {
+        let paths = &comparison.paths;
+        let slices = || paths.iter().flat_map(|path| &path.slices);
+        let peak = |is_static: bool| {
+            let alike = paths.iter().filter(|path| path.is_static == is_static);
+            let workers = alike.flat_map(|path| &path.slices).map(|slice| slice.workers);
+            workers.max().unwrap_or_default()
+        };
+        let moving = peak(false).max(comparison.needed).max(1);
+        let workers = if peak(true) > 2 * moving { moving } else { moving.max(peak(true)) };
+        let queued = slices().map(|slice| slice.queued).max().unwrap_or_default();
+        let wait = slices().map(|slice| slice.wait).max().unwrap_or_default();
+        let longest = setup.load.jobs.iter().map(|job| job.service()).max().unwrap_or_default();
+        Axes {
+            shape,
+            end: setup.load.horizon.as_secs_f64(),
+            workers: workers.into(),
+            queue: queue_decades(queued).ceil().max(1.0),
+            wait: wait_decades(wait.max(longest)).ceil().max(4.0),
+        }
+    }
+}
+
+/// What stands beside the name of a law.
+pub(crate) fn facts(row: &Row) -> String {
+    let show = |place: usize| MEASURES[place].unit.show(row.spreads[place].median);
+    format!(
+        "p99 wait {} · cost {} · peak {} · {} starts",
+        show(WAIT_P99),
+        show(COST),
+        show(PEAK),
+        show(STARTS)
+    )
+}
+
 /// The most of each of the slices that share a column.
-pub(crate) fn columns(slices: &[Slice]) -> Vec<Slice> {
-    let merged = slices.len().div_ceil(COLUMNS).max(1);
+pub(crate) fn columns(slices: &[Slice], columns: usize) -> Vec<Slice> {
+    let merged = slices.len().div_ceil(columns).max(1);
     let most = |mut most: Slice, slice: &Slice| {
         most.workers = most.workers.max(slice.workers);
         most.busy = most.busy.max(slice.busy);
@@ -59,7 +109,7 @@ pub(crate) fn workers(axes: Axes, columns: &[Slice], tells_demand: bool) -> Svg 
 
 pub(crate) fn queue(axes: Axes, columns: &[Slice]) -> Svg {
     let depth = columns.iter().map(|slice| queue_decades(slice.queued));
-    panel(axes, axes.queue, &jobs, axes.queue as usize + 1)
+    panel(axes, axes.queue, &jobs, decades(axes, axes.queue))
         .draw(|chart| area(chart, outline(axes, depth), INDIGO, MIST))
 }
 
@@ -96,7 +146,7 @@ fn long(
     fill: RGBColor,
 ) -> Svg {
     let label = |y: &f64| time(&(y + LEAST));
-    panel(axes, axes.wait, &label, axes.wait as usize + 1).draw(|chart| {
+    panel(axes, axes.wait, &label, decades(axes, axes.wait)).draw(|chart| {
         area(chart, outline(axes, levels.into_iter()), edge, fill)?;
         if let Some(target) = target {
             let y = wait_decades(target);
@@ -118,10 +168,10 @@ fn panel<'a>(
     y_ticks: usize,
 ) -> Frame<'a> {
     Frame {
-        size: SIZE,
-        left: LEFT,
+        size: axes.shape.size,
+        left: axes.shape.left,
         below: 22,
-        font: 12,
+        font: axes.shape.font,
         x_name: "",
         x_ticks: 7,
         y: 0.0..top,
@@ -146,12 +196,23 @@ fn outline(axes: Axes, levels: impl ExactSizeIterator<Item = f64>) -> Vec<(f64, 
     points
 }
 
-pub(crate) fn queue_decades(queued: u64) -> f64 {
-    (1.0 + queued as f64).log10()
+fn queue_decades(queued: u64) -> f64 {
+    power_of_ten(1.0 + queued as f64)
 }
 
-pub(crate) fn wait_decades(wait: Duration) -> f64 {
-    (wait.as_secs_f64().log10() - LEAST).max(0.0)
+fn wait_decades(wait: Duration) -> f64 {
+    (power_of_ten(wait.as_secs_f64()) - LEAST).max(0.0)
+}
+
+/// Rounded, because the last digits of a logarithm are not the same on every machine, and pictures
+/// are.
+fn power_of_ten(x: f64) -> f64 {
+    (x.log10() * 1e6).round() / 1e6
+}
+
+/// How many labels a logarithmic axis gets.
+fn decades(axes: Axes, top: f64) -> usize {
+    (top as usize + 1).min(axes.shape.decades)
 }
 
 /// The jobs that a power of ten stands for.
@@ -172,19 +233,20 @@ fn thousands(y: &f64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::report::PAGE;
 
     #[test]
     fn columns_keep_the_most_of_each() {
-        let mut slices = vec![Slice::default(); 2 * COLUMNS];
+        let mut slices = vec![Slice::default(); 20];
         (slices[3].workers, slices[2].queued) = (7, 9);
-        let columns = columns(&slices);
-        assert_eq!(columns.len(), COLUMNS);
+        let columns = columns(&slices, 10);
+        assert_eq!(columns.len(), 10);
         assert_eq!((columns[1].workers, columns[1].queued, columns[0].workers), (7, 9, 0));
     }
 
     #[test]
     fn an_outline_has_a_corner_for_each_change_alone() {
-        let axes = Axes { end: 4.0, workers: 1.0, queue: 1.0, wait: 1.0 };
+        let axes = Axes { shape: PAGE, end: 4.0, workers: 1.0, queue: 1.0, wait: 1.0 };
         let points = outline(axes, [1.0, 1.0, 2.0, 2.0].into_iter());
         assert_eq!(points, [(0.0, 1.0), (2.0, 1.0), (2.0, 2.0), (4.0, 2.0)]);
     }

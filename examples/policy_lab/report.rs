@@ -2,15 +2,14 @@
 
 use std::fs::File;
 use std::io::{self, Write};
-use std::time::Duration;
 
-use springtide::sim::{Scenario, Slice};
+use springtide::sim::Slice;
 
 use crate::comparison::{Comparison, Path};
 use crate::lanes::{self, Mark};
-use crate::measure::{COST, PEAK, STARTS, WAIT_P99};
+use crate::offered::Offered;
 use crate::page::{Block, Key, Page, Section, escaped};
-use crate::panels::{self, Axes, COLUMNS, LEFT, SIZE};
+use crate::panels::{self, Axes, Shape};
 use crate::paper::{AMBER, FOAM, Fault, INDIGO, MARGIN_RIGHT, RED, SLATE, TEAL};
 use crate::readable::{counted, grouped};
 use crate::setup::Setup;
@@ -18,6 +17,9 @@ use crate::{curves, html};
 
 const STYLES: &str = include_str!("page.css");
 const SCRIPT: &str = include_str!("hover.js");
+/// Three panels side by side. The script has to know their size, too.
+pub(crate) const PAGE: Shape =
+    Shape { size: (470, 132), left: 54, font: 12, columns: 300, decades: usize::MAX };
 /// Decisions closer together than this part of the run share a mark.
 const MARKS: f64 = 400.0;
 
@@ -31,7 +33,7 @@ fn page(setup: &Setup, comparison: &Comparison) -> Result<Page, Fault> {
     if let Some(sweep) = &setup.sweep {
         blocks.push(Block::Wide(curves::section(sweep, comparison)?));
     }
-    let axes = axes(setup, comparison);
+    let axes = Axes::of(setup, comparison, PAGE);
     blocks.push(Block::Wide(trajectories(setup, comparison, axes)?));
     if comparison.paths.iter().any(|path| path.is_ours) {
         blocks.push(Block::Wide(decisions(comparison, axes.end)?));
@@ -57,32 +59,9 @@ fn page(setup: &Setup, comparison: &Comparison) -> Result<Page, Fault> {
     })
 }
 
-/// Wide enough for every law, but for those that never change and lie far above the others: a line
-/// at the upper bound would flatten the rest, and leaves the picture instead.
-fn axes(setup: &Setup, comparison: &Comparison) -> Axes {
-    let paths = &comparison.paths;
-    let slices = || paths.iter().flat_map(|path| &path.slices);
-    let peak = |is_static: bool| {
-        let alike = paths.iter().filter(|path| path.is_static == is_static);
-        let workers = alike.flat_map(|path| &path.slices).map(|slice| slice.workers);
-        workers.max().unwrap_or_default()
-    };
-    let moving = peak(false).max(comparison.needed).max(1);
-    let workers = if peak(true) > 2 * moving { moving } else { moving.max(peak(true)) };
-    let queued = slices().map(|slice| slice.queued).max().unwrap_or_default();
-    let wait = slices().map(|slice| slice.wait).max().unwrap_or_default();
-    let longest = setup.load.jobs.iter().map(|job| job.service()).max().unwrap_or_default();
-    Axes {
-        end: setup.load.horizon.as_secs_f64(),
-        workers: workers.into(),
-        queue: panels::queue_decades(queued).ceil().max(1.0),
-        wait: panels::wait_decades(wait.max(longest)).ceil().max(4.0),
-    }
-}
-
 fn trajectories(setup: &Setup, comparison: &Comparison, axes: Axes) -> Result<Section, Fault> {
     let mut body = html::chips(comparison);
-    let offered = offered(&setup.load);
+    let offered = Offered::of(&setup.load, PAGE.columns);
     let load = [
         panels::needed(axes, &offered.under_way)?,
         panels::arrivals(axes, &offered.rates)?,
@@ -94,22 +73,13 @@ fn trajectories(setup: &Setup, comparison: &Comparison, axes: Axes) -> Result<Se
     body += "<div class=\"three names\"><span>workers</span><span>jobs waiting</span>\
              <span>longest wait</span></div>\n";
     for (index, path) in comparison.paths.iter().enumerate() {
-        let columns = panels::columns(&path.slices);
+        let columns = panels::columns(&path.slices, PAGE.columns);
         let pictures = [
             panels::workers(axes, &columns, path.is_ours)?,
             panels::queue(axes, &columns)?,
             panels::wait(axes, &columns, setup.load.machine.target_wait)?,
         ];
-        let row = &comparison.rows[index];
-        let show =
-            |place: usize| crate::measure::MEASURES[place].unit.show(row.spreads[place].median);
-        let facts = format!(
-            "p99 wait {} · cost {} · peak {} · {} starts",
-            show(WAIT_P99),
-            show(COST),
-            show(PEAK),
-            show(STARTS)
-        );
+        let facts = panels::facts(&comparison.rows[index]);
         body += &html::panels(&path.label, &facts, Some(index), &pictures);
     }
     let first = setup.seeds.start;
@@ -135,40 +105,6 @@ fn trajectories(setup: &Setup, comparison: &Comparison, axes: Axes) -> Result<Se
         ],
         body,
     })
-}
-
-/// The load without any law.
-struct Offered {
-    under_way: Vec<u64>,
-    rates: Vec<f64>,
-    longest: Vec<Duration>,
-}
-
-/// By column: jobs under way if none waited, arrivals a second, and the longest job.
-fn offered(load: &Scenario) -> Offered {
-    let width = load.horizon.as_secs_f64() / COLUMNS as f64;
-    let column = |at: Duration| ((at.as_secs_f64() / width) as usize).min(COLUMNS - 1);
-    let mut rates = vec![0.0; COLUMNS];
-    let mut longest = vec![Duration::ZERO; COLUMNS];
-    let mut events = Vec::with_capacity(2 * load.jobs.len());
-    for job in &load.jobs {
-        let (here, service) = (column(job.at), job.service());
-        rates[here] += 1.0 / width;
-        longest[here] = longest[here].max(service);
-        events.extend([(job.at, 1_i64), (job.at.saturating_add(service), -1)]);
-    }
-    events.sort_unstable();
-    let mut under_way = vec![0; COLUMNS];
-    let (mut level, mut last) = (0_i64, 0);
-    for (at, by) in events {
-        let here = column(at);
-        // A level holds until the next event.
-        (last + 1..=here).for_each(|column| under_way[column] = level as u64);
-        level += by;
-        under_way[here] = under_way[here].max(level.max(0) as u64);
-        last = here;
-    }
-    Offered { under_way, rates, longest }
 }
 
 fn decisions(comparison: &Comparison, end: f64) -> Result<Section, Fault> {
@@ -214,7 +150,7 @@ fn marks(path: &Path, end: f64) -> Vec<(f64, &'static str, f64)> {
 /// What the page's script shows beside the pointer, and the script.
 fn scripts(comparison: &Comparison, axes: Axes) -> String {
     let laws = comparison.paths.iter().map(|path| {
-        let columns = panels::columns(&path.slices);
+        let columns = panels::columns(&path.slices, PAGE.columns);
         let list = |of: fn(&Slice) -> u64| columns.iter().map(of).collect::<Vec<u64>>();
         let why: Vec<(f64, String)> = marks(path, axes.end)
             .into_iter()
@@ -231,9 +167,9 @@ fn scripts(comparison: &Comparison, axes: Axes) -> String {
     });
     let data = serde_json::json!({
         "end": axes.end,
-        "left": LEFT,
+        "left": PAGE.left,
         "right": MARGIN_RIGHT,
-        "width": SIZE.0,
+        "width": PAGE.size.0,
         "laws": laws.collect::<Vec<_>>(),
     });
     // No string in it comes from outside; a "<" would end the element all the same.

@@ -33,6 +33,7 @@ pub(crate) struct Setup {
     /// Opened before the runs, so that long ones do not end in "permission denied".
     pub(crate) json: Option<File>,
     pub(crate) report: Option<File>,
+    pub(crate) picture: Option<File>,
     named: Option<String>,
     overrides: Overrides,
 }
@@ -132,6 +133,7 @@ impl Setup {
             seeds: args.seed..args.seed.saturating_add(args.seeds),
             json: open(args.json.as_deref(), "--json")?,
             report: open(args.report.as_deref(), "--report")?,
+            picture: open(args.picture.as_deref(), "--picture")?,
             named: args.scenario.clone(),
             overrides,
         })

@@ -6,6 +6,21 @@
 //! * [`performance`]: what one job costs, step by step, and what being measured costs it.
 //! * [`metrics`]: every metric, how to export it, and what to ask of it.
 
+/// A caption and its picture. The picture is one block of HTML, which a blank line ends: here the
+/// one before the next caption. There are two, because rustdoc drops a blank line that begins a
+/// piece.
+macro_rules! picture {
+    ($name:literal) => {
+        concat!(
+            "\n\n",
+            include_str!(concat!("pictures/", $name, ".md")),
+            "\n<div>\n",
+            include_str!(concat!("pictures/", $name, ".svg")),
+            "</div>\n"
+        )
+    };
+}
+
 #[doc = include_str!("limits.md")]
 pub mod limits {}
 
@@ -20,6 +35,11 @@ pub mod patterns {}
 pub mod performance {}
 
 #[doc = include_str!("scaling.md")]
+#[doc = include_str!("pictures/how_to_read.md")]
+#[doc = picture!("step")]
+#[doc = picture!("cpu-overload")]
+#[doc = picture!("bursty-hour")]
+#[doc = picture!("one-core-hogs")]
 pub mod scaling {}
 
 #[cfg(all(test, not(any(loom, shuttle))))]
