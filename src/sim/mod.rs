@@ -7,12 +7,12 @@
 //!        machine
 //! ```
 //!
-//! [`simulate`] runs a list of [`Job`]s on a [`Machine`] under a [`Law`] and says what that was worth
-//! ([`Run`]). Jobs come from a [`load`], a [`trace`] or a named [`Scenario`]; a law is the policy of
-//! the real pool ([`Supervised`]), one of the [`rivals`], or your own. What nobody can beat is in
-//! [`oracle`], the constants of the default law by name in [`tuning`], and [`fleet`] puts many pools
-//! behind a balancer, under an autoscaler of machines. The example `policy_lab` does all this from
-//! the command line.
+//! [`simulate`] runs a list of [`Job`]s on a [`Machine`] under a [`Law`] and says what that was
+//! worth ([`Run`]). Jobs come from a [`load`], a [`trace`] or a named [`Scenario`]; a law is the
+//! policy of the real pool ([`Supervised`]), one of the [`rivals`], or your own. What nobody can
+//! beat is in [`oracle`], the constants of the default law by name in [`tuning`], and [`fleet`]
+//! puts many pools behind a balancer, under an autoscaler of machines. The example `policy_lab`
+//! does all this from the command line.
 //!
 //! ```
 //! use springtide::sim::load::{Load, Work};
@@ -32,10 +32,10 @@
 //!
 //! # What is not in the model
 //!
-//! One queue, first in, first out: no deques, no stealing, no lanes. Who wants a core is seen without
-//! error. Memory and caches cost nothing. Threads start and wake in a fixed time, and a pool with
-//! threads has tails there; `tests/fidelity/` runs the same jobs through both and measures how far
-//! they are apart.
+//! One queue, first in, first out: no deques, no stealing, no lanes. Who wants a core is seen
+//! without error. Memory and caches cost nothing. Threads start and wake in a fixed time, and a
+//! pool with threads has tails there; `tests/fidelity/` runs the same jobs through both and
+//! measures how far they are apart.
 
 mod crew;
 pub mod fleet;
