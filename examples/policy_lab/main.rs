@@ -19,6 +19,7 @@ mod args;
 mod compact;
 mod comparison;
 mod curves;
+mod frontier;
 mod html;
 mod json;
 mod knobs;

@@ -36,21 +36,25 @@ pub(crate) fn of(
         let run = load.run(Box::new(Static::cores()));
         rows.push((format!("static, {}", run.peak), measured(&run, facts)));
     }
-    let calls = load.jobs.iter().any(|job| job.calls.is_some());
-    if computing < PURE && !calls && !load.jobs.is_empty() {
-        rows.extend(clairvoyant(load, always, starts).map(|row| ("clairvoyant".into(), row)));
-    }
+    rows.extend(clairvoyant(load, always, starts).map(|row| ("clairvoyant".into(), row)));
     rows
 }
 
-/// It has a worker for every job: only its cost and its starts can be compared, and only if the
-/// upper bound allows it so many. The workers that the pool has from the first moment on count as
-/// starts of its own.
-fn clairvoyant(load: &Scenario, always: &Run, starts: u64) -> Option<Vec<f64>> {
-    let future = Clairvoyant::new(&load.jobs);
-    if future.peak() > u64::from(load.machine.max) {
+/// Who knows the future of a load. It has a worker for every job: so jobs must only sleep, and the
+/// upper bound must allow it as many as it takes.
+pub(crate) fn future(load: &Scenario) -> Option<Clairvoyant> {
+    let calls = load.jobs.iter().any(|job| job.calls.is_some());
+    if computing_share(load) >= PURE || calls || load.jobs.is_empty() {
         return None;
     }
+    let future = Clairvoyant::new(&load.jobs);
+    (future.peak() <= u64::from(load.machine.max)).then_some(future)
+}
+
+/// Only its cost and its starts can be compared. The workers that the pool has from the first
+/// moment on count as starts of its own.
+fn clairvoyant(load: &Scenario, always: &Run, starts: u64) -> Option<Vec<f64>> {
+    let future = future(load)?;
     let keeping = future.starting(starts + u64::from(load.machine.min));
     let mut values = vec![f64::NAN; MEASURES.len()];
     values[COST] = keeping.worker_seconds / always.least_seconds.max(f64::MIN_POSITIVE);

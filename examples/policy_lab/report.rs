@@ -13,7 +13,7 @@ use crate::panels::{self, Axes, Shape};
 use crate::paper::{AMBER, FOAM, Fault, INDIGO, MARGIN_RIGHT, RED, SLATE, TEAL};
 use crate::readable::{counted, grouped};
 use crate::setup::Setup;
-use crate::{curves, html};
+use crate::{curves, frontier, html};
 
 const STYLES: &str = include_str!("page.css");
 const SCRIPT: &str = include_str!("hover.js");
@@ -33,6 +33,7 @@ fn page(setup: &Setup, comparison: &Comparison) -> Result<Page, Fault> {
     if let Some(sweep) = &setup.sweep {
         blocks.push(Block::Wide(curves::section(sweep, comparison)?));
     }
+    blocks.extend(frontier::section(setup, comparison)?.map(Block::Wide));
     let axes = Axes::of(setup, comparison, PAGE);
     blocks.push(Block::Wide(trajectories(setup, comparison, axes)?));
     if comparison.paths.iter().any(|path| path.is_ours) {
