@@ -16,6 +16,8 @@ use crate::time::nanos;
 /// The closest that two ticks may lie together: a law that always wants the next one now must
 /// not stop the time.
 const TICK_SPACING: u64 = 1_000;
+/// What is due then, or later, never comes.
+const NEVER: u64 = u64::MAX;
 
 /// One simulated pool under one law. Jobs are [offered](Model::offer) in the order of their
 /// arrival; [`simulate`](super::simulate) does that for a whole load.
@@ -75,7 +77,7 @@ impl Model {
     /// Lets the time come to `until`.
     pub fn run_until(&mut self, until: Duration) {
         let until = nanos(until);
-        while let Some(next) = self.next_event().filter(|next| *next <= until) {
+        while let Some(next) = self.next_event().filter(|next| *next <= until && *next < NEVER) {
             self.advance(next);
             self.happen();
         }
@@ -140,7 +142,7 @@ impl Model {
         let crew = &self.crew;
         let times = [
             self.next_change,
-            self.sharing.next_in().map(|after| self.now + after),
+            self.sharing.next_in().map(|after| self.now.saturating_add(after)),
             self.sleepers.peek().map(|Reverse((at, _))| *at),
             crew.starting.front().copied(),
             crew.waking.front().copied(),
@@ -212,7 +214,7 @@ impl Model {
 
     fn carry_out(&mut self, act: &Act) {
         if let Some(at) = act.tick {
-            self.tick = Some(nanos(at).max(self.now + TICK_SPACING));
+            self.tick = Some(nanos(at).max(self.now.saturating_add(TICK_SPACING)));
         }
         if let Some(limit) = act.drain_to {
             self.crew.limit = limit.max(self.machine.min);
@@ -227,7 +229,8 @@ impl Model {
         let start = act.start.min(self.machine.max.saturating_sub(workers));
         if start > 0 {
             let (first, spacing) = (nanos(self.machine.start), nanos(self.machine.spawn));
-            let ready = |n| self.now + first + u64::from(n) * spacing;
+            let first_at = self.now.saturating_add(first);
+            let ready = |n| first_at.saturating_add(u64::from(n).saturating_mul(spacing));
             self.crew.start((0..start).map(ready));
             self.record.grew(self.now, workers, start, act.reason);
         }
@@ -251,7 +254,7 @@ impl Model {
                 self.react(Moment::Started);
             } else if coming < self.queue.len().min(searchers_allowed(self.crew.workers())) {
                 self.crew.claim();
-                self.crew.waking.push_back(self.now + wake);
+                self.crew.waking.push_back(self.now.saturating_add(wake));
             } else {
                 return;
             }
@@ -290,7 +293,7 @@ impl Model {
                 self.sharing.begin(id, ns);
             }
             // Also a job that takes no time ends as an event, not in the middle of another.
-            Stage::Sleep(ns) => self.sleepers.push(Reverse((self.now + ns, id))),
+            Stage::Sleep(ns) => self.sleepers.push(Reverse((self.now.saturating_add(ns), id))),
             Stage::Call(calls) => {
                 for _ in 0..calls.jobs {
                     let called = self.tasks.add_called(self.now, id, &calls);
@@ -428,5 +431,24 @@ mod tests {
         }
         let at_once = Machine::new(4.0).workers(16, 16);
         assert_eq!(longest_wait(&at_once, 16), us(0), "where a wake-up takes no time");
+    }
+
+    #[test]
+    fn what_takes_for_ever_is_never_over() {
+        let [asleep, computing] = [Job::asleep, Job::computing].map(|job| job(us(1), Duration::MAX));
+        let machine = Machine::new(1.0).workers(0, 3);
+        let run = simulate(&[asleep, computing, computing], &machine, Box::new(Four), us(900));
+        assert_eq!((run.peak, run.completed, run.unfinished), (3, 0, 3));
+        let machine = machine.latencies(Duration::MAX, Duration::MAX).spawn(Duration::MAX);
+        let run = simulate(&[asleep], &machine, Box::new(Four), us(900));
+        assert_eq!((run.peak, run.wait.max), (3, us(899)));
+    }
+
+    #[test]
+    fn a_run_may_last_as_long_as_time_does() {
+        let machine = Machine::new(4.0);
+        let law = crate::sim::Supervised::new("ours", crate::PredictedWait::new());
+        let run = simulate(&[Job::asleep(us(1), us(1))], &machine, Box::new(law), Duration::MAX);
+        assert_eq!((run.completed, run.horizon), (1, Duration::from_nanos(u64::MAX)));
     }
 }
