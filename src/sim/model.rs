@@ -319,9 +319,13 @@ impl Model {
         } else {
             self.crew.rest(self.now);
         }
+        let at_work = self.crew.at_work;
         self.react(Moment::Finished);
         if !self.queue.is_empty() && self.crew.has_free() && self.crew.claim() {
             self.take();
+        }
+        if self.crew.at_work > at_work {
+            self.hand_out();
         }
         self.caller_of(&task);
     }
@@ -431,6 +435,32 @@ mod tests {
         }
         let at_once = Machine::new(4.0).workers(16, 16);
         assert_eq!(longest_wait(&at_once, 16), us(0), "where a wake-up takes no time");
+    }
+
+    /// Lets one into a job, and four once the first has ended.
+    struct Shy;
+
+    impl Law for Shy {
+        fn name(&self) -> &'static str {
+            "shy"
+        }
+
+        fn react(&mut self, moment: Moment, _: &View<'_>) -> Act {
+            let at_work = match moment {
+                Moment::Opened => Some(1),
+                Moment::Finished => Some(4),
+                _ => None,
+            };
+            Act { at_work, ..Act::none() }
+        }
+    }
+
+    #[test]
+    fn workers_that_may_go_to_work_do_so_at_once() {
+        let machine = Machine::new(4.0).workers(4, 4);
+        let jobs = [Job::asleep(us(0), us(10)); 9];
+        let run = simulate(&jobs, &machine, Box::new(Shy), us(100));
+        assert_eq!((run.completed, run.sojourn.max), (9, us(30)));
     }
 
     #[test]
