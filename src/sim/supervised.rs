@@ -30,7 +30,7 @@ pub struct Supervised {
     name: &'static str,
     policy: Box<dyn ScalingPolicy>,
     ledger: Ledger,
-    /// Nanoseconds of one wake-up of the supervisor.
+    /// How long the supervisor takes to wake when it is kicked.
     wake: Duration,
     /// By how much it oversleeps.
     late: Duration,
