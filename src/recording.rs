@@ -8,12 +8,14 @@ use crate::run::shared::Shared;
 use crate::run::tape::Tape;
 use crate::sync::Arc;
 
-/// The most rows that one recording has room for: 320 MB of them.
-const ROWS_MAX: usize = 10_000_000;
+/// The most rows that one recording has room for, 160 MB of them: as many as the simulator reads.
+const ROWS_MAX: usize = 5_000_000;
+#[cfg(feature = "sim")]
+const _: () = assert!(ROWS_MAX == crate::sim::JOBS_MAX);
 
 /// # Recording
 impl PoolHandle {
-    /// Records the jobs that start from now on, up to `jobs` of them (ten million at most): when
+    /// Records the jobs that start from now on, up to `jobs` of them (five million at most): when
     /// they came, how long they ran, and how much of that they spent on a core.
     ///
     /// Room for the rows, 32 bytes each, is set aside at once; what does not fit is counted and

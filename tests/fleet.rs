@@ -178,7 +178,8 @@ fn four_times_as_many_pods_lose_less_than_half_of_their_utilization() {
 
 /// It does not oscillate: it comes to rest somewhere, and where that is hangs on the target in a
 /// way that nobody can know beforehand. A pool of fixed size would need 1.6 times as many pods for
-/// a target of 0.5 as for one of 0.8; this one 2 to 5 times as many.
+/// a target of 0.5 as for one of 0.8, and 1.33 times as many for 0.6; this one takes 2.2 to 3.2
+/// times and 1.4 to 2 times as many.
 #[test]
 fn a_fleet_that_goes_by_utilization_rests_at_a_size_that_is_luck() {
     let horizon = secs(2400);
@@ -192,8 +193,8 @@ fn a_fleet_that_goes_by_utilization_rests_at_a_size_that_is_luck() {
             assert!(!outcome.oscillates());
             rightness(&outcome)
         });
-        assert!(sizes[0] > 1.9 * sizes[2], "{what}: {sizes:?}");
-        assert!(sizes[1] > 1.25 * sizes[2], "{what}: {sizes:?}");
+        assert!(sizes[0] > 2.0 * sizes[2], "{what}: {sizes:?}");
+        assert!(sizes[1] > 1.36 * sizes[2], "{what}: {sizes:?}");
     }
 }
 
@@ -262,4 +263,14 @@ fn recorded(name: &str) -> Option<Vec<Job>> {
     let path = std::path::Path::new(&folder).join(name);
     let rows = trace::read(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
     Some(trace::blocking(&rows))
+}
+
+#[test]
+fn periods_of_zero_do_not_stop_the_time() {
+    let mut hpa = Hpa::default();
+    hpa.sync = Duration::ZERO;
+    let mut fleet = fleet(DEMAND).hpa(hpa);
+    fleet.scrape = Duration::ZERO;
+    let outcome = fleet.run(&[], secs(2));
+    assert_eq!(outcome.completed, 0);
 }

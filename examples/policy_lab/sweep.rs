@@ -69,7 +69,8 @@ fn spread(from: Value, to: Value, steps: usize) -> Vec<Value> {
             true => low * (high / low).powf(part),
             false => low + (high - low) * part,
         };
-        like(from, three_digits(x))
+        // Rounded, it may lie beyond an end that has more digits.
+        like(from, three_digits(x).clamp(low, high))
     });
     let mut values: Vec<Value> = std::iter::once(from).chain(inside).chain([to]).collect();
     values.dedup();
@@ -111,6 +112,7 @@ mod tests {
         );
         assert_eq!(values("soft_per_core=0..2:3").unwrap(), ["0", "1", "2"]);
         assert_eq!(values("target_wait=1ms..=2ms").unwrap().len(), STEPS);
+        assert_eq!(values("keep_alive=1002s..1004s:4").unwrap(), ["1002s", "1004s"]);
     }
 
     #[test]

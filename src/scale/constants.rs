@@ -18,7 +18,7 @@ pub struct Constants {
     /// nothing changes once submitters kick.
     pub slow_tick: Duration,
     /// Pause between evaluations while jobs wait and no worker is idle. Simulated: 2 ms gains
-    /// only on nested jobs.
+    /// nothing, also not on nested jobs.
     pub fast_tick: Duration,
     /// Closest that evaluations started by submitters may lie together.
     pub kick_spacing: Duration,
@@ -27,7 +27,7 @@ pub struct Constants {
     pub kick_spacing_held: Duration,
     /// The same after workers were added, or while jobs run for longer than the target: each such
     /// look adds a worker or finds the cores busy, and a thread takes as long to start. Simulated:
-    /// with 1 ms the 99.9th percentile of the wait on a step of blocking calls is 0.7 ms, not 0.1.
+    /// with 1 ms the 99.9th percentile of the wait on a step of blocking calls is 0.9 ms, not 0.1.
     pub kick_spacing_growing: Duration,
     /// Half-life of the run time and the rate of arrivals. Simulated: 1 s changes little.
     pub service_half_life: Duration,
@@ -53,7 +53,7 @@ pub struct Constants {
     pub hog_wait_targets: u32,
     /// A job younger than this is no hog. The kernel's concurrency-managed workqueue excludes
     /// work that holds a CPU for longer than 10 ms, MariaDB's tpool tasks of 500 ms. Simulated:
-    /// with 100 ms the 99.9th percentile of the wait beside hogs is 41 ms, with 20 ms it is 4.
+    /// with 100 ms the 99.9th percentile of the wait beside hogs is 79 ms, with 20 ms it is 5.
     pub hog_age: Duration,
     /// A job is a hog only if it has run for this many times the geometric mean of the run
     /// times. A uniform batch of 200 ms jobs therefore has no hogs, and of exponential run times
@@ -100,8 +100,8 @@ pub struct Constants {
     /// So many gaps must have been seen for the window to follow them.
     pub gaps_known: f64,
     /// The pool begins to shrink when the window needed no more than this share of its workers,
-    /// or no more than the lower bound, and then goes all the way. Simulated on an hour of bursty
-    /// arrivals: a third fewer threads are retired too early than at 1, for 2 % more idle time.
+    /// or no more than the lower bound, and then goes all the way. Simulated on the Azure code
+    /// trace: a third fewer threads are retired too early than at 1, for 2 % more worker time.
     pub shrink_below: f64,
     /// At most one part in this many of the workers is retired in one evaluation. Halving, as
     /// Knative does, is the harshest in use.

@@ -35,8 +35,8 @@ pub struct Machine {
     /// How long whoever starts a thread is kept by that: of several, each comes up so much later
     /// than the one before it.
     pub spawn: Duration,
-    /// From the claim of a parked worker until it looks for a job; and from a kick until the
-    /// supervisor looks.
+    /// From the claim of a parked worker until it looks for a job. How long a kicked supervisor
+    /// takes says [`Supervised::wake`](super::Supervised::wake).
     pub wake: Duration,
     /// Share of the cores' speed that is lost for each runnable worker too many a core.
     pub crowding: f64,

@@ -1,5 +1,8 @@
 //! A pool in virtual time: a queue, workers that take from it, cores that they share.
 
+#[cfg(test)]
+mod tests;
+
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, VecDeque};
 use std::time::Duration;
@@ -16,6 +19,8 @@ use crate::time::nanos;
 /// The closest that two ticks may lie together: a law that always wants the next one now must
 /// not stop the time.
 const TICK_SPACING: u64 = 1_000;
+/// What is due then, or later, never comes.
+const NEVER: u64 = u64::MAX;
 
 /// One simulated pool under one law. Jobs are [offered](Model::offer) in the order of their
 /// arrival; [`simulate`](super::simulate) does that for a whole load.
@@ -75,7 +80,7 @@ impl Model {
     /// Lets the time come to `until`.
     pub fn run_until(&mut self, until: Duration) {
         let until = nanos(until);
-        while let Some(next) = self.next_event().filter(|next| *next <= until) {
+        while let Some(next) = self.next_event().filter(|next| *next <= until && *next < NEVER) {
             self.advance(next);
             self.happen();
         }
@@ -140,7 +145,7 @@ impl Model {
         let crew = &self.crew;
         let times = [
             self.next_change,
-            self.sharing.next_in().map(|after| self.now + after),
+            self.sharing.next_in().map(|after| self.now.saturating_add(after)),
             self.sleepers.peek().map(|Reverse((at, _))| *at),
             crew.starting.front().copied(),
             crew.waking.front().copied(),
@@ -212,7 +217,7 @@ impl Model {
 
     fn carry_out(&mut self, act: &Act) {
         if let Some(at) = act.tick {
-            self.tick = Some(nanos(at).max(self.now + TICK_SPACING));
+            self.tick = Some(nanos(at).max(self.now.saturating_add(TICK_SPACING)));
         }
         if let Some(limit) = act.drain_to {
             self.crew.limit = limit.max(self.machine.min);
@@ -227,7 +232,8 @@ impl Model {
         let start = act.start.min(self.machine.max.saturating_sub(workers));
         if start > 0 {
             let (first, spacing) = (nanos(self.machine.start), nanos(self.machine.spawn));
-            let ready = |n| self.now + first + u64::from(n) * spacing;
+            let first_at = self.now.saturating_add(first);
+            let ready = |n| first_at.saturating_add(u64::from(n).saturating_mul(spacing));
             self.crew.start((0..start).map(ready));
             self.record.grew(self.now, workers, start, act.reason);
         }
@@ -251,7 +257,7 @@ impl Model {
                 self.react(Moment::Started);
             } else if coming < self.queue.len().min(searchers_allowed(self.crew.workers())) {
                 self.crew.claim();
-                self.crew.waking.push_back(self.now + wake);
+                self.crew.waking.push_back(self.now.saturating_add(wake));
             } else {
                 return;
             }
@@ -290,7 +296,7 @@ impl Model {
                 self.sharing.begin(id, ns);
             }
             // Also a job that takes no time ends as an event, not in the middle of another.
-            Stage::Sleep(ns) => self.sleepers.push(Reverse((self.now + ns, id))),
+            Stage::Sleep(ns) => self.sleepers.push(Reverse((self.now.saturating_add(ns), id))),
             Stage::Call(calls) => {
                 for _ in 0..calls.jobs {
                     let called = self.tasks.add_called(self.now, id, &calls);
@@ -316,9 +322,13 @@ impl Model {
         } else {
             self.crew.rest(self.now);
         }
+        let at_work = self.crew.at_work;
         self.react(Moment::Finished);
         if !self.queue.is_empty() && self.crew.has_free() && self.crew.claim() {
             self.take();
+        }
+        if self.crew.at_work > at_work {
+            self.hand_out();
         }
         self.caller_of(&task);
     }
@@ -381,52 +391,4 @@ fn look<'a>(
 /// How many of so many workers look for a job at once, as the pool's protocol of sleep has it.
 fn searchers_allowed(workers: u32) -> usize {
     (workers / 2).clamp(1, 4) as usize
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::sim::simulate;
-
-    /// Starts four workers for the first job and does nothing else.
-    struct Four;
-
-    impl Law for Four {
-        fn name(&self) -> &'static str {
-            "four"
-        }
-
-        fn react(&mut self, moment: Moment, pool: &View<'_>) -> Act {
-            let first = moment == Moment::Submitted && pool.arrivals == 1;
-            Act::start(if first { 4 } else { 0 })
-        }
-    }
-
-    fn us(n: u64) -> Duration {
-        Duration::from_micros(n)
-    }
-
-    /// The longest wait of so many jobs that come at once and sleep for long.
-    fn longest_wait(machine: &Machine, jobs: usize) -> Duration {
-        let jobs = vec![Job::asleep(us(1_000), us(50_000)); jobs];
-        simulate(&jobs, machine, Box::new(Four), us(100_000)).wait.max
-    }
-
-    #[test]
-    fn threads_are_started_one_after_another() {
-        let machine = Machine::new(4.0).workers(0, 8).latencies(us(70), us(5));
-        assert_eq!(longest_wait(&machine, 4), us(70));
-        assert_eq!(longest_wait(&machine.spawn(us(20)), 4), us(70 + 3 * 20));
-    }
-
-    #[test]
-    fn wake_ups_are_passed_on_by_four_at_most() {
-        for (sleepers, hops) in [(1, 1), (2, 2), (4, 2), (8, 2), (16, 4)] {
-            let machine = Machine::new(4.0).workers(sleepers, sleepers).latencies(us(70), us(5));
-            let longest = longest_wait(&machine, sleepers as usize);
-            assert_eq!(longest, us(5 * hops), "{sleepers} sleepers");
-        }
-        let at_once = Machine::new(4.0).workers(16, 16);
-        assert_eq!(longest_wait(&at_once, 16), us(0), "where a wake-up takes no time");
-    }
 }

@@ -50,6 +50,33 @@ impl Erlang {
         self.waits * libm::exp(-self.spare_rate * wait.as_secs_f64())
     }
 
+    /// What a job waits on average; `Duration::MAX` under overload.
+    pub fn mean_wait(&self) -> Duration {
+        Duration::try_from_secs_f64(self.waits / self.spare_rate).unwrap_or(Duration::MAX)
+    }
+
+    /// What a job waits on average if the run times are not memoryless but vary by this coefficient
+    /// (standard deviation over mean): M/G/c. With one server that is exact (Pollaczek and
+    /// Khinchine); with more it is the approximation of Lee and Longton ("Queueing processes
+    /// associated with airline passenger check-in", 1959), some percent off where run times are
+    /// alike and twofold where they have a heavy tail. The simulator needs no approximation: a
+    /// fixed pool of as many workers as cores is this queue.
+    ///
+    /// ```
+    /// use springtide::sim::oracle::Erlang;
+    /// use std::time::Duration;
+    ///
+    /// // Run times that are all alike wait half as long as memoryless ones.
+    /// let queue = Erlang::new(1, 50.0, Duration::from_millis(10));
+    /// assert_eq!(queue.mean_wait(), Duration::from_millis(10));
+    /// assert_eq!(queue.mean_wait_of(0.0), Duration::from_millis(5));
+    /// ```
+    pub fn mean_wait_of(&self, variation: f64) -> Duration {
+        let factor = (1.0 + variation * variation) / 2.0;
+        let wait_s = self.mean_wait().as_secs_f64() * factor;
+        Duration::try_from_secs_f64(wait_s).unwrap_or(Duration::MAX)
+    }
+
     /// What this share of the jobs waits at most; `Duration::MAX` under overload.
     pub fn wait_quantile(&self, share: f64) -> Duration {
         let wait_s = libm::log(self.waits / (1.0 - share)) / self.spare_rate;

@@ -6,6 +6,8 @@ use crate::scale::policy::Reason;
 
 /// Slices that a run is cut into for its trajectory.
 const SLICES: u64 = 600;
+/// A run that goes on past its horizon puts all that comes after so many into the last.
+const SLICES_MAX: u64 = 10 * SLICES;
 /// A thread started no longer than this after one was retired was retired too early.
 const FLAP_WINDOW: u64 = 30_000_000_000;
 
@@ -91,7 +93,7 @@ impl Record {
         self.busy_ns = self.busy_ns.saturating_add(area(levels.busy));
         self.peak = self.peak.max(levels.workers);
         self.peak_useful = self.peak_useful.max(levels.useful);
-        let (first, last) = ((from / self.slice) as usize, (to / self.slice) as usize);
+        let (first, last) = (self.index(from), self.index(to));
         if self.slices.len() <= last {
             self.slices.resize(last + 1, Slice::default());
         }
@@ -156,8 +158,12 @@ impl Record {
         }
     }
 
+    fn index(&self, now: u64) -> usize {
+        (now / self.slice).min(SLICES_MAX) as usize
+    }
+
     fn slice_at(&mut self, now: u64) -> &mut Slice {
-        let index = (now / self.slice) as usize;
+        let index = self.index(now);
         if self.slices.len() <= index {
             self.slices.resize(index + 1, Slice::default());
         }

@@ -30,7 +30,7 @@ pub struct Supervised {
     name: &'static str,
     policy: Box<dyn ScalingPolicy>,
     ledger: Ledger,
-    /// Nanoseconds of one wake-up of the supervisor.
+    /// How long the supervisor takes to wake when it is kicked.
     wake: Duration,
     /// By how much it oversleeps.
     late: Duration,
@@ -38,6 +38,8 @@ pub struct Supervised {
     kicked: bool,
     parked: bool,
     looked: Duration,
+    /// When it looks next, kicks apart.
+    due: Duration,
     kick_spacing: Duration,
     busy_peak: u32,
 }
@@ -55,6 +57,7 @@ impl Supervised {
             kicked: false,
             parked: false,
             looked: Duration::ZERO,
+            due: Duration::ZERO,
             kick_spacing: Duration::ZERO,
             busy_peak: 0,
         }
@@ -92,8 +95,8 @@ impl Supervised {
         self.parked = plan.next_in.is_none();
         let pause = plan.next_in.unwrap_or(Duration::MAX);
         let pause = if pool.queued > 0 { pause.min(QUEUED_TICK) } else { pause };
-        let tick = pool.now.saturating_add(pause).saturating_add(self.late);
-        Act { tick: Some(tick), ..carried_out(&plan, &sample) }
+        self.due = pool.now.saturating_add(pause).saturating_add(self.late);
+        Act { tick: Some(self.due), ..carried_out(&plan, &sample) }
     }
 
     fn sample(&mut self, pool: &View<'_>) -> Sample {
@@ -129,7 +132,7 @@ impl Supervised {
     }
 
     /// Somebody left more jobs waiting than workers are free: looks now, or asks for the earliest
-    /// look that is allowed.
+    /// look that is allowed. That never puts off the one that is due anyway.
     fn kick(&mut self, pool: &View<'_>) -> Act {
         let short = pool.queued > u64::from(pool.idle) + u64::from(pool.starting);
         let rings = self.parked || short && self.kicks;
@@ -138,8 +141,10 @@ impl Supervised {
         }
         self.kicked = true;
         self.parked = false;
-        let (woken, due) = (pool.now + self.wake, self.looked.saturating_add(self.kick_spacing));
-        let at = if due > woken { due.saturating_add(self.late) } else { woken };
+        let woken = pool.now.saturating_add(self.wake);
+        let allowed = self.looked.saturating_add(self.kick_spacing);
+        let at = if allowed > woken { allowed.saturating_add(self.late) } else { woken };
+        let at = at.min(self.due);
         if at <= pool.now { self.look(pool) } else { Act::none().and_tick_at(at) }
     }
 }
@@ -174,11 +179,44 @@ fn carried_out(plan: &Plan, sample: &Sample) -> Act {
         return Act { start: plan.add, drain_to: Some(u32::MAX), ..act };
     }
     if plan.drain > 0 {
-        let away = plan.retire_idle + plan.drain;
+        let away = plan.retire_idle.saturating_add(plan.drain);
         let limit = sample.workers.saturating_sub(away).max(sample.min);
         let surplus = sample.workers - limit;
         return Act { retire_idle: surplus, drain_to: Some(limit), ..act };
     }
     let drain_to = (sample.queued == 0).then_some(u32::MAX);
     Act { retire_idle: plan.retire_idle, drain_to, ..act }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sim::{Job, Machine, simulate};
+
+    const MS: Duration = Duration::from_millis(1);
+
+    /// Looks every 5 ms, and does not want to be kicked for a second.
+    struct Deaf;
+
+    impl ScalingPolicy for Deaf {
+        fn decide(&mut self, _: Duration, _: &Sample) -> Plan {
+            let (next_in, kick_spacing) = (Some(5 * MS), Duration::from_secs(1));
+            Plan { next_in, kick_spacing, ..Plan::hold(Reason::Steady) }
+        }
+    }
+
+    #[test]
+    fn a_kick_does_not_put_off_the_look_that_is_due() {
+        let jobs: Vec<Job> = (0..9).map(|n| Job::asleep(n * 7 * MS, 40 * MS)).collect();
+        let machine = Machine::new(4.0).workers(1, 1);
+        let run = simulate(&jobs, &machine, Box::new(Supervised::new("deaf", Deaf)), 99 * MS);
+        assert_eq!(run.evaluations, 19, "one each 5 ms");
+    }
+
+    #[test]
+    fn any_plan_is_carried_out() {
+        let sample = Sample { workers: 9, idle: 2, min: 3, max: 9, ..Sample::default() };
+        let plan = Plan { retire_idle: 1, ..Plan::drain(u32::MAX, Reason::ShrinkCpu) };
+        assert_eq!(carried_out(&plan, &sample).drain_to, Some(3));
+    }
 }

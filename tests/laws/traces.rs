@@ -1,6 +1,7 @@
 //! The recorded traces, where somebody has them: `SPRINGTIDE_TRACES` names a folder with
 //! `azure-llm-2023-code.csv` and `azure-llm-2023-conv.csv` (the Azure LLM inference traces of 2023,
-//! CC-BY 4.0). Without them these tests say so and pass; the made-up bursty hour stands in.
+//! CC-BY 4.0). Without them these tests say so and pass. The made-up bursty hour, which is harder,
+//! has a gate of its own in `gates.rs`.
 
 use std::path::PathBuf;
 use std::time::Duration;

@@ -35,6 +35,37 @@ fn four_memoryless_servers_wait_as_erlang_says() {
     assert_within(0.1, run.late_by(Duration::ZERO), erlang.waits(), "share that waits");
 }
 
+/// M/G/1 and M/G/c: run times that are all alike, and some that vary far more than memoryless ones.
+#[test]
+fn servers_of_any_run_times_wait_as_pollaczek_and_khinchine_say() {
+    let constant = (Length::Constant(Duration::from_millis(10)), 0.0, 0.01);
+    // The index is low enough for the far tail to matter, and cut off so that it has a variance.
+    let (least, most, index) = (0.001_f64, 1.0_f64, 1.5);
+    let moment = |k: f64| {
+        let all = 1.0 - (least / most).powf(index);
+        let span = most.powf(k - index) - least.powf(k - index);
+        index * least.powf(index) / all * span / (k - index)
+    };
+    let variation = (moment(2.0) / moment(1.0).powi(2) - 1.0).sqrt();
+    let (least, most) = (Duration::from_secs_f64(least), Duration::from_secs_f64(most));
+    let tail = (Length::Pareto { least, most, index }, variation, moment(1.0));
+    // With several servers and a heavy tail the approximation is off by half.
+    for (servers, lengths) in [(1_u32, vec![constant, tail]), (4, vec![constant])] {
+        for (length, variation, mean_s) in lengths {
+            let mean = Duration::from_secs_f64(mean_s);
+            let rate = 0.7 * f64::from(servers) / mean_s;
+            let span = Duration::from_secs_f64(400_000.0 / rate);
+            let jobs = Load::poisson(rate).of(Work::computing(length)).jobs(11, span);
+            let machine = Machine::new(f64::from(servers)).workers(servers, servers);
+            let law = rivals::rival("static-cores").expect("it is known");
+            let run = simulate(&jobs, &machine, law, span + secs(60));
+            let formula = Erlang::new(servers, rate, mean).mean_wait_of(variation);
+            let what = format!("{servers} servers, variation {variation:.2}: mean wait in seconds");
+            assert_within(0.1, run.mean_wait(), formula.as_secs_f64(), &what);
+        }
+    }
+}
+
 /// Little's law, which no queue breaks: what is inside on average arrives at the rate and stays
 /// as long as it stays.
 #[test]

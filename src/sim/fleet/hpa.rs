@@ -14,7 +14,7 @@ use std::time::Duration;
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct Hpa {
-    /// From one look to the next.
+    /// From one look to the next; a millisecond at least.
     pub sync: Duration,
     /// A ratio of metric to target that is no further from 1 than this changes nothing.
     pub tolerance: f64,

@@ -28,6 +28,8 @@ pub use signal::Signal;
 
 /// The minute that the offered load is averaged over, to compare with what the fleet does.
 const OFFERED_OVER: Duration = Duration::from_secs(60);
+/// A period of zero would stop the time.
+const SHORTEST: Duration = Duration::from_millis(1);
 
 /// A fleet of pods behind a balancer, sized by an autoscaler that goes by one signal.
 ///
@@ -55,7 +57,7 @@ pub struct Fleet {
     pub start: Duration,
     /// What the autoscaler goes by.
     pub signal: Signal,
-    /// From one scrape of the pods' metrics to the next.
+    /// From one scrape of the pods' metrics to the next; a millisecond at least.
     pub scrape: Duration,
     /// The scrapes of so long are averaged.
     pub window: Duration,
@@ -116,7 +118,7 @@ impl Fleet {
             run.arrive(job);
         }
         run.come_to(horizon);
-        let offered = occupancy(jobs, self.hpa.sync, horizon);
+        let offered = occupancy(jobs, self.hpa.sync.max(SHORTEST), horizon);
         run.outcome(jobs, &offered)
     }
 }
@@ -152,8 +154,8 @@ impl<'a> Running<'a> {
             store: Store::new(fleet.window),
             autoscaler: Autoscaler::new(fleet.hpa.clone(), pods),
             // The two periods are not in step: what a look finds is half a scrape old.
-            next_scrape: fleet.scrape / 2,
-            next_sync: fleet.hpa.sync,
+            next_scrape: fleet.scrape.max(SHORTEST) / 2,
+            next_sync: fleet.hpa.sync.max(SHORTEST),
             jobs: 0,
             completed: 0,
             pod_time: Duration::ZERO,
@@ -189,10 +191,10 @@ impl<'a> Running<'a> {
             if self.next_scrape == now {
                 let there = self.pods.iter_mut().filter(|pod| !pod.leaving);
                 self.store.scrape(now, there);
-                self.next_scrape += self.fleet.scrape;
+                self.next_scrape += self.fleet.scrape.max(SHORTEST);
             } else {
                 self.sync(now);
-                self.next_sync += self.fleet.hpa.sync;
+                self.next_sync += self.fleet.hpa.sync.max(SHORTEST);
             }
         }
         if until == self.horizon {
@@ -267,7 +269,7 @@ impl<'a> Running<'a> {
         let left = std::mem::take(&mut self.pods);
         left.iter().for_each(|pod| self.account(pod, self.horizon));
         self.waits.sort_unstable();
-        let sync = self.fleet.hpa.sync;
+        let sync = self.fleet.hpa.sync.max(SHORTEST);
         let slices = (OFFERED_OVER.as_nanos() / sync.as_nanos()).max(1) as usize;
         for (n, look) in self.looks.iter_mut().enumerate() {
             let minute = &offered[(n + 1).saturating_sub(slices)..=n.min(offered.len() - 1)];
