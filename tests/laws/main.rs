@@ -22,10 +22,12 @@ fn scenario(name: &str) -> Scenario {
     Scenario::named(name, SEED).unwrap_or_else(|| panic!("no scenario {name}"))
 }
 
-fn run_of(name: &str) -> Run {
-    let run = scenario(name).run(ours());
+/// The run under the default law, told in a line.
+fn run_of(name: &str, seed: u64) -> Run {
+    let scenario = Scenario::named(name, seed).unwrap_or_else(|| panic!("no scenario {name}"));
+    let run = scenario.run(ours());
     println!(
-        "{name}: {:.3} % late, p99.9 {:?}, sojourn p99 {:?}, peak {}, {} flaps, cost {:.2}",
+        "{name} {seed}: {:.3} % late, p99.9 {:?}, sojourn p99 {:?}, peak {}, {} flaps, cost {:.2}",
         run.late * 100.0,
         run.wait.p999,
         run.sojourn.p99,
