@@ -41,6 +41,16 @@ fn the_table_of_constants_is_that_of_the_code() {
 }
 
 #[test]
+fn the_table_of_instructions_is_what_ci_compares_with() {
+    let rows = part(include_str!("performance.md"), "instructions").lines().skip(2);
+    let rows: Vec<String> = rows.map(|row| row.replace(['|', '`'], " ")).collect();
+    let told: Vec<Vec<&str>> = rows.iter().map(|row| row.split_whitespace().collect()).collect();
+    let counted = include_str!("../../benches/instructions.txt").lines().skip(1);
+    let counted: Vec<Vec<&str>> = counted.map(|line| line.split_whitespace().collect()).collect();
+    assert_eq!(told, counted);
+}
+
+#[test]
 fn the_defaults_in_the_text_are_those_of_the_code() {
     let page = include_str!("scaling.md");
     for (constant, text) in [

@@ -1,0 +1,89 @@
+//! How many instructions a job costs, counted and not timed, so that other load on the machine
+//! makes no difference.
+//!
+//! `.ci/instructions` runs this under callgrind with two numbers of jobs and takes the slope:
+//! what a pool costs once drops out. It compares the slopes with `benches/instructions.txt`.
+//!
+//! ```text
+//! bash .ci/instructions           compare; fails if a path costs 5 % more than written down
+//! bash .ci/instructions update    write down what it costs now
+//! ```
+
+use std::hint::black_box;
+
+use springtide::{Fixed, Pool};
+
+/// One worker and a fixed size: the supervisor looks as rarely as it may.
+fn pool(metered: bool) -> Pool {
+    let builder = Pool::builder("instructions").workers(1..=1).unbounded().policy(Fixed);
+    let builder = if metered { builder } else { builder.unmetered() };
+    builder.build().expect("the pool is well-formed")
+}
+
+/// Jobs wait until all are submitted, so that no thread is ever woken for one of them.
+fn paused(metered: bool, submit: impl FnOnce(&Pool)) {
+    let pool = pool(metered);
+    pool.pause();
+    submit(&pool);
+    pool.resume();
+    pool.shutdown();
+}
+
+fn outside(jobs: u64, metered: bool) {
+    paused(metered, |pool| {
+        for n in 0..jobs {
+            pool.execute(move || drop(black_box(n))).expect("the pool is open");
+        }
+    });
+}
+
+fn handles(jobs: u64) {
+    let mut handles = Vec::with_capacity(jobs as usize);
+    paused(true, |pool| {
+        handles.extend((0..jobs).map(|n| pool.submit(move || black_box(n)).expect("it is open")));
+    });
+    for handle in handles {
+        black_box(handle.join().expect("it has run"));
+    }
+}
+
+fn batch(jobs: u64) {
+    paused(true, |pool| {
+        let batch = pool.submit_batch((0..jobs).map(|n| move || black_box(n)));
+        batch.handles.into_iter().for_each(drop);
+    });
+}
+
+fn inside(jobs: u64) {
+    let pool = pool(true);
+    let handle = pool.handle();
+    let all = pool.submit(move || {
+        for n in 0..jobs {
+            handle.execute(move || drop(black_box(n))).expect("the pool is open");
+        }
+    });
+    all.expect("the pool is open").join().expect("it does not panic");
+    pool.shutdown();
+}
+
+fn main() {
+    let mut words = std::env::args().skip(1).filter(|word| !word.starts_with("--"));
+    let Some(path) = words.next() else {
+        // As `cargo test --benches` starts it: only to see that it runs.
+        outside(100, true);
+        outside(100, false);
+        handles(100);
+        batch(100);
+        inside(100);
+        return;
+    };
+    let jobs = words.next().and_then(|n| n.parse().ok()).expect("a path and a number of jobs");
+    match path.as_str() {
+        "outside" => outside(jobs, true),
+        "outside-unmetered" => outside(jobs, false),
+        "handle" => handles(jobs),
+        "batch" => batch(jobs),
+        "inside" => inside(jobs),
+        other => panic!("there is no path {other}"),
+    }
+}
