@@ -32,7 +32,8 @@ fn paused(metered: bool, submit: impl FnOnce(&Pool)) {
 fn outside(jobs: u64, metered: bool) {
     paused(metered, |pool| {
         for n in 0..jobs {
-            pool.execute(move || drop(black_box(n))).expect("the pool is open");
+            let job = move || _ = black_box(n);
+            pool.execute(job).expect("the pool is open");
         }
     });
 }
@@ -59,7 +60,8 @@ fn inside(jobs: u64) {
     let handle = pool.handle();
     let all = pool.submit(move || {
         for n in 0..jobs {
-            handle.execute(move || drop(black_box(n))).expect("the pool is open");
+            let job = move || _ = black_box(n);
+            handle.execute(job).expect("the pool is open");
         }
     });
     all.expect("the pool is open").join().expect("it does not panic");

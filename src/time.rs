@@ -34,7 +34,8 @@ impl Nanos {
 
 /// Nanoseconds; what is more than 584 years saturates.
 pub(crate) fn nanos(d: Duration) -> u64 {
-    u64::try_from(d.as_nanos()).unwrap_or(u64::MAX)
+    // In 64 bits: every job converts two readings of the clock.
+    d.as_secs().saturating_mul(1_000_000_000).saturating_add(u64::from(d.subsec_nanos()))
 }
 
 /// Time that never goes back, for what is spaced out: a clock that steps back must not put off what
@@ -121,6 +122,20 @@ pub(crate) fn unix_now() -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn durations_become_nanoseconds_and_saturate() {
+        let last = Duration::from_nanos(u64::MAX);
+        for (duration, ns) in [
+            (Duration::ZERO, 0),
+            (Duration::new(3, 999_999_999), 3_999_999_999),
+            (last, u64::MAX),
+            (last + Duration::from_nanos(1), u64::MAX),
+            (Duration::MAX, u64::MAX),
+        ] {
+            assert_eq!(nanos(duration), ns, "{duration:?}");
+        }
+    }
 
     #[test]
     fn steady_time_stands_still_where_the_clock_steps_back() {

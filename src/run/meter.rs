@@ -40,9 +40,10 @@ fn get(counter: &AtomicU64) -> u64 {
 
 /// Rounded to the nearest: the mean of floors would lie half a step low.
 fn nearest_log2(ns: u64) -> u64 {
-    let floor = ns.max(1).ilog2();
-    // 181/128 is the square root of two.
-    let mantissa = (u128::from(ns.max(1)) << 7) >> floor;
+    let ns = ns.max(1);
+    let floor = ns.ilog2();
+    // The eight leading bits; 181/128 is the square root of two.
+    let mantissa = (ns << (63 - floor)) >> 56;
     u64::from(floor) + u64::from(mantissa > 181)
 }
 
@@ -92,5 +93,21 @@ impl Meter {
     pub(crate) fn fold_into(&self, wait: &mut Cells, run: &mut Cells) {
         self.wait.fold_into(wait);
         self.run.fold_into(run);
+    }
+}
+
+#[cfg(all(test, not(any(loom, shuttle))))]
+mod tests {
+    use super::nearest_log2;
+
+    #[test]
+    fn a_logarithm_is_rounded_at_the_square_root_of_two() {
+        for (ns, expected) in [(0, 0), (1, 0), (2, 1), (3, 2), (1_448, 10), (1_456, 11)] {
+            assert_eq!(nearest_log2(ns), expected, "{ns}");
+        }
+        assert_eq!(nearest_log2(u64::MAX), 64);
+        for exponent in 0..64 {
+            assert_eq!(nearest_log2(1 << exponent), exponent);
+        }
     }
 }
