@@ -119,9 +119,11 @@ impl Sleep {
         }
     }
 
-    /// Wakes as many sleepers as may search at once; false if some were gone.
+    /// Wakes somebody if nobody searches, and for a batch as many as may; false if some were gone.
+    /// The others are for those who find a job to wake: they pay for it then, not the submitter.
     fn wake_for(&self, jobs: u32, seen: Seen) -> bool {
-        let wanted = jobs.min(searchers_allowed(seen).saturating_sub(seen.searching()));
+        let allowed = if jobs == 1 { 1 } else { searchers_allowed(seen) };
+        let wanted = jobs.min(allowed.saturating_sub(seen.searching()));
         seen.sleeping() == 0 || (0..wanted).all(|_| self.wake_one())
     }
 
@@ -236,8 +238,11 @@ impl Sleep {
             if !seen.is_kicked() {
                 self.kick_if_short(queued);
             }
-        } else if seen.searching() < searchers_allowed(seen) && queued() > 0 {
-            self.wake_one();
+        } else {
+            // Two by each, so that a burst has its workers in a few steps.
+            let room = searchers_allowed(seen).saturating_sub(seen.searching()).min(2);
+            let wanted = if room > 0 { queued().min(u64::from(room)) } else { 0 };
+            let _all_there = (0..wanted).all(|_| self.wake_one());
         }
         seen
     }
