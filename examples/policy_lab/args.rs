@@ -61,6 +61,8 @@ For reference:
   more than one worker for each core where they only compute. The clairvoyant has a worker for each
   job at once and knows when the next job comes: it keeps a worker only where that is worth it,
   with as many starts as ours. Only a law that lets jobs wait can cost less.
+  Jobs only sleep, or only compute, if the other is less than 5 % of the work. With other loads both
+  fixed sizes are there, and no clairvoyant.
 
 Times:
   A time is a number and a unit, as in 500us, 20ms, 5s or 1h; a bare number is seconds.
