@@ -82,8 +82,8 @@
 //! | `metrics` | through it | reports to whatever recorder of the `metrics` facade is installed |
 //! | `sim` | no | the module `sim`: scaling laws on simulated loads, for tuning and tests |
 //!
-//! Without either, the pool has three direct dependencies (one more where the system is not Linux)
-//! and loses nothing but the export.
+//! Without any of them, the pool has three direct dependencies (one more where the system is not
+//! Linux) and loses nothing but the export.
 
 // The loom models use a part of the crate only.
 #![cfg_attr(loom, allow(dead_code, unused_imports, unreachable_pub))]

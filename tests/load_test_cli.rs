@@ -72,8 +72,8 @@ fn a_wrong_line_of_a_trace_is_named_with_its_file_and_number() {
         (
             "head.csv",
             "time,cost\n1,2\n".into(),
-            ":1: the header must be 'TIMESTAMP,ContextTokens,GeneratedTokens' or \
-             'arrival_ms,run_ms', not 'time,cost'",
+            ":1: the header must be 'TIMESTAMP,ContextTokens,GeneratedTokens', \
+             'arrival_ms,run_ms' or 'arrival_ms,run_ms,cpu_ms', not 'time,cost'",
         ),
         ("empty.csv", String::new(), ": holds no arrivals"),
         (

@@ -32,19 +32,28 @@ Traces:
     arrival_ms,run_ms                           1250.5,40
     arrival_ms,run_ms,cpu_ms                    1250.5,40,2.5
 
-  The first is the form of the Azure LLM inference traces. Without --work a job computes for the
-  cpu_ms of its row and sleeps for the rest; where the file does not say, it sleeps throughout.
+  The first is the form of the Azure LLM inference traces; there a job sleeps for 50 ms + 20 ms for
+  each generated token, or with --work cpu computes for 2 ms + 1 us for each context token + 50 us
+  for each generated one. Without --work a job computes for the cpu_ms of its row and sleeps for the
+  rest; where the file does not say, it sleeps throughout.
+  A run goes on for 60 s after the last arrival, and workers that are kept meanwhile are part of the
+  cost: record for some minutes at least, or compare costs with each other only.
 
 Words:
-  needed     workers of use at once if there is always one for a job: those that sleep in a job,
-             and of those that compute as many as there are cores
-  cost       seconds that workers existed for each second of work; 1 is the least
-  flap       a thread started at most 30 s after one was retired
-  run queue  seconds that workers wanted a core for each second on one: waits that a law moves
-             from its own queue to that of the system
-  late       a job that waited for longer than --target, or was refused
-  dominates  is no worse in p99 wait, p99 sojourn, cost, starts and jobs left undone, and better in
-             one of them; numbers within 2 % or 0.1 ms are alike
+  >            marks our law with no constant changed
+  over target  jobs that waited for longer than --target, or were refused
+  cost         seconds that workers existed for each second of work; 1 is the least
+  needed       workers of use at once if there is always one for a job: those that sleep in a job,
+               and of those that compute as many as there are cores; of needed is the peak of
+               workers, divided by it
+  flap         a thread started at most 30 s after one was retired
+  reversals    changes of direction in the number of workers
+  settled      from the step of a load until 0.1 s pass in which no job waits too long
+  looks a s    times a second that the clock made the law look
+  run queue    seconds that workers wanted a core for each second on one: waits that a law moves
+               from its own queue to that of the system
+  dominates    is no worse in p99 wait, p99 sojourn, cost, starts and jobs left undone, and better
+               in one of them; numbers within 2 % or 0.1 ms are alike
   With --seeds each number is the median, with the least and the most below it.
 
 For reference:
@@ -52,6 +61,8 @@ For reference:
   more than one worker for each core where they only compute. The clairvoyant has a worker for each
   job at once and knows when the next job comes: it keeps a worker only where that is worth it,
   with as many starts as ours. Only a law that lets jobs wait can cost less.
+  Jobs only sleep, or only compute, if the other is less than 5 % of the work. With other loads both
+  fixed sizes are there, and no clairvoyant.
 
 Times:
   A time is a number and a unit, as in 500us, 20ms, 5s or 1h; a bare number is seconds.

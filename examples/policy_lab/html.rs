@@ -33,7 +33,8 @@ pub(crate) fn table(setup: &Setup, comparison: &Comparison) -> Section {
     body += "</table></div>";
     let spread = "Medians of all seeds, and below them the least and the most. ";
     let note = format!(
-        "{}In italics, for reference: fixed sizes, and who knows the future where jobs only sleep.",
+        "{}In italics, for reference: fixed sizes and, where jobs only sleep, a pool that knows \
+         when the next job comes. A pointer on the head of a column shows what the column is.",
         if several { spread } else { "" }
     );
     Section { title: "Comparison", note, legend: vec![], body }

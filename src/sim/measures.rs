@@ -85,7 +85,11 @@ pub struct Run {
     target: Duration,
 }
 
-/// Runs a load, which must be in order of arrival, from time zero to the horizon.
+/// Runs a load, which must be in order of arrival, from time zero to the horizon. Jobs that arrive
+/// after that are not offered. The order is not checked: a job behind a later one comes with it.
+///
+/// Workers cost until the horizon, with or without jobs: costs can be compared over equal horizons
+/// only. [`Scenario::of`](super::Scenario::of) goes on for a minute after the last arrival.
 pub fn simulate(jobs: &[Job], machine: &Machine, law: Box<dyn Law>, horizon: Duration) -> Run {
     let name = law.name();
     let mut model = Model::new(machine.clone(), law, horizon);

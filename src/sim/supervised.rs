@@ -13,7 +13,8 @@ use crate::time::nanos;
 ///
 /// It looks when the supervisor would: when the last plan said so, at the latest 50 ms later while
 /// jobs are queued, and when a kick asks for it, which comes from whoever leaves more jobs
-/// waiting than workers are free.
+/// waiting than workers are free. A policy that panics is not caught here, as a pool would do: the
+/// panic goes on to the caller.
 ///
 /// ```
 /// use springtide::sim::{Job, Machine, Supervised, simulate};

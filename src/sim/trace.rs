@@ -251,7 +251,10 @@ fn header(text: &str) -> Result<Form, String> {
         Ok(Form::TimedWithCpu)
     } else {
         let found: String = text.chars().take(60).collect();
-        Err(format!("the header must be '{TOKENS_HEADER}' or '{TIMED_HEADER}', not '{found}'"))
+        Err(format!(
+            "the header must be '{TOKENS_HEADER}', '{TIMED_HEADER}' or '{CPU_HEADER}', \
+             not '{found}'"
+        ))
     }
 }
 
