@@ -1,5 +1,6 @@
 //! What a run was worth: waits, cost, stability, honesty about cores.
 
+use std::borrow::Cow;
 use std::time::Duration;
 
 use super::job::Job;
@@ -85,14 +86,18 @@ pub struct Run {
     target: Duration,
 }
 
-/// Runs a load, which must be in order of arrival, from time zero to the horizon. Jobs that arrive
-/// after that are not offered. The order is not checked: a job behind a later one comes with it.
+/// Runs a load from time zero to the horizon; jobs that arrive after that are not offered. Jobs that
+/// are not in order of arrival are put in order.
 ///
 /// Workers cost until the horizon, with or without jobs: costs can be compared over equal horizons
 /// only. [`Scenario::of`](super::Scenario::of) goes on for a minute after the last arrival.
 pub fn simulate(jobs: &[Job], machine: &Machine, law: Box<dyn Law>, horizon: Duration) -> Run {
     let name = law.name();
     let mut model = Model::new(machine.clone(), law, horizon);
+    let mut jobs = Cow::Borrowed(jobs);
+    if !jobs.is_sorted_by_key(|job| job.at) {
+        jobs.to_mut().sort_by_key(|job| job.at);
+    }
     for job in jobs.iter().take_while(|job| job.at <= horizon) {
         model.run_until(job.at);
         model.offer(job);

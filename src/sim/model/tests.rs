@@ -98,3 +98,12 @@ fn a_run_past_its_horizon_keeps_a_bounded_trajectory() {
     model.run_until(Duration::from_secs(1_000));
     assert!(model.into_run("tokio").slices.len() < 10_000);
 }
+
+#[test]
+fn jobs_out_of_order_run_as_if_they_were_in_order() {
+    let job = |at| Job::asleep(us(at), us(300));
+    let law = || crate::sim::rivals::rival("java").expect("it is known");
+    let [mixed, sorted] = [[50, 5, 90, 7], [5, 7, 50, 90]]
+        .map(|times| simulate(&times.map(job), &Machine::new(1.0).workers(1, 1), law(), us(5_000)));
+    assert_eq!(mixed, sorted);
+}
