@@ -86,8 +86,8 @@ pub struct Run {
     target: Duration,
 }
 
-/// Runs a load from time zero to the horizon; jobs that arrive after that are not offered. Jobs that
-/// are not in order of arrival are put in order.
+/// Runs a load from time zero to the horizon; jobs that arrive after that are not offered, and
+/// jobs that are not in order of arrival are put in order.
 ///
 /// Workers cost until the horizon, with or without jobs: costs can be compared over equal horizons
 /// only. [`Scenario::of`](super::Scenario::of) goes on for a minute after the last arrival.
