@@ -51,16 +51,30 @@ fn the_list_and_the_word_agree_after_every_step() {
     }
 }
 
-/// Attacks S5: the second submitter must not count on the sleeper that the first has woken.
+/// Attacks S5: whoever wakes must not count on a sleeper that somebody else has woken.
 #[test]
-fn two_announcements_wake_two_sleepers_the_last_to_fall_asleep_first() {
-    let sleep = asleep(4);
+fn the_last_to_fall_asleep_is_woken_first_and_wakes_two_more() {
+    let search = Some(Order::Search);
+    let sleep = asleep(8);
     sleep.announce(1, ONE);
-    assert_eq!(orders(&sleep), [None, None, None, Some(Order::Search)]);
-    assert_eq!(counts(&sleep), (4, 1, 3));
+    assert_eq!(orders(&sleep)[7], search);
+    assert_eq!(counts(&sleep), (8, 1, 7));
     sleep.announce(1, ONE);
-    assert_eq!(orders(&sleep), [None, None, Some(Order::Search), None]);
-    assert_eq!(counts(&sleep), (4, 2, 2));
+    assert_eq!(orders(&sleep), [None; 8], "somebody searches: the submitter wakes nobody");
+    sleep.found(|| 9);
+    assert_eq!(orders(&sleep), [None, None, None, None, None, search, search, None]);
+    assert_eq!(counts(&sleep), (8, 2, 5));
+    sleep.found(ONE);
+    assert_eq!(orders(&sleep)[4], search, "one job waits: one is woken");
+    assert_eq!(counts(&sleep), (8, 2, 4));
+}
+
+/// Attacks S5: a batch has no finder yet, so its submitter wakes as many as may search.
+#[test]
+fn a_batch_wakes_as_many_as_may_search() {
+    let sleep = asleep(16);
+    sleep.announce(9, || 9);
+    assert_eq!(counts(&sleep), (16, 4, 12));
 }
 
 /// Attacks S6.
