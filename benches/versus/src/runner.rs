@@ -1,0 +1,100 @@
+//! Runs the cells of a table: interleaved, rotated, and again where something else ran meanwhile.
+
+use crate::cell::{self, Reading};
+use crate::workloads::{Depth, Machine, Table};
+
+/// Above this share of the machine for others a reading is not believed.
+const DISTURBED: f64 = 0.10;
+/// How often a cell is tried, the least disturbed reading is kept.
+const TRIES: usize = 4;
+
+/// What all repetitions of one cell found.
+pub(crate) struct Row {
+    pub(crate) label: String,
+    pub(crate) is_ours: bool,
+    /// One list a column, of one figure a repetition, in ascending order.
+    pub(crate) figures: Vec<Vec<f64>>,
+    /// The largest share that others had of the machine in a reading that was kept.
+    pub(crate) others: f64,
+    pub(crate) disturbed: bool,
+}
+
+impl Row {
+    pub(crate) fn median(&self, column: usize) -> f64 {
+        let sorted = &self.figures[column];
+        let middle = sorted.len() / 2;
+        match sorted.len() % 2 {
+            0 if middle > 0 => (sorted[middle - 1] + sorted[middle]) / 2.0,
+            _ => sorted.get(middle).copied().unwrap_or(f64::NAN),
+        }
+    }
+
+    pub(crate) fn range(&self, column: usize) -> (f64, f64) {
+        let sorted = &self.figures[column];
+        let end = |figure: Option<&f64>| figure.copied().unwrap_or(f64::NAN);
+        (end(sorted.first()), end(sorted.last()))
+    }
+}
+
+/// The rows of a table, the best first. A pool that gave no figures is told of and left out.
+pub(crate) fn rows(depth: Depth, table: &Table, reps: usize, machine: &Machine) -> Vec<Row> {
+    let count = table.contenders.len();
+    let mut readings: Vec<Vec<Reading>> = (0..count).map(|_| Vec::new()).collect();
+    for rep in 0..reps {
+        for turn in 0..count {
+            // Whoever begins a round meets another machine than whoever ends it.
+            let at = (turn + rep * count / reps) % count;
+            match undisturbed(depth, table, at, machine) {
+                Ok(reading) => readings[at].push(reading),
+                Err(why) => {
+                    let label = &table.contenders[at].label;
+                    eprintln!("{} {}: {label}: {why}", table.workload, table.title);
+                }
+            }
+        }
+    }
+    let mut rows: Vec<Row> = table
+        .contenders
+        .iter()
+        .zip(readings)
+        .filter(|(_, readings)| !readings.is_empty())
+        .map(|(contender, readings)| {
+            let column = |at: usize| {
+                let mut figures: Vec<f64> = readings.iter().map(|r| r.figures[at]).collect();
+                figures.sort_by(f64::total_cmp);
+                figures
+            };
+            let others = readings.iter().map(|reading| reading.others).fold(0.0, f64::max);
+            Row {
+                label: contender.label.clone(),
+                is_ours: crate::pools::is_ours(contender.pool),
+                figures: (0..table.columns.len()).map(column).collect(),
+                others,
+                disturbed: others > DISTURBED,
+            }
+        })
+        .collect();
+    rows.sort_by(|a, b| a.median(table.key).total_cmp(&b.median(table.key)));
+    rows
+}
+
+fn undisturbed(
+    depth: Depth,
+    table: &Table,
+    at: usize,
+    machine: &Machine,
+) -> Result<Reading, String> {
+    let tries = if depth == Depth::Smoke { 1 } else { TRIES };
+    let mut best: Option<Reading> = None;
+    for _ in 0..tries {
+        let reading = cell::read(depth, table, &table.contenders[at], machine)?;
+        let calm = reading.others <= DISTURBED;
+        if best.as_ref().is_none_or(|best| reading.others < best.others) {
+            best = Some(reading);
+        }
+        if calm {
+            break;
+        }
+    }
+    best.ok_or_else(|| "it was never tried".to_owned())
+}

@@ -1,0 +1,78 @@
+//! What is done with the pools: seven workloads, each in a few shapes.
+
+mod external;
+mod plan;
+
+use std::thread;
+use std::time::Duration;
+
+use crate::pools::{Pool, Size, Visit};
+use crate::tally;
+
+pub(crate) use plan::{Depth, plan};
+
+/// What one run of a cell found, in the order of its table's columns.
+pub(crate) type Figures = Vec<f64>;
+
+/// What a cell is told about the machine, so that all cells reckon with the same.
+pub(crate) struct Machine {
+    pub(crate) steps_per_us: u64,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) enum Shape {
+    External(external::External),
+}
+
+/// A pool as it takes part in a table.
+#[derive(Clone, Debug)]
+pub(crate) struct Contender {
+    pub(crate) pool: &'static str,
+    pub(crate) label: String,
+    pub(crate) size: Size,
+}
+
+/// One shape of one workload, and who takes part.
+pub(crate) struct Table {
+    pub(crate) workload: &'static str,
+    pub(crate) title: String,
+    pub(crate) columns: &'static [&'static str],
+    /// The column that rows are sorted by, least first.
+    pub(crate) key: usize,
+    pub(crate) shape: Shape,
+    pub(crate) contenders: Vec<Contender>,
+    /// How often each cell is run unless the command line says otherwise.
+    pub(crate) reps: usize,
+}
+
+/// Builds a pool and runs one shape on it.
+pub(crate) struct Run<'a> {
+    pub(crate) shape: &'a Shape,
+    pub(crate) size: &'a Size,
+    pub(crate) machine: &'a Machine,
+}
+
+impl Visit for Run<'_> {
+    type Out = Figures;
+
+    fn visit<P: Pool>(self) -> Figures {
+        let pool = P::build(self.size);
+        match self.shape {
+            Shape::External(external) => external.run(&pool, self.machine),
+        }
+    }
+}
+
+/// Every worker has run something, and all have gone to sleep again.
+fn warm_up<P: Pool>(pool: &P, workers: usize) {
+    let jobs = 4 * workers as u64;
+    let goal = tally::total() + jobs;
+    for _ in 0..jobs {
+        pool.execute(|| {
+            thread::sleep(Duration::from_micros(200));
+            tally::done();
+        });
+    }
+    tally::wait_for(goal);
+    thread::sleep(Duration::from_millis(20));
+}
