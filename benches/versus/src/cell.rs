@@ -61,7 +61,11 @@ pub(crate) fn read(
         return Err(format!("the child ended with {status}"));
     }
     let value: serde_json::Value = serde_json::from_str(&text).map_err(|e| e.to_string())?;
-    let figure = |column: &&str| value["figures"][*column].as_f64();
+    // JSON has no infinity: what never came to be is null.
+    let figure = |column: &&str| match value["figures"].get(*column)? {
+        serde_json::Value::Null => Some(f64::INFINITY),
+        figure => figure.as_f64(),
+    };
     let figures: Option<Figures> = table.columns.iter().map(figure).collect();
     Ok(Reading { figures: figures.ok_or(format!("a column is missing in {text}"))?, others })
 }

@@ -10,15 +10,21 @@
 
 mod args;
 mod cell;
+mod picture;
 mod pools;
 mod report;
 mod runner;
 mod spin;
 mod tally;
+mod threads;
+mod trim;
 mod usage;
 mod workloads;
 
+use std::collections::BTreeMap;
+use std::error::Error;
 use std::fs;
+use std::path::Path;
 use std::process::ExitCode;
 
 use args::Args;
@@ -73,6 +79,7 @@ fn compare(args: &Args) -> Result<(), String> {
     let mut text = format!("{} cores, medians of the repetitions\n\n", usage::cores());
     let mut lines = report::CSV_HEAD.to_owned();
     print!("{text}");
+    let mut pictures: BTreeMap<&str, usize> = BTreeMap::new();
     for table in &tables {
         let reps = args.reps.unwrap_or(table.reps);
         let rows = runner::rows(args.depth, table, reps, &machine);
@@ -83,11 +90,20 @@ fn compare(args: &Args) -> Result<(), String> {
         lines.push_str(&report::csv(table, &rows));
         if let Some(out) = &args.out {
             // After each table, so that a run that is stopped leaves what it has.
-            fs::create_dir_all(out)
-                .and_then(|()| fs::write(out.join("report.md"), &text))
-                .and_then(|()| fs::write(out.join("report.csv"), &lines))
+            let count = pictures.entry(table.workload).or_insert(0);
+            *count += 1;
+            let name = format!("{}-{count}.svg", table.workload);
+            save(out, &text, &lines)
+                .and_then(|()| picture::draw(table, &rows, &out.join(name)))
                 .map_err(|error| format!("{}: {error}", out.display()))?;
         }
     }
+    Ok(())
+}
+
+fn save(out: &Path, text: &str, lines: &str) -> Result<(), Box<dyn Error>> {
+    fs::create_dir_all(out)?;
+    fs::write(out.join("report.md"), text)?;
+    fs::write(out.join("report.csv"), lines)?;
     Ok(())
 }

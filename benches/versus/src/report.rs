@@ -41,7 +41,7 @@ fn bold(text: &str) -> String {
 /// Three digits, without exponents.
 pub(crate) fn short(figure: f64) -> String {
     match figure.abs() {
-        size if !size.is_finite() => "–".to_owned(),
+        size if !size.is_finite() => "never".to_owned(),
         0.0 => "0".to_owned(),
         size if size < 10.0 => format!("{figure:.2}"),
         size if size < 100.0 => format!("{figure:.1}"),

@@ -1,5 +1,7 @@
 //! Runs the cells of a table: interleaved, rotated, and again where something else ran meanwhile.
 
+use std::cmp::Ordering;
+
 use crate::cell::{self, Reading};
 use crate::workloads::{Depth, Machine, Table};
 
@@ -74,7 +76,11 @@ pub(crate) fn rows(depth: Depth, table: &Table, reps: usize, machine: &Machine) 
             }
         })
         .collect();
-    rows.sort_by(|a, b| a.median(table.key).total_cmp(&b.median(table.key)));
+    // The key decides, and where it does not, the columns in their order.
+    let keys = |row: &Row| -> Vec<f64> {
+        std::iter::once(table.key).chain(0..table.columns.len()).map(|at| row.median(at)).collect()
+    };
+    rows.sort_by(|a, b| keys(a).partial_cmp(&keys(b)).unwrap_or(Ordering::Equal));
     rows
 }
 

@@ -1,6 +1,7 @@
 //! What the system says about this process, this machine, and what else runs on it.
 
 use std::fs;
+use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
 use nix::sys::resource::{Usage, UsageWho, getrusage};
@@ -48,22 +49,22 @@ impl Spent {
 /// A look at the machine, to tell whether others used it while a child ran.
 pub(crate) struct Watch {
     began: Instant,
-    busy_s: f64,
-    children_s: f64,
+    idle_s: f64,
+    ours_s: f64,
 }
 
 impl Watch {
     pub(crate) fn start() -> Watch {
-        Watch { began: Instant::now(), busy_s: busy_s(), children_s: children_s() }
+        Watch { began: Instant::now(), idle_s: idle_s(), ours_s: ours_s() }
     }
 
-    /// The share of the machine that others had since then, children of ours left out.
+    /// The share of the machine that others had since then: what was neither idle nor ours. A
+    /// virtual machine's host is one of the others.
     pub(crate) fn others(&self) -> f64 {
-        let wall = self.began.elapsed().as_secs_f64();
-        let others = (busy_s() - self.busy_s) - (children_s() - self.children_s);
-        // Each core's counters may be off by a tick at either end.
-        let beyond_doubt = others - 2.0 * TICK * cores() as f64;
-        beyond_doubt.max(0.0) / (wall * cores() as f64)
+        let offered = self.began.elapsed().as_secs_f64() * cores() as f64;
+        let others = offered - (idle_s() - self.idle_s) - (ours_s() - self.ours_s);
+        // Idle time is told in ticks; interrupts and the start of a process are nobody's.
+        (others - 2.0 * TICK).max(0.0) / offered
     }
 }
 
@@ -71,20 +72,23 @@ pub(crate) fn cores() -> usize {
     std::thread::available_parallelism().map_or(1, |n| n.get())
 }
 
-fn children_s() -> f64 {
-    cpu(&usage(UsageWho::RUSAGE_CHILDREN))
+/// The CPU time of this process and of its children that have ended.
+fn ours_s() -> f64 {
+    cpu(&usage(UsageWho::RUSAGE_CHILDREN)) + cpu(&usage(UsageWho::RUSAGE_SELF))
 }
 
-/// Seconds that all cores were busy since the machine began, stolen time included; 0 where the
-/// system does not say, so that nothing is ever found disturbed.
-fn busy_s() -> f64 {
+/// Seconds that the cores were idle, all together, since the machine began. Where the system does
+/// not say, the age of this process on every core, so that nothing is ever found disturbed.
+fn idle_s() -> f64 {
+    static BEGAN: OnceLock<Instant> = OnceLock::new();
     let stat = fs::read_to_string("/proc/stat").unwrap_or_default();
-    let ticks = |at: &usize| -> f64 {
-        let field = stat.lines().next().and_then(|line| line.split_whitespace().nth(*at));
-        field.and_then(|field| field.parse().ok()).unwrap_or(0.0)
-    };
-    // user, nice, system, irq, softirq, steal
-    [1, 2, 3, 6, 7, 8].iter().map(ticks).sum::<f64>() * TICK
+    let fields = stat.lines().next().map(|line| line.split_whitespace().skip(4).take(2));
+    let ticks: Option<Vec<f64>> = fields.and_then(|two| two.map(|f| f.parse().ok()).collect());
+    match ticks {
+        // idle and iowait
+        Some(ticks) => ticks.iter().sum::<f64>() * TICK,
+        None => BEGAN.get_or_init(Instant::now).elapsed().as_secs_f64() * cores() as f64,
+    }
 }
 
 /// Sleeps until a point in time, or not at all if it is over.

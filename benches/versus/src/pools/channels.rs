@@ -58,6 +58,25 @@ impl Pool for Bounded {
     }
 }
 
+/// flume, without a bound.
+#[derive(Clone)]
+pub(crate) struct Flume(flume::Sender<Job>);
+
+impl Pool for Flume {
+    fn build(size: &Size) -> Self {
+        let (sender, receiver) = flume::unbounded::<Job>();
+        start(size.most, || {
+            let receiver = receiver.clone();
+            move || receiver.recv().ok()
+        });
+        Flume(sender)
+    }
+
+    fn execute<F: FnOnce() + Send + 'static>(&self, job: F) {
+        assert!(self.0.send(Box::new(job)).is_ok(), "the workers outlive the pool");
+    }
+}
+
 /// `std::sync::mpsc` with its receiver behind a mutex: the pool of the Rust book.
 #[derive(Clone)]
 pub(crate) struct Shared(mpsc::Sender<Job>);

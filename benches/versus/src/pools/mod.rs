@@ -1,8 +1,16 @@
 //! What a workload may ask of a pool, and the pools by name.
 
+mod affinitypool;
+mod async_executor;
+mod blocking;
 mod channels;
+mod executors;
+mod futures;
 mod ours;
+mod qubit;
 mod rayon;
+mod rusty_pool;
+mod threadfin;
 mod threadpool;
 mod tokio;
 
@@ -18,12 +26,6 @@ pub(crate) struct Size {
     pub(crate) keep_alive: Option<Duration>,
     /// Pools that bound their queue by default do so, unless a workload cannot have that.
     pub(crate) unbounded: bool,
-}
-
-impl Size {
-    pub(crate) fn fixed(workers: usize) -> Size {
-        Size { least: workers, most: workers, keep_alive: None, unbounded: false }
-    }
 }
 
 /// A pool, as thin as its interface lets it be: closures are handed on unboxed.
@@ -75,7 +77,17 @@ pools! {
     "threadpool" => threadpool::Fixed,
     "crossbeam channel" => channels::Unbounded,
     "crossbeam bounded(1024)" => channels::Bounded,
+    "flume channel" => channels::Flume,
     "mpsc+Mutex" => channels::Shared,
+    "executors work-stealing" => executors::Stealing,
+    "rusty_pool" => rusty_pool::Elastic,
+    "affinitypool" => affinitypool::Sharded,
+    "blocking" => blocking::Unblock,
+    "qubit fixed" => qubit::Fixed,
+    "qubit dynamic" => qubit::Dynamic,
+    "async-executor" => async_executor::Threads,
+    "futures ThreadPool" => futures::Threads,
+    "threadfin" => threadfin::Elastic,
 }
 
 /// Whether the rows of this pool are the ones that the comparison is for.

@@ -1,7 +1,14 @@
 //! What is done with the pools: seven workloads, each in a few shapes.
 
+mod burst;
+mod call;
+mod contenders;
 mod external;
+mod idle;
+mod memory;
+mod mixed;
 mod plan;
+mod tree;
 
 use std::thread;
 use std::time::Duration;
@@ -22,6 +29,12 @@ pub(crate) struct Machine {
 #[derive(Clone, Debug)]
 pub(crate) enum Shape {
     External(external::External),
+    Call(call::Call),
+    Tree(tree::Tree),
+    Burst(burst::Burst),
+    Mixed(mixed::Mixed),
+    Idle(idle::Idle),
+    Memory(memory::Memory),
 }
 
 /// A pool as it takes part in a table.
@@ -56,9 +69,21 @@ impl Visit for Run<'_> {
     type Out = Figures;
 
     fn visit<P: Pool>(self) -> Figures {
-        let pool = P::build(self.size);
+        let build = || {
+            let pool = P::build(self.size);
+            // One clone is never dropped: the process ends while all pools still work, and none is
+            // measured while it shuts down.
+            std::mem::forget(pool.clone());
+            pool
+        };
         match self.shape {
-            Shape::External(external) => external.run(&pool, self.machine),
+            Shape::External(external) => external.run(&build(), self.machine),
+            Shape::Call(call) => call.run(&build()),
+            Shape::Tree(tree) => tree.run(&build()),
+            Shape::Burst(burst) => burst.run(self.size.least, build),
+            Shape::Mixed(mixed) => mixed.run(build, self.machine),
+            Shape::Idle(idle) => idle.run(build),
+            Shape::Memory(memory) => memory.run(&build()),
         }
     }
 }
@@ -75,4 +100,11 @@ fn warm_up<P: Pool>(pool: &P, workers: usize) {
     }
     tally::wait_for(goal);
     thread::sleep(Duration::from_millis(20));
+}
+
+/// The figure that a share of all are at most; sorts them.
+fn quantile(figures: &mut [f64], share: f64) -> f64 {
+    figures.sort_by(f64::total_cmp);
+    let rank = (figures.len() as f64 * share).ceil() as usize;
+    figures.get(rank.max(1) - 1).copied().unwrap_or(f64::NAN)
 }
