@@ -13,7 +13,7 @@ use crate::usage::Watch;
 use crate::workloads::{Contender, Depth, Figures, Machine, Run, Table, plan};
 
 /// A cell that takes longer than this hangs.
-const PATIENCE: Duration = Duration::from_secs(120);
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// What one run found, and how much of the machine others had meanwhile.
 pub(crate) struct Reading {

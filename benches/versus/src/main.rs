@@ -26,6 +26,7 @@ use std::error::Error;
 use std::fs;
 use std::path::Path;
 use std::process::ExitCode;
+use std::time::Instant;
 
 use args::Args;
 use workloads::{Machine, Table, plan};
@@ -82,7 +83,10 @@ fn compare(args: &Args) -> Result<(), String> {
     let mut pictures: BTreeMap<&str, usize> = BTreeMap::new();
     for table in &tables {
         let reps = args.reps.unwrap_or(table.reps);
+        let began = Instant::now();
         let rows = runner::rows(args.depth, table, reps, &machine);
+        // Beside the report, and not in it.
+        eprintln!("{} {}: {:.0?}", table.workload, table.title, began.elapsed());
         let shown = report::markdown(table, &rows);
         println!("{shown}");
         text.push_str(&shown);

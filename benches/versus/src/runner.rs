@@ -1,14 +1,25 @@
 //! Runs the cells of a table: interleaved, rotated, and again where something else ran meanwhile.
 
 use std::cmp::Ordering;
+use std::thread;
+use std::time::Duration;
 
 use crate::cell::{self, Reading};
 use crate::workloads::{Depth, Machine, Table};
 
 /// Above this share of the machine for others a reading is not believed.
 const DISTURBED: f64 = 0.10;
-/// How often a cell is tried, the least disturbed reading is kept.
-const TRIES: usize = 4;
+/// Before a cell is tried again.
+const PAUSE: Duration = Duration::from_millis(200);
+
+/// How often a cell is tried; the least disturbed reading is kept.
+fn tries(depth: Depth) -> usize {
+    match depth {
+        Depth::Smoke => 1,
+        Depth::Quick => 2,
+        Depth::Full => 5,
+    }
+}
 
 /// What all repetitions of one cell found.
 pub(crate) struct Row {
@@ -90,9 +101,11 @@ fn undisturbed(
     at: usize,
     machine: &Machine,
 ) -> Result<Reading, String> {
-    let tries = if depth == Depth::Smoke { 1 } else { TRIES };
     let mut best: Option<Reading> = None;
-    for _ in 0..tries {
+    for attempt in 0..tries(depth) {
+        if attempt > 0 {
+            thread::sleep(PAUSE);
+        }
         let reading = cell::read(depth, table, &table.contenders[at], machine)?;
         let calm = reading.others <= DISTURBED;
         if best.as_ref().is_none_or(|best| reading.others < best.others) {

@@ -16,10 +16,17 @@ pub(super) fn everybody(workers: usize) -> Vec<Contender> {
     NAMES.iter().map(|pool| fixed(pool, workers, (*pool).to_owned())).collect()
 }
 
-/// Every pool that holds a million jobs without making their submitter wait.
-pub(super) fn whoever_queues(workers: usize) -> Vec<Contender> {
+/// Every pool whose workers may submit to it. Those of a bounded channel would wait for room that
+/// only they can make.
+pub(super) fn whoever_spawns(workers: usize) -> Vec<Contender> {
     let mut contenders = everybody(workers);
     contenders.retain(|contender| !contender.pool.contains("bounded"));
+    contenders
+}
+
+/// Every pool that holds a million jobs without making their submitter wait.
+pub(super) fn whoever_queues(workers: usize) -> Vec<Contender> {
+    let mut contenders = whoever_spawns(workers);
     for contender in &mut contenders {
         contender.size.unbounded = true;
         if is_ours(contender.pool) {

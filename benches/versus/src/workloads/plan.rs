@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::burst::{self, Burst};
 use super::call::{self, Call};
-use super::contenders::{everybody, fixed_and_elastic, resting, whoever_queues};
+use super::contenders::{everybody, fixed_and_elastic, resting, whoever_queues, whoever_spawns};
 use super::external::{self, External};
 use super::idle::{self, Idle};
 use super::memory::{self, Memory};
@@ -114,7 +114,7 @@ fn tree(depth: Depth, tables: &mut Vec<Table>) {
             columns: tree::COLUMNS,
             key: 0,
             shape: Shape::Tree(Tree { workers, depth: levels }),
-            contenders: everybody(workers),
+            contenders: whoever_spawns(workers),
             reps: depth.pick(1, 3, 7),
         });
     }
