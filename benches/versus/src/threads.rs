@@ -90,3 +90,27 @@ impl Counts {
         back.unwrap_or(f64::INFINITY)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn counts(threads: &[usize]) -> Counts {
+        let at = |second: usize| Duration::from_secs(second as u64);
+        Counts(threads.iter().enumerate().map(|(n, threads)| (at(n), *threads)).collect())
+    }
+
+    #[test]
+    fn a_pool_is_back_when_it_does_not_grow_again() {
+        let since = Duration::from_secs(1);
+        assert_eq!(counts(&[3, 9, 3, 9, 3, 3]).back_at(2, since), 3.0);
+        assert_eq!(counts(&[3, 9, 9]).back_at(2, since), f64::INFINITY);
+        assert_eq!(counts(&[3, 3, 3]).back_at(2, since), 0.0);
+    }
+
+    #[test]
+    fn threads_are_summed_over_time() {
+        let counts = counts(&[2, 4, 4, 0]);
+        assert_eq!((counts.seconds(), counts.peak(), counts.last()), (10.0, 4, 4));
+    }
+}

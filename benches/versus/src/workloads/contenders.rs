@@ -16,6 +16,15 @@ pub(super) fn everybody(workers: usize) -> Vec<Contender> {
     NAMES.iter().map(|pool| fixed(pool, workers, (*pool).to_owned())).collect()
 }
 
+/// The same, and ours once more without the bound that others do not have.
+pub(super) fn everybody_and_unbounded(workers: usize) -> Vec<Contender> {
+    let mut contenders = everybody(workers);
+    let mut ours = fixed("springtide", workers, "springtide unbounded".to_owned());
+    ours.size.unbounded = true;
+    contenders.push(ours);
+    contenders
+}
+
 /// Every pool whose workers may submit to it. Those of a bounded channel would wait for room that
 /// only they can make.
 pub(super) fn whoever_spawns(workers: usize) -> Vec<Contender> {

@@ -33,8 +33,8 @@ impl Idle {
         let memory = threads::resident() - memory;
         vec![
             spent.switches as f64 / self.length.as_secs_f64(),
-            // Two counters are subtracted that are not read at once.
-            spent.cpu_s.max(0.0) * 1e6 / self.length.as_secs_f64(),
+            // Whole microseconds: two counters are subtracted that are not read at once.
+            (spent.cpu_s * 1e6).round().max(0.0) / self.length.as_secs_f64(),
             started as f64,
             memory / 1024.0 / started.max(1) as f64,
         ]

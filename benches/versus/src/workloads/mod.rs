@@ -108,3 +108,34 @@ fn quantile(figures: &mut [f64], share: f64) -> f64 {
     let rank = (figures.len() as f64 * share).ceil() as usize;
     figures.get(rank.max(1) - 1).copied().unwrap_or(f64::NAN)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_quantile_is_a_figure_that_was_there() {
+        let mut figures: Vec<f64> = (1..=100).rev().map(f64::from).collect();
+        assert_eq!(quantile(&mut figures, 0.5), 50.0);
+        assert_eq!(quantile(&mut figures, 0.99), 99.0);
+        assert_eq!(quantile(&mut [7.0], 0.99), 7.0);
+        assert!(quantile(&mut [], 0.5).is_nan());
+    }
+
+    #[test]
+    fn a_cell_is_named_by_its_table_and_its_label() {
+        for depth in [Depth::Smoke, Depth::Quick, Depth::Full] {
+            assert_eq!(Depth::of(depth.word()), Some(depth));
+            let mut names = Vec::new();
+            for table in plan(depth) {
+                for contender in &table.contenders {
+                    names.push(format!("{} {} {}", table.workload, table.title, contender.label));
+                }
+            }
+            let count = names.len();
+            names.sort();
+            names.dedup();
+            assert_eq!(names.len(), count, "{depth:?}");
+        }
+    }
+}

@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use super::burst::{self, Burst};
 use super::call::{self, Call};
-use super::contenders::{everybody, fixed_and_elastic, resting, whoever_queues, whoever_spawns};
+use super::contenders::{
+    everybody, everybody_and_unbounded, fixed_and_elastic, resting, whoever_queues, whoever_spawns,
+};
 use super::external::{self, External};
 use super::idle::{self, Idle};
 use super::memory::{self, Memory};
@@ -64,8 +66,8 @@ fn external(depth: Depth, tables: &mut Vec<Table>) {
         for &producers in producers {
             for &workers in sizes {
                 let (short, long) = match job_us {
-                    0 => (100_000, 1_000_000),
-                    1 => (40_000, 300_000),
+                    0 => (300_000, 1_000_000),
+                    1 => (100_000, 300_000),
                     _ => (10_000, 50_000),
                 };
                 let jobs = depth.pick(2_000, short, long);
@@ -76,7 +78,7 @@ fn external(depth: Depth, tables: &mut Vec<Table>) {
                     columns: external::COLUMNS,
                     key: 0,
                     shape: Shape::External(External { producers, job_us, workers, jobs }),
-                    contenders: everybody(workers),
+                    contenders: everybody_and_unbounded(workers),
                     reps: depth.pick(1, 3, 7),
                 });
             }
@@ -106,7 +108,7 @@ fn call(depth: Depth, tables: &mut Vec<Table>) {
 
 fn tree(depth: Depth, tables: &mut Vec<Table>) {
     let sizes: &[usize] = depth.pick(&[2], &[2, 8], &[2, 8]);
-    let levels = depth.pick(10, 17, 20);
+    let levels = depth.pick(10, 19, 20);
     for &workers in sizes {
         tables.push(Table {
             workload: "W3",
