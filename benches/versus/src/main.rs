@@ -80,11 +80,14 @@ fn compare(args: &Args) -> Result<(), String> {
     let mut text = format!("{} cores, medians of the repetitions\n\n", usage::cores());
     let mut lines = report::CSV_HEAD.to_owned();
     print!("{text}");
+    let mut failed = 0;
     let mut pictures: BTreeMap<&str, usize> = BTreeMap::new();
     for table in &tables {
         let reps = args.reps.unwrap_or(table.reps);
         let began = Instant::now();
-        let rows = runner::rows(args.depth, table, reps, &machine);
+        let found = runner::run(args.depth, table, reps, &machine);
+        failed += found.failed;
+        let rows = found.rows;
         // Beside the report, and not in it.
         eprintln!("{} {}: {:.0?}", table.workload, table.title, began.elapsed());
         let shown = report::markdown(table, &rows);
@@ -101,6 +104,9 @@ fn compare(args: &Args) -> Result<(), String> {
                 .and_then(|()| picture::draw(table, &rows, &out.join(name)))
                 .map_err(|error| format!("{}: {error}", out.display()))?;
         }
+    }
+    if failed > 0 {
+        return Err(format!("{failed} runs gave no figures"));
     }
     Ok(())
 }

@@ -5,7 +5,7 @@ use std::thread;
 use std::time::Duration;
 
 use crate::cell::{self, Reading};
-use crate::workloads::{Depth, Machine, Table};
+use crate::workloads::{Contender, Depth, Machine, Table};
 
 /// Above this share of the machine for others a reading is not believed.
 const DISTURBED: f64 = 0.10;
@@ -33,6 +33,22 @@ pub(crate) struct Row {
 }
 
 impl Row {
+    fn new(contender: &Contender, readings: &[Reading], columns: usize) -> Row {
+        let column = |at: usize| {
+            let mut figures: Vec<f64> = readings.iter().map(|r| r.figures[at]).collect();
+            figures.sort_by(f64::total_cmp);
+            figures
+        };
+        let others = readings.iter().map(|reading| reading.others).fold(0.0, f64::max);
+        Row {
+            label: contender.label.clone(),
+            is_ours: crate::pools::is_ours(contender.pool),
+            figures: (0..columns).map(column).collect(),
+            others,
+            disturbed: others > DISTURBED,
+        }
+    }
+
     pub(crate) fn median(&self, column: usize) -> f64 {
         let sorted = &self.figures[column];
         let middle = sorted.len() / 2;
@@ -49,10 +65,18 @@ impl Row {
     }
 }
 
-/// The rows of a table, the best first. A pool that gave no figures is told of and left out.
-pub(crate) fn rows(depth: Depth, table: &Table, reps: usize, machine: &Machine) -> Vec<Row> {
+/// What running a table gave.
+pub(crate) struct Found {
+    /// The best first. A pool that gave no figures at all is left out.
+    pub(crate) rows: Vec<Row>,
+    /// How many runs of a cell gave none; each has been told of.
+    pub(crate) failed: usize,
+}
+
+pub(crate) fn run(depth: Depth, table: &Table, reps: usize, machine: &Machine) -> Found {
     let count = table.contenders.len();
     let mut readings: Vec<Vec<Reading>> = (0..count).map(|_| Vec::new()).collect();
+    let mut failed = 0;
     for rep in 0..reps {
         for turn in 0..count {
             // Whoever begins a round meets another machine than whoever ends it.
@@ -60,39 +84,23 @@ pub(crate) fn rows(depth: Depth, table: &Table, reps: usize, machine: &Machine) 
             match undisturbed(depth, table, at, machine) {
                 Ok(reading) => readings[at].push(reading),
                 Err(why) => {
+                    failed += 1;
                     let label = &table.contenders[at].label;
                     eprintln!("{} {}: {label}: {why}", table.workload, table.title);
                 }
             }
         }
     }
-    let mut rows: Vec<Row> = table
-        .contenders
-        .iter()
-        .zip(readings)
-        .filter(|(_, readings)| !readings.is_empty())
-        .map(|(contender, readings)| {
-            let column = |at: usize| {
-                let mut figures: Vec<f64> = readings.iter().map(|r| r.figures[at]).collect();
-                figures.sort_by(f64::total_cmp);
-                figures
-            };
-            let others = readings.iter().map(|reading| reading.others).fold(0.0, f64::max);
-            Row {
-                label: contender.label.clone(),
-                is_ours: crate::pools::is_ours(contender.pool),
-                figures: (0..table.columns.len()).map(column).collect(),
-                others,
-                disturbed: others > DISTURBED,
-            }
-        })
+    let pairs = table.contenders.iter().zip(readings).filter(|(_, found)| !found.is_empty());
+    let mut rows: Vec<Row> = pairs
+        .map(|(contender, readings)| Row::new(contender, &readings, table.columns.len()))
         .collect();
     // The key decides, and where it does not, the columns in their order.
     let keys = |row: &Row| -> Vec<f64> {
         std::iter::once(table.key).chain(0..table.columns.len()).map(|at| row.median(at)).collect()
     };
     rows.sort_by(|a, b| keys(a).partial_cmp(&keys(b)).unwrap_or(Ordering::Equal));
-    rows
+    Found { rows, failed }
 }
 
 fn undisturbed(
