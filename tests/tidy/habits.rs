@@ -88,8 +88,9 @@ const BANS: &[Ban] = &[
     },
 ];
 
-/// Files that may hold `unsafe` code: none that is shipped. The test of forked children must fork.
-pub(crate) const UNSAFE: &[&str] = &["tests/fork.rs"];
+/// Files that may hold `unsafe` code: none that is shipped. The test of forked children must fork,
+/// and the comparison with other pools must ask the allocator to trim.
+pub(crate) const UNSAFE: &[&str] = &["tests/fork.rs", "benches/versus/src/trim.rs"];
 
 /// Words that say nothing about what a thing is.
 const EMPTY_WORDS: &[&str] = &["inner", "manager", "util", "utils"];

@@ -110,12 +110,16 @@ fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
-/// The files below a folder, relative to the repository and in order.
+/// The files below a folder, relative to the repository and in order, but for what cargo built of a
+/// package of its own there.
 pub(crate) fn walk(folder: &Path, found: &mut Vec<String>) {
     let Ok(entries) = std::fs::read_dir(root().join(folder)) else { return };
     let mut paths: Vec<_> = entries.flatten().map(|entry| entry.path()).collect();
     paths.sort();
     for path in paths {
+        if path.ends_with("target") {
+            continue;
+        }
         if path.is_dir() {
             walk(&path, found);
         } else if let Some(path) = path.strip_prefix(root()).ok().and_then(Path::to_str) {

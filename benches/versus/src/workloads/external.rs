@@ -1,0 +1,73 @@
+//! W1: jobs from outside, fire and forget. What a job costs until all are done, and what it costs
+//! whoever submits it.
+
+use std::sync::{Arc, Barrier};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use super::{Figures, Machine};
+use crate::pools::Pool;
+use crate::spin::spin;
+use crate::tally;
+use crate::usage::Spent;
+
+#[derive(Clone, Debug)]
+pub(crate) struct External {
+    pub(crate) producers: usize,
+    pub(crate) job_us: u64,
+    pub(crate) workers: usize,
+    pub(crate) jobs: u64,
+}
+
+pub(crate) const COLUMNS: &[&str] = &["ns_job", "submit_ns", "csw_1k"];
+
+impl External {
+    pub(crate) fn run<P: Pool>(&self, pool: &P, machine: &Machine) -> Figures {
+        super::warm_up(pool, self.workers);
+        let steps = self.job_us * machine.steps_per_us;
+        let each = self.jobs / self.producers as u64;
+        let goal = tally::total() + each * self.producers as u64;
+        let start = Arc::new(Barrier::new(self.producers + 1));
+        let producers: Vec<_> = (0..self.producers)
+            .map(|_| {
+                let (pool, start) = (pool.clone(), start.clone());
+                thread::spawn(move || {
+                    start.wait();
+                    submit(&pool, each, steps)
+                })
+            })
+            .collect();
+        // They shall wait at the barrier, and not be on their way to it.
+        thread::sleep(Duration::from_millis(5));
+        let spent = Spent::now();
+        let began = Instant::now();
+        start.wait();
+        tally::wait_for(goal);
+        let took = began.elapsed();
+        let spent = Spent::now().since(spent);
+        let submitting: Duration =
+            producers.into_iter().map(|p| p.join().expect("a producer does not panic")).sum();
+        let jobs = (each * self.producers as u64) as f64;
+        vec![
+            took.as_nanos() as f64 / jobs,
+            submitting.as_nanos() as f64 / jobs,
+            spent.switches as f64 * 1000.0 / jobs,
+        ]
+    }
+}
+
+/// How long it takes to submit them. Two words of payload, or a box of the closure would be free.
+fn submit<P: Pool>(pool: &P, jobs: u64, steps: u64) -> Duration {
+    let began = Instant::now();
+    for number in 0..jobs {
+        let payload = [steps, number];
+        pool.execute(move || {
+            if payload[0] > 0 {
+                spin(payload[0]);
+            }
+            std::hint::black_box(payload[1]);
+            tally::done();
+        });
+    }
+    began.elapsed()
+}
