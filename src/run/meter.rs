@@ -85,7 +85,7 @@ impl Meter {
         for (total, counter) in sum.outcomes.iter_mut().zip(&self.outcomes) {
             *total += get(counter);
         }
-        sum.busy_ns += get(&self.busy_ns);
+        sum.busy_ns = sum.busy_ns.saturating_add(get(&self.busy_ns));
         sum.log2_run_sum += get(&self.log2_run_sum);
         sum.steals += get(&self.steals);
     }

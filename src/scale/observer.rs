@@ -9,7 +9,7 @@ use crate::config::Settings;
 use crate::run::shared::Shared;
 use crate::run::slot::State;
 use crate::sync::atomic::Ordering;
-use crate::time::Nanos;
+use crate::time::{Nanos, nanos};
 
 /// Reads the pool and keeps the books.
 #[derive(Debug, Default)]
@@ -45,7 +45,9 @@ impl Observer {
         if self.awake && gap > ELAPSED_MAX {
             self.jump = Some((now, gap));
         }
-        let since = self.ledger.look(counts, shared.gate.waiting());
+        let mut since = self.ledger.look(counts, shared.gate.waiting());
+        // No worker was inside a job for longer than the time there was, whatever the clock did.
+        since.busy_time = since.busy_time.min(since.elapsed * peak.max(seen.live()));
         let cores = self.probe.cores(steady, settings.cores);
         self.busy_ns += since.busy_time.as_nanos() as u64;
         self.worker_ns += since.elapsed.as_nanos() as u64 * u64::from(seen.live());
@@ -85,8 +87,9 @@ impl Observer {
     /// Never less than at the last look, whatever the clock does and however the reads interleave
     /// with the workers' writes.
     fn count(&self, shared: &Shared, now: Nanos, steady: Nanos) -> Counts {
-        let in_progress: u64 =
-            shared.roster.running().map(|(_, job)| now.since(job.started).as_nanos() as u64).sum();
+        // Saturating: a clock may jump by centuries while several jobs run.
+        let ages = shared.roster.running().map(|(_, job)| nanos(now.since(job.started)));
+        let in_progress = ages.fold(0, u64::saturating_add);
         let sum = shared.roster.sum();
         let (accepted, left) = shared.gate.counts();
         Counts {
@@ -94,7 +97,7 @@ impl Observer {
             accepted,
             left,
             completed: sum.outcomes.iter().sum(),
-            busy_ns: (sum.busy_ns + in_progress).max(self.ledger.last().busy_ns),
+            busy_ns: sum.busy_ns.saturating_add(in_progress).max(self.ledger.last().busy_ns),
             log2_run_sum: sum.log2_run_sum,
         }
     }
