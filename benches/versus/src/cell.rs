@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use serde_json::json;
 
+use crate::crossing;
 use crate::pools;
 use crate::usage::Watch;
 use crate::workloads::{Contender, Depth, Figures, Machine, Run, Table, plan};
@@ -19,6 +20,8 @@ const PATIENCE: Duration = Duration::from_secs(60);
 pub(crate) struct Reading {
     pub(crate) figures: Figures,
     pub(crate) others: f64,
+    /// How far apart the cores were before and after, in nanoseconds.
+    pub(crate) crossings_ns: [f64; 2],
 }
 
 /// Runs a cell in a process of its own.
@@ -33,6 +36,7 @@ pub(crate) fn read(
     machine: &Machine,
 ) -> Result<Reading, String> {
     let program = std::env::current_exe().map_err(|error| error.to_string())?;
+    let before = crossing::nanoseconds();
     let watch = Watch::start();
     let mut child = Command::new(program)
         .args(["cell", depth.word(), table.workload, &table.title, &contender.label])
@@ -67,7 +71,8 @@ pub(crate) fn read(
         figure => figure.as_f64(),
     };
     let figures: Option<Figures> = table.columns.iter().map(figure).collect();
-    Ok(Reading { figures: figures.ok_or(format!("a column is missing in {text}"))?, others })
+    let figures = figures.ok_or(format!("a column is missing in {text}"))?;
+    Ok(Reading { figures, others, crossings_ns: [before, crossing::nanoseconds()] })
 }
 
 /// The child: finds its cell in the plan, runs it, and prints one line.

@@ -10,6 +10,7 @@
 
 mod args;
 mod cell;
+mod crossing;
 mod picture;
 mod pools;
 mod report;
@@ -90,7 +91,7 @@ fn compare(args: &Args) -> Result<(), String> {
         let rows = found.rows;
         // Beside the report, and not in it.
         eprintln!("{} {}: {:.0?}", table.workload, table.title, began.elapsed());
-        let shown = report::markdown(table, &rows);
+        let shown = report::markdown(table, &rows, found.crossing_ns);
         println!("{shown}");
         text.push_str(&shown);
         text.push('\n');

@@ -6,8 +6,9 @@ use crate::runner::Row;
 use crate::workloads::Table;
 
 /// A table in Markdown: the best first, ours bold, a range at the column it is sorted by.
-pub(crate) fn markdown(table: &Table, rows: &[Row]) -> String {
-    let mut text = format!("**{} {}**\n\n| pool |", table.workload, table.title);
+pub(crate) fn markdown(table: &Table, rows: &[Row], crossing_ns: f64) -> String {
+    let mut text = format!("**{} {}**\n\n", table.workload, table.title);
+    let _ = write!(text, "Cores {} ns apart.\n\n| pool |", short(crossing_ns));
     for column in table.columns {
         let _ = write!(text, " {column} |");
     }
@@ -29,7 +30,7 @@ pub(crate) fn markdown(table: &Table, rows: &[Row]) -> String {
         text.push('\n');
     }
     if rows.iter().any(|row| row.disturbed) {
-        text.push_str("\n† something else ran on the machine whenever it was tried\n");
+        text.push_str("\n† other load, or cores that moved, whenever it was tried\n");
     }
     text
 }
