@@ -192,6 +192,7 @@ pub(crate) fn stop_and_notice(shared: &Arc<Shared>) {
 mod tests {
     use super::*;
     use crate::Pool;
+    use crate::run::closure::Closure;
     use crate::run::submit;
     use crate::sync::atomic::Ordering;
 
@@ -207,7 +208,7 @@ mod tests {
         assert_eq!(shared.gate.admit(1), Ok(1));
         let report = pool.shutdown_now();
         assert_eq!((report.accepted, report.still_queued, report.ended), (1, 1, false));
-        submit::deliver(shared, submit::Entry::Queue, Task::Plain(Box::new(|| {})));
+        submit::deliver(shared, submit::Entry::Queue, Task::Plain(Closure::new(|| {})));
         let report = pool.shutdown();
         assert_eq!((report.returned.len(), report.ended), (1, true));
     }

@@ -163,7 +163,7 @@ fn run(
     started: Nanos,
 ) -> (Outcome, Option<Arc<dyn Tracked>>) {
     match task {
-        Task::Plain(body) => match catch(body) {
+        Task::Plain(body) => match catch(|| body.call()) {
             Ok(()) => (Outcome::Ok, None),
             Err(report) => {
                 drop(report);

@@ -1,7 +1,7 @@
 //! A job: what the queue carries, and for one with a handle the cell it shares with it.
 //!
-//! A fire-and-forget job is its closure in a box. A tracked job is one allocation that holds the
-//! claim word, the closure and the result; the queue and the handle each own a reference to it.
+//! A fire-and-forget job is its closure and nothing else. A tracked job is one allocation that
+//! holds the claim word, the closure and the result; queue and handle each own a reference to it.
 //! The result passes through two stages so that the counts are right when somebody sees it: `run`
 //! leaves it computed, the worker accounts for the job, and `publish` shows it and wakes whoever
 //! waits. Everything a user wrote (closures, results, their destructors, wakers) runs outside the
@@ -9,6 +9,7 @@
 
 use std::task::Waker;
 
+use super::closure::Closure;
 use super::context::JobContext;
 use super::panics::{catch, contain};
 use super::ticket::Ticket;
@@ -25,7 +26,7 @@ pub(crate) struct Job {
 }
 
 pub(crate) enum Task {
-    Plain(Box<dyn FnOnce() + Send>),
+    Plain(Closure),
     Tracked(Arc<dyn Tracked>),
 }
 

@@ -10,8 +10,9 @@
 //! * [`queue`] holds them: an injector, and a deque for each worker.
 //! * [`sleep`] decides who wakes up for them, and loses nobody.
 //! * [`worker`] finds the next one; [`attempt`] runs it: claim, run, account, publish.
-//! * [`job`] is what is carried, [`ticket`] what is fixed about it, [`claim`] who may run it,
-//!   [`context`] what it sees while it runs, [`handle`] its submitter's end.
+//! * [`job`] is what is carried, a [`closure`] or a cell shared with a handle, [`ticket`] what is
+//!   fixed about it, [`claim`] who may run it, [`context`] what it sees while it runs, [`handle`]
+//!   its submitter's end.
 //! * [`meter`] counts; [`roster`], [`slot`] and [`current`] know who is there and at what;
 //!   [`phase`] how far the end is, [`quiet`] who waits for it.
 //! * [`tape`] is where the jobs are written down that somebody records, with their [`core_time`].
@@ -28,6 +29,8 @@ pub(crate) mod sleep;
 
 #[cfg(not(loom))]
 pub(crate) mod attempt;
+#[cfg(not(loom))]
+pub(crate) mod closure;
 #[cfg(not(loom))]
 pub(crate) mod context;
 #[cfg(not(loom))]

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::closure::Closure;
 use super::panics::contain;
 use crate::sync::Mutex;
 
@@ -9,19 +10,19 @@ use crate::sync::Mutex;
 /// panics as it is dropped is contained, since there may be a whole list of them.
 pub struct ReturnedJob {
     /// `None` once run.
-    body: Option<Box<dyn FnOnce() + Send>>,
+    body: Option<Closure>,
     waited: Duration,
 }
 
 impl ReturnedJob {
-    pub(crate) fn new(body: Box<dyn FnOnce() + Send>, waited: Duration) -> ReturnedJob {
+    pub(crate) fn new(body: Closure, waited: Duration) -> ReturnedJob {
         ReturnedJob { body: Some(body), waited }
     }
 
     /// Runs the job on the calling thread; a panic in it is the caller's.
     pub fn run(mut self) {
         if let Some(body) = self.body.take() {
-            body();
+            body.call();
         }
     }
 

@@ -23,6 +23,7 @@ pub(crate) const RANKS: &[&[&str]] = &[
         "sim::random",
         "sim::sharing",
         "sim::trace::stamp",
+        "run::closure",
     ],
     &[
         "time",
