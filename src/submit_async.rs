@@ -8,7 +8,7 @@ use std::task::{Context, Poll};
 use crate::error::SubmitError;
 use crate::outcome::Refusal;
 use crate::pool_handle::PoolHandle;
-use crate::run::gate::{Joined, Waiter};
+use crate::run::gate::{Joined, Patience, Waiter};
 use crate::run::handle::JobHandle;
 use crate::sync::Arc;
 
@@ -73,7 +73,9 @@ where
             };
             this.job = Some(refused.into_job());
             let waiter = Waiter::task(cx.waker().clone());
-            if this.pool.core.shared.gate.join_line(&waiter, was_called) == Joined::Waiting {
+            if this.pool.core.shared.gate.join_line(&waiter, was_called, Patience::None)
+                == Joined::Waiting
+            {
                 this.waiter = Some(waiter);
                 return Poll::Pending;
             }

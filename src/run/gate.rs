@@ -12,6 +12,13 @@
 //!   sees the bit and wakes somebody. There is no gap between the two.
 //! * **G4** One release wakes one waiter. A waiter that was woken and gives up passes the wake-up
 //!   on.
+//! * **G5** Who waits may hold the line for a moment: then releases wake nobody until a lot of
+//!   places is free, and nobody from behind gets in before. A hold is ended by the release that
+//!   completes the lot, or by a step on `released` that whoever began it takes a moment later: a
+//!   release before that step is in the count it returns, one after it finds no hold.
+//!
+//! Without G5 each release wakes a submitter, which fills the one place and sleeps again: with jobs
+//! of a microsecond up to two switches a job, and the pool did half its work.
 
 use std::collections::VecDeque;
 use std::task::Waker;
@@ -36,11 +43,23 @@ pub(crate) enum NoEntry {
     Closed,
 }
 
+/// Whether a waiter can wait for a lot of places: only one that looks again by itself a moment
+/// later, and ends the hold then.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Patience {
+    None,
+    ForALot,
+}
+
+/// A lot is this share of the queue: small enough that the workers do not run dry meanwhile.
+const LOTS: u64 = 16;
+/// No lot is larger: at this size a wake-up, some microseconds, is some nanoseconds a job.
+const LARGEST_LOT: u64 = 256;
+
 pub(crate) struct Gate {
     /// {closed: 1 | jobs ever admitted: 63}, with the limit its writers compare it to.
     entrance: CachePadded<Entrance>,
-    /// {somebody waits: 1 | jobs ever released: 63}.
-    released: CachePadded<AtomicU64>,
+    exit: CachePadded<Exit>,
     line: Mutex<Line>,
 }
 
@@ -49,6 +68,13 @@ struct Entrance {
     /// The first count that may not be admitted: released + capacity as last seen, so at worst
     /// too small. Spares submitters the line that workers write.
     limit: AtomicU64,
+}
+
+struct Exit {
+    /// {somebody waits: 1 | jobs ever released: 63}.
+    released: AtomicU64,
+    /// The count from which on a release wakes somebody (G5). Changed under the line's lock only.
+    hold_until: AtomicU64,
 }
 
 /// Those who wait for room, and what the limit is made of.
@@ -65,6 +91,10 @@ impl Line {
     /// capacity; beyond it they take places, so that cancelling cannot grow the queue for ever.
     fn limit(&self, released: u64) -> u64 {
         released.saturating_add(self.capacity - self.shells_in_the_way()).min(COUNT)
+    }
+
+    fn lot(&self) -> u64 {
+        (self.capacity / LOTS).clamp(1, LARGEST_LOT)
     }
 
     fn shells_in_the_way(&self) -> u64 {
@@ -139,7 +169,10 @@ impl Gate {
                 admitted: AtomicU64::new(0),
                 limit: AtomicU64::new(capacity.min(COUNT)),
             }),
-            released: CachePadded::new(AtomicU64::new(0)),
+            exit: CachePadded::new(Exit {
+                released: AtomicU64::new(0),
+                hold_until: AtomicU64::new(0),
+            }),
             line: Mutex::new(Line { capacity, shells: 0, waiters: VecDeque::new() }),
         }
     }
@@ -192,17 +225,32 @@ impl Gate {
 
     fn refresh_limit(&self) -> u64 {
         let line = self.line.lock();
-        let limit = line.limit(self.released.load(Ordering::Acquire) & COUNT);
+        let released = self.exit.released.load(Ordering::Acquire) & COUNT;
+        if self.is_held(&line, released) {
+            return self.entrance.limit.load(Ordering::Relaxed);
+        }
+        self.set_limit(&line, released)
+    }
+
+    fn set_limit(&self, line: &Line, released: u64) -> u64 {
+        let limit = line.limit(released);
         self.entrance.limit.store(limit, Ordering::Relaxed);
         limit
     }
 
-    /// One job has left the queue (G1); lets the next submitter in (G4).
+    fn is_held(&self, line: &Line, released: u64) -> bool {
+        !line.waiters.is_empty() && released < self.exit.hold_until.load(Ordering::Relaxed)
+    }
+
+    /// One job has left the queue (G1); lets the next submitter in (G4), unless they wait for more
+    /// (G5).
     pub(crate) fn release(&self) {
-        // AcqRel: pairs with the waiting submitter's fetch_or (G3) and with readers of the
-        // counts, who must see the release before the outcome that follows it.
-        let before = self.released.fetch_add(1, Ordering::AcqRel);
-        if before & FLAG != 0 {
+        // AcqRel: pairs with the steps of `join_line` (G3) and `end_hold` (G5) on the same word, and
+        // with readers of the counts, who must see the release before the outcome that follows it.
+        let before = self.exit.released.fetch_add(1, Ordering::AcqRel);
+        if before & FLAG != 0
+            && (before & COUNT) + 1 >= self.exit.hold_until.load(Ordering::Relaxed)
+        {
             self.call_next();
         }
     }
@@ -221,27 +269,41 @@ impl Gate {
 
     fn clear_flag_if_nobody_waits(&self, line: &Line) {
         if line.waiters.is_empty() {
-            self.released.fetch_and(COUNT, Ordering::AcqRel);
+            self.exit.released.fetch_and(COUNT, Ordering::AcqRel);
         }
     }
 
     /// Joins the line (G3). One that was called before and found the room taken goes to its head.
-    pub(crate) fn join_line(&self, waiter: &Arc<Waiter>, was_called: bool) -> Joined {
+    /// One that is patient holds the line (G5), and has to call [`Gate::end_hold`] soon.
+    pub(crate) fn join_line(
+        &self,
+        waiter: &Arc<Waiter>,
+        was_called: bool,
+        patience: Patience,
+    ) -> Joined {
+        if patience == Patience::None {
+            self.end_hold();
+        }
         #[cfg(loom)]
         let stale = omitted("G3").then(|| {
-            let released = self.released.load(Ordering::Acquire) & COUNT;
+            let released = self.exit.released.load(Ordering::Acquire) & COUNT;
             (self.entrance.admitted.load(Ordering::Acquire), released)
         });
         let mut line = self.line.lock();
-        let released = self.released.fetch_or(FLAG, Ordering::AcqRel) & COUNT;
+        if patience == Patience::None {
+            self.exit.hold_until.store(0, Ordering::Relaxed);
+        }
+        let released = self.exit.released.fetch_or(FLAG, Ordering::AcqRel) & COUNT;
         let admitted = self.entrance.admitted.load(Ordering::Acquire);
         #[cfg(loom)]
         let (admitted, released) = stale.unwrap_or((admitted, released));
-        let limit = line.limit(released);
-        if admitted & FLAG != 0 || admitted < limit {
-            self.entrance.limit.store(limit, Ordering::Relaxed);
+        let held = self.is_held(&line, released);
+        if admitted & FLAG != 0 || !held && admitted < self.set_limit(&line, released) {
             self.clear_flag_if_nobody_waits(&line);
             return Joined::TryAgain;
+        }
+        if patience == Patience::ForALot && !held {
+            self.exit.hold_until.store(released + line.lot(), Ordering::Relaxed);
         }
         if was_called {
             line.waiters.push_front(Arc::clone(waiter));
@@ -269,6 +331,30 @@ impl Gate {
         }
     }
 
+    /// Whoever began a hold has waited long enough (G5): calls as many as there are places for, and
+    /// from now on each release calls one.
+    pub(crate) fn end_hold(&self) {
+        let called: Vec<Arc<Waiter>> = {
+            let mut line = self.line.lock();
+            if line.waiters.is_empty() {
+                return;
+            }
+            #[cfg(loom)]
+            let released_before = self.exit.released.load(Ordering::Acquire) & COUNT;
+            self.exit.hold_until.store(0, Ordering::Relaxed);
+            let released = self.exit.released.fetch_or(FLAG, Ordering::AcqRel) & COUNT;
+            #[cfg(loom)]
+            let released = if omitted("G5") { released_before } else { released };
+            let admitted = self.entrance.admitted.load(Ordering::Acquire) & COUNT;
+            let places = self.set_limit(&line, released).saturating_sub(admitted);
+            let places = line.waiters.len().min(usize::try_from(places).unwrap_or(usize::MAX));
+            let called = line.waiters.drain(..places).collect();
+            self.clear_flag_if_nobody_waits(&line);
+            called
+        };
+        called.iter().for_each(|waiter| waiter.call());
+    }
+
     fn call_all(&self) {
         let called = {
             let mut line = self.line.lock();
@@ -291,8 +377,7 @@ impl Gate {
         {
             let mut line = self.line.lock();
             line.capacity = capacity;
-            let limit = line.limit(self.released.load(Ordering::Acquire) & COUNT);
-            self.entrance.limit.store(limit, Ordering::Relaxed);
+            self.set_limit(&line, self.exit.released.load(Ordering::Acquire) & COUNT);
         }
         self.call_all();
     }
@@ -326,7 +411,7 @@ impl Gate {
 
     /// (admitted, released), read so that the difference is never negative.
     pub(crate) fn counts(&self) -> (u64, u64) {
-        let released = self.released.load(Ordering::Acquire) & COUNT;
+        let released = self.exit.released.load(Ordering::Acquire) & COUNT;
         let admitted = self.entrance.admitted.load(Ordering::Acquire) & COUNT;
         (admitted, released)
     }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::attempt;
 use super::context::JobContext;
 use super::desk::{Desk, Inside};
-use super::gate::{Joined, NoEntry, Waiter};
+use super::gate::{Joined, NoEntry, Patience, Waiter};
 use super::handle::JobHandle;
 use super::job::{Awaited, Cell as JobCell, Job, Task, Tracked};
 use super::shared::Shared;
@@ -16,6 +16,8 @@ use crate::sync::plain::{AtomicU64, Ordering};
 use crate::sync::{Arc, may_be_held_up, thread, thread_local};
 use crate::time::Nanos;
 
+/// How long a blocked submitter waits for a lot of places before it takes a single one.
+const PATIENCE: Duration = Duration::from_millis(1);
 /// How long a blocked submitter sleeps at most before it looks again by itself.
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
 
@@ -131,26 +133,43 @@ fn wait_for_room(shared: &Shared, deadline: Option<Nanos>) -> Result<Entry, Refu
             return Err(Refusal::Forked);
         }
         let waiter = Waiter::thread(thread::current());
-        if shared.gate.join_line(&waiter, was_called) == Joined::TryAgain {
+        if shared.gate.join_line(&waiter, was_called, Patience::ForALot) == Joined::TryAgain {
             continue;
         }
-        while !waiter.is_called() {
-            let left = deadline.map_or(LOOK_AGAIN, |deadline| deadline.since(shared.now()));
-            if left.is_zero() {
-                shared.gate.leave_line(&waiter);
-                return Err(Refusal::Deadline);
-            }
-            thread::park(shared.parker.timeout(Some(left.min(LOOK_AGAIN))));
-            if shared.is_forked() {
-                return Err(Refusal::Forked);
-            }
-            if !waiter.is_called() {
-                // The supervisor finds out whether a wake-up got lost.
-                shared.sleep.ring();
-            }
-        }
+        wait_for_call(shared, &waiter, deadline)?;
         was_called = true;
     }
+}
+
+fn wait_for_call(
+    shared: &Shared,
+    waiter: &Arc<Waiter>,
+    deadline: Option<Nanos>,
+) -> Result<(), Refusal> {
+    let mut patience = PATIENCE;
+    while !waiter.is_called() {
+        let left = deadline.map_or(LOOK_AGAIN, |deadline| deadline.since(shared.now()));
+        if left.is_zero() && patience.is_zero() {
+            shared.gate.leave_line(waiter);
+            return Err(Refusal::Deadline);
+        }
+        let nap = if patience.is_zero() { LOOK_AGAIN } else { patience };
+        thread::park(shared.parker.timeout(Some(left.min(nap))));
+        if shared.is_forked() {
+            return Err(Refusal::Forked);
+        }
+        if waiter.is_called() {
+            break;
+        }
+        if patience.is_zero() {
+            // The supervisor finds out whether a wake-up got lost.
+            shared.sleep.ring();
+        } else {
+            patience = Duration::ZERO;
+            shared.gate.end_hold();
+        }
+    }
+    Ok(())
 }
 
 /// Makes the cell of a tracked job and its handle.

@@ -41,8 +41,8 @@ fn one_release_calls_one_waiter_in_order() {
     assert_eq!(gate.admit(1), Ok(1));
     let (first, first_calls) = waiter();
     let (second, second_calls) = waiter();
-    assert_eq!(gate.join_line(&first, false), Joined::Waiting);
-    assert_eq!(gate.join_line(&second, false), Joined::Waiting);
+    assert_eq!(gate.join_line(&first, false, Patience::None), Joined::Waiting);
+    assert_eq!(gate.join_line(&second, false, Patience::None), Joined::Waiting);
     gate.release();
     assert_eq!(first_calls.0.load(Ordering::SeqCst), 1);
     assert_eq!(second_calls.0.load(Ordering::SeqCst), 0);
@@ -56,8 +56,8 @@ fn a_called_waiter_that_gives_up_passes_its_call_on() {
     assert_eq!(gate.admit(1), Ok(1));
     let (first, _) = waiter();
     let (second, second_calls) = waiter();
-    gate.join_line(&first, false);
-    gate.join_line(&second, false);
+    gate.join_line(&first, false, Patience::None);
+    gate.join_line(&second, false, Patience::None);
     gate.release();
     gate.leave_line(&first);
     assert_eq!(second_calls.0.load(Ordering::SeqCst), 1);
@@ -69,8 +69,8 @@ fn a_waiter_that_gives_up_before_it_is_called_takes_nobodys_turn() {
     assert_eq!(gate.admit(1), Ok(1));
     let (first, _) = waiter();
     let (second, second_calls) = waiter();
-    gate.join_line(&first, false);
-    gate.join_line(&second, false);
+    gate.join_line(&first, false, Patience::None);
+    gate.join_line(&second, false, Patience::None);
     gate.leave_line(&first);
     assert_eq!(second_calls.0.load(Ordering::SeqCst), 0);
     gate.release();
@@ -83,7 +83,7 @@ fn closing_and_more_room_call_everybody() {
         let gate = Gate::new(1);
         assert_eq!(gate.admit(1), Ok(1));
         let (waiter, calls) = waiter();
-        gate.join_line(&waiter, false);
+        gate.join_line(&waiter, false, Patience::None);
         change(&gate);
         assert_eq!(calls.0.load(Ordering::SeqCst), 1);
         assert_eq!(gate.waiting(), 0);
@@ -153,11 +153,74 @@ fn every_place_that_shells_had_taken_lets_a_submitter_in() {
     }
     let waiters: Vec<_> = (0..4).map(|_| waiter()).collect();
     for (waiter, _) in &waiters {
-        assert_eq!(gate.join_line(waiter, false), Joined::Waiting);
+        assert_eq!(gate.join_line(waiter, false, Patience::None), Joined::Waiting);
     }
     gate.shells_removed(6);
     let called: Vec<bool> = waiters.iter().map(|(waiter, _)| waiter.is_called()).collect();
     assert_eq!(called, [true, true, true, false]);
+}
+
+/// A gate with lots of two places, full.
+fn full_of_lots() -> Gate {
+    let gate = Gate::new(2 * LOTS);
+    assert_eq!(gate.admit(2 * LOTS), Ok(2 * LOTS));
+    gate
+}
+
+/// Attacks G5.
+#[test]
+fn who_is_patient_is_called_for_a_lot_of_places_and_nobody_gets_in_before() {
+    let gate = full_of_lots();
+    let (first, first_calls) = waiter();
+    let (second, second_calls) = waiter();
+    assert_eq!(gate.join_line(&first, false, Patience::ForALot), Joined::Waiting);
+    assert_eq!(gate.join_line(&second, false, Patience::ForALot), Joined::Waiting);
+    gate.release();
+    assert_eq!(first_calls.0.load(Ordering::SeqCst), 0);
+    assert_eq!(gate.admit(1), Err(NoEntry::Full), "the place is for those in line");
+    gate.release();
+    assert_eq!(first_calls.0.load(Ordering::SeqCst), 1, "the lot is complete");
+    assert_eq!(second_calls.0.load(Ordering::SeqCst), 0);
+    gate.release();
+    assert_eq!(second_calls.0.load(Ordering::SeqCst), 1);
+    assert_eq!(gate.admit(9), Ok(3));
+}
+
+/// Attacks G5.
+#[test]
+fn a_hold_that_ends_early_calls_for_each_place_there_is() {
+    let gate = full_of_lots();
+    let waiters: Vec<_> = (0..3).map(|_| waiter()).collect();
+    for (waiter, _) in &waiters {
+        assert_eq!(gate.join_line(waiter, false, Patience::ForALot), Joined::Waiting);
+    }
+    gate.release();
+    gate.end_hold();
+    let called = || waiters.iter().filter(|(waiter, _)| waiter.is_called()).count();
+    assert_eq!((called(), gate.waiting()), (1, 2), "one place, one call");
+    gate.release();
+    assert_eq!((called(), gate.waiting()), (2, 1), "and from now on each release calls");
+}
+
+/// Attacks G5: a task cannot look again by itself, so it must not be held.
+#[test]
+fn who_cannot_wait_for_a_lot_is_called_for_one_place() {
+    let gate = full_of_lots();
+    let (patient, _) = waiter();
+    gate.join_line(&patient, false, Patience::ForALot);
+    gate.leave_line(&patient);
+    let (task, calls) = waiter();
+    assert_eq!(gate.join_line(&task, false, Patience::None), Joined::Waiting);
+    gate.release();
+    assert_eq!(calls.0.load(Ordering::SeqCst), 1, "a hold that nobody is in does not count");
+    let (patient, patient_calls) = waiter();
+    assert_eq!(gate.admit(1), Ok(1));
+    gate.join_line(&patient, false, Patience::ForALot);
+    gate.release();
+    let (task, calls) = waiter();
+    assert_eq!(gate.join_line(&task, false, Patience::None), Joined::TryAgain);
+    assert_eq!(patient_calls.0.load(Ordering::SeqCst), 1, "whoever held the line goes first");
+    assert_eq!((gate.admit(1), calls.0.load(Ordering::SeqCst)), (Ok(1), 0));
 }
 
 /// Attacks G3: a submitter that joins the line while the only place is given back must either see
@@ -170,7 +233,9 @@ fn a_release_between_the_refusal_and_the_line_is_not_missed() {
         std::thread::scope(|scope| {
             scope.spawn(|| gate.release());
             let (waiter, _) = waiter();
-            if gate.admit(1).is_err() && gate.join_line(&waiter, false) == Joined::Waiting {
+            if gate.admit(1).is_err()
+                && gate.join_line(&waiter, false, Patience::None) == Joined::Waiting
+            {
                 while !waiter.is_called() {
                     std::thread::yield_now();
                 }

@@ -1,7 +1,7 @@
 //! The gate: submitters that wait for room, and the end of admission.
 
 use super::explore;
-use crate::run::gate::{Gate, Joined, NoEntry, Waiter};
+use crate::run::gate::{Gate, Joined, NoEntry, Patience, Waiter};
 use crate::run::omit::omitted;
 use crate::run::sleep::model::set_up;
 use crate::sync::atomic::{AtomicBool, Ordering};
@@ -18,7 +18,7 @@ fn wait_for_room(gate: &Gate) -> Result<(), NoEntry> {
             Err(NoEntry::Full) => {}
         }
         let waiter = Waiter::thread(thread::current());
-        if gate.join_line(&waiter, was_called) == Joined::TryAgain {
+        if gate.join_line(&waiter, was_called, Patience::None) == Joined::TryAgain {
             continue;
         }
         while !waiter.is_called() {
@@ -80,7 +80,7 @@ fn who_gives_up_passes_the_call_on() {
         let gate = full_gate();
         let hasty = spawn(&gate, |gate| {
             let waiter = Waiter::thread(thread::current());
-            if gate.join_line(&waiter, false) == Joined::Waiting {
+            if gate.join_line(&waiter, false, Patience::None) == Joined::Waiting {
                 gate.leave_line(&waiter);
             }
         });
@@ -89,6 +89,54 @@ fn who_gives_up_passes_the_call_on() {
         join(hasty);
         assert_eq!(join(patient), Ok(()));
         assert_eq!(gate.waiting(), 0);
+    });
+}
+
+/// A gate with lots of two places, full.
+fn full_of_lots() -> Arc<Gate> {
+    let gate = Arc::new(Gate::new(32));
+    set_up(|| assert_eq!(gate.admit(32), Ok(32)));
+    gate
+}
+
+/// Attacks G3 and G5: the release that completes the lot calls.
+#[test]
+fn who_waits_for_a_lot_misses_no_release() {
+    explore("wait for a lot x release x 2", 4, || {
+        let gate = full_of_lots();
+        let submitter = spawn(&gate, |gate| {
+            let waiter = Waiter::thread(thread::current());
+            if gate.join_line(&waiter, false, Patience::ForALot) == Joined::Waiting {
+                while !waiter.is_called() {
+                    thread::park(None);
+                }
+            }
+        });
+        let releaser = spawn(&gate, Gate::release);
+        gate.release();
+        join(releaser);
+        join(submitter);
+        assert_eq!((gate.counts(), gate.waiting()), ((32, 2), 0));
+    });
+}
+
+/// Attacks G5: a waiter that loses its patience just as a place is given back.
+#[test]
+fn who_stops_waiting_for_a_lot_misses_no_release() {
+    explore("end a hold x release", 8, || {
+        let gate = full_of_lots();
+        let submitter = spawn(&gate, |gate| {
+            let waiter = Waiter::thread(thread::current());
+            if gate.join_line(&waiter, false, Patience::ForALot) == Joined::Waiting {
+                gate.end_hold();
+                while !waiter.is_called() {
+                    thread::park(None);
+                }
+            }
+        });
+        gate.release();
+        join(submitter);
+        assert_eq!((gate.counts(), gate.waiting()), ((32, 1), 0));
     });
 }
 

@@ -137,6 +137,11 @@ fn g4_a_call_kept_by_who_gave_up() {
 }
 
 #[test]
+fn g5_a_hold_ended_on_a_stale_count() {
+    fails_without("G5", "admission::who_stops_waiting_for_a_lot_misses_no_release", LOST);
+}
+
+#[test]
 fn c1_looked_at_and_then_taken() {
     fails_without("C1", "claiming::a_job_is_run_or_cancelled_but_not_both", TWICE);
 }
