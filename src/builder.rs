@@ -222,6 +222,7 @@ impl Builder {
         let name = PoolName::take(&self.name);
         let capacity = settings.capacity();
         let shared = Shared::new(name, ceiling, capacity, self.stack_size, self.seams);
+        shared.set_overflow(settings.overflow);
         let core = Arc::new(Core::new(Arc::new(shared), settings, self.policy.name(), ceiling));
         let export = Export::new(&core, self.metrics, self.sink);
         let supervisor = Supervisor::new(Arc::clone(&core), self.policy, export);

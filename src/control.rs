@@ -46,12 +46,18 @@ fn replace(core: &Core, before: &Settings, after: &Settings) -> bool {
     is_current
 }
 
-/// Gives the gate the bound in force: of several that do so at once, the last one to look is right.
+/// Tells submitters the bound and the rule in force: of several that do so at once, the last one to
+/// look is right.
 fn adjust_gate(core: &Core) {
+    let in_force = || {
+        let settings = core.settings.load();
+        (settings.capacity(), settings.overflow)
+    };
     loop {
-        let capacity = core.settings.load().capacity();
+        let (capacity, overflow) = in_force();
         core.shared.gate.set_capacity(capacity);
-        if core.settings.load().capacity() == capacity {
+        core.shared.set_overflow(overflow);
+        if in_force() == (capacity, overflow) {
             return;
         }
     }

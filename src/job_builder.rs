@@ -66,7 +66,7 @@ impl JobBuilder<'_> {
         F: FnOnce(&JobContext<'_>) -> T + Send + 'static,
         T: Send + 'static,
     {
-        self.enter(job, || self.pool.when_full())
+        self.enter(job, self.pool.when_full())
     }
 
     /// [`PoolHandle::try_submit`] with these options.
@@ -79,7 +79,7 @@ impl JobBuilder<'_> {
         F: FnOnce(&JobContext<'_>) -> T + Send + 'static,
         T: Send + 'static,
     {
-        self.enter(job, || WhenFull::Refuse).map_err(into_try)
+        self.enter(job, WhenFull::Refuse).map_err(into_try)
     }
 
     /// [`PoolHandle::submit_timeout`] with these options.
@@ -96,7 +96,7 @@ impl JobBuilder<'_> {
         F: FnOnce(&JobContext<'_>) -> T + Send + 'static,
         T: Send + 'static,
     {
-        self.enter(job, || self.pool.until(timeout))
+        self.enter(job, self.pool.until(timeout))
     }
 
     /// [`PoolHandle::execute`] with these options.
@@ -111,11 +111,7 @@ impl JobBuilder<'_> {
         self.submit(job).map(JobHandle::detach)
     }
 
-    fn enter<F, T>(
-        self,
-        job: F,
-        when_full: impl FnOnce() -> WhenFull,
-    ) -> Result<JobHandle<T>, SubmitError<F>>
+    fn enter<F, T>(self, job: F, when_full: WhenFull) -> Result<JobHandle<T>, SubmitError<F>>
     where
         F: FnOnce(&JobContext<'_>) -> T + Send + 'static,
         T: Send + 'static,

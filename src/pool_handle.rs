@@ -41,7 +41,7 @@ impl PoolHandle {
         F: FnOnce() -> T + Send + 'static,
         T: Send + 'static,
     {
-        self.enter(job, || self.when_full())
+        self.enter(job, self.when_full())
     }
 
     /// Submits a job if there is room right now.
@@ -66,7 +66,7 @@ impl PoolHandle {
         F: FnOnce() -> T + Send + 'static,
         T: Send + 'static,
     {
-        self.enter(job, || WhenFull::Refuse).map_err(into_try)
+        self.enter(job, WhenFull::Refuse).map_err(into_try)
     }
 
     /// Submits a job, waiting for room for at most `timeout`.
@@ -83,7 +83,7 @@ impl PoolHandle {
         F: FnOnce() -> T + Send + 'static,
         T: Send + 'static,
     {
-        self.enter(job, || self.until(timeout))
+        self.enter(job, self.until(timeout))
     }
 
     /// Submits many jobs at the price of one: one step through the gate, one announcement, one
@@ -119,7 +119,7 @@ impl PoolHandle {
     where
         F: FnOnce() + Send + 'static,
     {
-        self.enter_untracked(job, || self.when_full())
+        self.enter_untracked(job, self.when_full())
     }
 
     /// [`PoolHandle::execute`] if there is room right now.
@@ -131,14 +131,10 @@ impl PoolHandle {
     where
         F: FnOnce() + Send + 'static,
     {
-        self.enter_untracked(job, || WhenFull::Refuse).map_err(into_try)
+        self.enter_untracked(job, WhenFull::Refuse).map_err(into_try)
     }
 
-    fn enter<F, T>(
-        &self,
-        job: F,
-        when_full: impl FnOnce() -> WhenFull,
-    ) -> Result<JobHandle<T>, SubmitError<F>>
+    fn enter<F, T>(&self, job: F, when_full: WhenFull) -> Result<JobHandle<T>, SubmitError<F>>
     where
         F: FnOnce() -> T + Send + 'static,
         T: Send + 'static,
@@ -154,11 +150,7 @@ impl PoolHandle {
         }
     }
 
-    fn enter_untracked<F>(
-        &self,
-        job: F,
-        when_full: impl FnOnce() -> WhenFull,
-    ) -> Result<(), SubmitError<F>>
+    fn enter_untracked<F>(&self, job: F, when_full: WhenFull) -> Result<(), SubmitError<F>>
     where
         F: FnOnce() + Send + 'static,
     {
@@ -191,7 +183,7 @@ impl PoolHandle {
     }
 
     pub(crate) fn when_full(&self) -> WhenFull {
-        match self.core.overflow() {
+        match self.core.shared.overflow() {
             Overflow::Block => WhenFull::Wait,
             Overflow::Reject => WhenFull::Refuse,
             Overflow::CallerRuns => WhenFull::RunHere,

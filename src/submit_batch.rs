@@ -56,7 +56,7 @@ where
                 push_all(shared, chunk.drain(..room), &mut batch.handles);
                 continue;
             }
-            match submit::admit(shared, || when_full) {
+            match submit::admit(shared, when_full) {
                 Ok(Entry::Queue) => push_all(shared, chunk.drain(..1), &mut batch.handles),
                 Ok(Entry::Here) => {
                     let job = chunk.remove(0);

@@ -15,7 +15,7 @@ pub(crate) use std::sync::Weak;
 pub(crate) mod plain {
     pub(crate) use std::sync::Mutex;
     pub(crate) use std::sync::atomic::{
-        AtomicBool, AtomicU16, AtomicU32, AtomicU64, AtomicUsize, Ordering,
+        AtomicBool, AtomicU8, AtomicU16, AtomicU32, AtomicU64, AtomicUsize, Ordering,
     };
     pub(crate) use std::thread::panicking;
     pub(crate) use std::thread_local;

@@ -18,10 +18,11 @@ use super::slot::State;
 use super::spawner::Spawner;
 use super::tape::Tapes;
 use super::ticket::KindId;
+use crate::config::Overflow;
 use crate::name::PoolName;
 use crate::outcome::{Outcome, Refusal};
 use crate::sync::atomic::{AtomicBool, AtomicU32};
-use crate::sync::plain::{AtomicU64, Ordering};
+use crate::sync::plain::{AtomicU8, AtomicU64, Ordering};
 use crate::sync::{Arc, Mutex, may_be_held_up};
 use crate::time::{Clock, Nanos};
 
@@ -49,6 +50,8 @@ pub(crate) struct Shared {
     pub(crate) paused: AtomicBool,
     /// The workers above this number leave as they come out of their jobs; [`NO_LIMIT`] mostly.
     pub(crate) limit: AtomicU32,
+    /// The rule of the settings for a full queue, where a submitter finds it at no cost.
+    overflow: AtomicU8,
     /// Cores, for the decision whether spinning can help; written by the supervisor.
     pub(crate) cores: AtomicU32,
     /// The most workers busy at once since the supervisor last looked.
@@ -125,6 +128,7 @@ impl Shared {
             phase: Phase::new(),
             paused: AtomicBool::new(false),
             limit: AtomicU32::new(NO_LIMIT),
+            overflow: AtomicU8::new(Overflow::default() as u8),
             cores: AtomicU32::new(1),
             busy_peak: AtomicU32::new(0),
             next_look: AtomicU64::new(0),
@@ -135,6 +139,20 @@ impl Shared {
             stopped: Default::default(),
             kinds: Mutex::new(vec!["job", "other"]),
         }
+    }
+
+    pub(crate) fn overflow(&self) -> Overflow {
+        const REJECT: u8 = Overflow::Reject as u8;
+        const CALLER_RUNS: u8 = Overflow::CallerRuns as u8;
+        match self.overflow.load(Ordering::Relaxed) {
+            REJECT => Overflow::Reject,
+            CALLER_RUNS => Overflow::CallerRuns,
+            _ => Overflow::Block,
+        }
+    }
+
+    pub(crate) fn set_overflow(&self, rule: Overflow) {
+        self.overflow.store(rule as u8, Ordering::Relaxed);
     }
 
     /// Whether this process has the pool's threads. Costs a system call: for slow paths only.

@@ -47,23 +47,25 @@ pub(crate) struct Terms {
     pub(crate) timeout: Option<Duration>,
 }
 
-/// Gets one job in; `when_full` is asked only if the queue is. Inside one of the pool's own jobs
-/// nothing is waited for: the worker that would make room is the one that waits, so the job goes
-/// in over the bound.
-pub(crate) fn admit(
-    shared: &Arc<Shared>,
-    when_full: impl FnOnce() -> WhenFull,
-) -> Result<Entry, Refusal> {
+/// Gets one job in. Inside one of the pool's own jobs nothing is waited for: the worker that would
+/// make room is the one that waits, so what would wait goes in over the bound.
+pub(crate) fn admit(shared: &Arc<Shared>, when_full: WhenFull) -> Result<Entry, Refusal> {
     if in_forked_child(shared) {
         shared.outside.count_refusal(Refusal::Forked, 1);
         return Err(Refusal::Forked);
     }
-    let refusal = match shared.gate.admit(1) {
-        Ok(_) => return Ok(Entry::Queue),
+    let waits = matches!(when_full, WhenFull::Wait | WhenFull::WaitUntil(_));
+    let room = if waits && Inside::is(shared) {
+        shared.gate.admit_over_the_bound()
+    } else {
+        shared.gate.admit(1).map(drop)
+    };
+    let refusal = match room {
+        Ok(()) => return Ok(Entry::Queue),
         Err(NoEntry::Closed) => Refusal::Shutdown,
         Err(NoEntry::Full) => {
             shared.sleep.kick();
-            match on_full(shared, when_full()) {
+            match on_full(shared, when_full) {
                 Ok(entry) => return Ok(entry),
                 Err(refusal) => refusal,
             }
@@ -115,7 +117,6 @@ fn on_full(shared: &Arc<Shared>, when_full: WhenFull) -> Result<Entry, Refusal> 
     match when_full {
         WhenFull::Refuse => Err(Refusal::QueueFull),
         WhenFull::RunHere => over_the_bound(Entry::Here),
-        _ if Inside::is(shared) => over_the_bound(Entry::Queue),
         WhenFull::Wait => wait_for_room(shared, None),
         WhenFull::WaitUntil(deadline) => wait_for_room(shared, Some(deadline)),
     }
@@ -215,9 +216,8 @@ pub(crate) fn deliver(shared: &Arc<Shared>, entry: Entry, task: Task) {
 /// Adds an admitted job to the queue without telling anybody yet.
 pub(crate) fn push(shared: &Arc<Shared>, job: Job) {
     may_be_held_up();
-    match Desk::of(shared) {
-        Some(desk) => desk.local.push(job),
-        None => shared.queue.push(job),
+    if let Some(job) = Desk::push(shared, job) {
+        shared.queue.push(job);
     }
 }
 

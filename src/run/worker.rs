@@ -20,8 +20,6 @@ use crate::sync::thread;
 /// Looks at the event count before parking, and yields in between: 2 to 4 rounds gave other pools
 /// four times the round-trip rate on idle cores.
 const SPIN_ROUNDS: u32 = 3;
-/// The most jobs taken from the injector at once.
-const BATCH_MAX: u64 = 8;
 /// Jobs that run longer than this on average are taken singly: a batch must not wait behind one
 /// that blocks.
 const LONG_JOB_NS: u64 = 1_000_000;
@@ -210,7 +208,7 @@ impl Worker {
     }
 
     fn take(&self) -> Option<Job> {
-        let job = self.desk.local.take(|| self.batch());
+        let job = self.desk.local.take(|| self.may_batch());
         self.desk.announce_moved();
         let meter = self.shared().roster.slot(self.desk.index).meter();
         let steals = self.desk.local.steals();
@@ -220,14 +218,8 @@ impl Worker {
         job
     }
 
-    /// How many jobs to take at once: a worker's share of the queue, one when jobs are long.
-    fn batch(&self) -> usize {
-        let shared = self.shared();
-        if shared.roster.slot(self.desk.index).meter().recent_run_ns() > LONG_JOB_NS {
-            return 1;
-        }
-        let live = u64::from(shared.sleep.look().live()).max(1);
-        (shared.gate.queued() / (2 * live)).clamp(1, BATCH_MAX) as usize
+    fn may_batch(&self) -> bool {
+        self.shared().roster.slot(self.desk.index).meter().recent_run_ns() <= LONG_JOB_NS
     }
 
     fn standing(&self) -> Standing {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::journal::Journal;
 use super::totals::{Levels, Totals};
-use crate::config::{Overflow, Settings};
+use crate::config::Settings;
 use crate::outcome::{Outcome, Refusal, StopCause};
 use crate::run::meter::MeterSum;
 use crate::run::shared::Shared;
@@ -56,11 +56,6 @@ impl Core {
             retuning: Mutex::new(()),
             ceiling,
         }
-    }
-
-    /// The rule for a full queue.
-    pub(crate) fn overflow(&self) -> Overflow {
-        self.settings.load().overflow
     }
 
     /// Where every job is. The order of the reads (outcomes, then what left the queue, then what

@@ -31,6 +31,9 @@ use crate::sync::{Arc, Mutex, OnceLock, may_be_held_up};
 /// schedulers.
 const INJECTOR_TURN: u32 = 61;
 
+/// The most jobs taken from the injector at once.
+const BATCH_MAX: usize = 8;
+
 /// Shuttle sees only its own atomics: this makes every deque call a scheduling point.
 fn scheduling_point() {
     #[cfg(shuttle)]
@@ -88,6 +91,7 @@ impl<T> Queue<T> {
             queue: Arc::clone(self),
             listed: Cell::new(false),
             turn: Cell::new(0),
+            batch: Cell::new(1),
             batched: Cell::new(0),
             moved: Cell::new(0),
             steals: Cell::new(0),
@@ -155,6 +159,10 @@ pub(crate) struct LocalQueue<T> {
     listed: Cell<bool>,
     /// Takes since the injector last had its turn.
     turn: Cell<u32>,
+    /// How many jobs to take from the injector next time: twice as many as last time, one again when
+    /// it was found empty. A worker's share of what is queued was tried; to know it, workers read
+    /// the counters that submitters write, for each batch.
+    batch: Cell<usize>,
     /// At most so many jobs at the front of the deque came from the injector in a batch; they are
     /// older than what the injector still holds, so its turn waits for them.
     batched: Cell<usize>,
@@ -205,8 +213,9 @@ impl<T> LocalQueue<T> {
         job
     }
 
-    /// The next job: own deque, then the injector (up to `batch()` at once), then other workers.
-    pub(crate) fn take(&self, batch: impl FnOnce() -> usize) -> Option<T> {
+    /// The next job: own deque, then the injector (some at once if `may_batch()`), then other
+    /// workers.
+    pub(crate) fn take(&self, may_batch: impl FnOnce() -> bool) -> Option<T> {
         self.turn.set(self.turn.get().saturating_add(1));
         if self.turn.get() >= INJECTOR_TURN && self.batched.get() == 0 {
             self.turn.set(0);
@@ -214,6 +223,7 @@ impl<T> LocalQueue<T> {
                 return Some(job);
             }
         }
+        let batch = || if may_batch() { self.batch.get() } else { 1 };
         self.pop().or_else(|| self.take_from_injector(batch())).or_else(|| {
             let job = self.queue.steal_from_peers((self.slot + 1) % self.queue.decks.len());
             self.steals.set(self.steals.get() + u64::from(job.is_some()));
@@ -224,11 +234,14 @@ impl<T> LocalQueue<T> {
     fn take_from_injector(&self, batch: usize) -> Option<T> {
         let injector = &self.queue.injector;
         if batch <= 1 {
-            return self.queue.take_injected(|| injector.steal());
+            let job = self.queue.take_injected(|| injector.steal());
+            self.batch.set(if job.is_some() { 2 } else { 1 });
+            return job;
         }
         let job = self
             .queue
             .take_injected(|| injector.steal_batch_with_limit_and_pop(self.deque(), batch));
+        self.batch.set(if job.is_some() { (2 * batch).min(BATCH_MAX) } else { 1 });
         if job.is_some() && !self.deque().is_empty() {
             may_be_held_up();
             self.batched.set(batch - 1);
@@ -294,10 +307,14 @@ mod tests {
         drop(owner);
         assert_eq!(queue.take_any(), Some(0), "stolen from a deck without an owner");
         let thief = queue.open(3);
-        assert_eq!(thief.take(|| 8), Some(1));
+        assert_eq!(thief.take(|| true), Some(1));
         assert_eq!(thief.steals(), 1);
         let heir = queue.open(69);
-        assert_eq!(heir.take(|| 8), Some(2), "the next owner goes on where the last one stopped");
+        assert_eq!(
+            heir.take(|| true),
+            Some(2),
+            "the next owner goes on where the last one stopped"
+        );
     }
 
     /// Attacks Q3.
@@ -306,22 +323,27 @@ mod tests {
         let queue = Arc::new(Queue::new(2));
         (0..20).for_each(|job| queue.push(job));
         let worker = queue.open(0);
-        assert_eq!(worker.take(|| 8), Some(0));
+        assert_eq!((worker.take(|| true), worker.moved()), (Some(0), 0), "one to begin with");
+        assert_eq!(worker.take(|| true), Some(1));
         let moved = worker.moved();
         assert!(moved > 0 && moved == worker.len());
         assert_eq!(worker.moved(), 0, "told once");
-        assert_eq!(queue.steal_from_peers(1), Some(1), "and there for others to take");
-        assert_eq!((worker.take(|| 1), worker.moved()), (Some(2), 0), "one alone moves nothing");
+        assert_eq!(queue.steal_from_peers(1), Some(2), "and there for others to take");
+        assert_eq!(
+            (worker.take(|| false), worker.moved()),
+            (Some(3), 0),
+            "one alone moves nothing"
+        );
     }
 
     #[test]
     fn one_worker_takes_injected_jobs_in_the_order_they_came() {
-        for batch in [1, 4, 8] {
+        for may_batch in [false, true] {
             let queue = Arc::new(Queue::new(1));
             (0..1000).for_each(|job| queue.push(job));
             let worker = queue.open(0);
-            let taken: Vec<i32> = std::iter::from_fn(|| worker.take(|| batch)).collect();
-            assert_eq!(taken, (0..1000).collect::<Vec<_>>(), "batches of {batch}");
+            let taken: Vec<i32> = std::iter::from_fn(|| worker.take(|| may_batch)).collect();
+            assert_eq!(taken, (0..1000).collect::<Vec<_>>(), "batches: {may_batch}");
         }
     }
 
@@ -332,7 +354,7 @@ mod tests {
         let worker = queue.open(0);
         worker.push(0);
         let position = (1..1000).find(|n| {
-            let job = worker.take(|| 1).expect("the deque refills itself");
+            let job = worker.take(|| false).expect("the deque refills itself");
             worker.push(*n);
             job == -1
         });
@@ -345,7 +367,7 @@ mod tests {
         let worker = queue.open(0);
         (0..10).for_each(|job| worker.push(job));
         assert_eq!(worker.purge(|job| job % 2 == 0), 5);
-        let rest: Vec<i32> = std::iter::from_fn(|| worker.take(|| 1)).collect();
+        let rest: Vec<i32> = std::iter::from_fn(|| worker.take(|| false)).collect();
         assert_eq!(rest, [1, 3, 5, 7, 9]);
     }
 
