@@ -17,6 +17,11 @@ use crate::sync::thread;
 
 /// How long a waiting thread sleeps at most before it looks again by itself.
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
+/// Looks at the result before a waiting thread sleeps: together as long as sleeping and being woken
+/// takes, some microseconds. Half as many did as well, but not each time.
+const LOOKS: u32 = if cfg!(shuttle) { 1 } else { 20 };
+/// Whoever gets the core back only after this long had better sleep: others want it.
+const YIELD_MAX: Duration = Duration::from_micros(50);
 
 /// The result to come of one job: join it, or await it on any executor.
 ///
@@ -79,6 +84,23 @@ impl<T: Send + 'static> JobHandle<T> {
         self.job.take(None).ok_or(self)
     }
 
+    /// Looks a few times before it sleeps, if a core is free: a short job is over before its waiter
+    /// would be asleep, and then neither has to be woken (0.5 µs a call instead of 4.9).
+    fn look_again(&self) {
+        let mut before = self.shared.now();
+        for _ in 0..LOOKS {
+            if self.job.is_published() || !self.shared.has_core_to_spare() {
+                return;
+            }
+            thread::yield_now();
+            let now = self.shared.now();
+            if now.since(before) > YIELD_MAX {
+                return;
+            }
+            before = now;
+        }
+    }
+
     fn wait(self, timeout: Option<Duration>) -> Result<Result<T, JobError>, Self> {
         if let Some(result) = self.job.take(None) {
             return Ok(result);
@@ -86,6 +108,9 @@ impl<T: Send + 'static> JobHandle<T> {
         let desk = Desk::here();
         if let Some(desk) = desk.as_ref().filter(|desk| desk.is_of(&self.shared)) {
             self.run_here(desk);
+        }
+        if timeout.is_none_or(|timeout| timeout > YIELD_MAX) {
+            self.look_again();
         }
         // A worker waits, whichever pool's job it waits for.
         let _mark = desk.as_ref().map(|desk| desk.shared.blocked(desk.index));

@@ -155,6 +155,12 @@ impl Shared {
         self.overflow.store(rule as u8, Ordering::Relaxed);
     }
 
+    /// Whether the awake workers leave a core to whoever would rather look again than sleep.
+    pub(crate) fn has_core_to_spare(&self) -> bool {
+        let seen = self.sleep.look();
+        seen.live() - seen.sleeping() <= self.cores.load(Ordering::Relaxed)
+    }
+
     /// Whether this process has the pool's threads. Costs a system call: for slow paths only.
     pub(crate) fn is_forked(&self) -> bool {
         std::process::id() != self.process

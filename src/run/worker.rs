@@ -247,8 +247,7 @@ impl Worker {
 
     /// Spinning helps the next submitter only if a core is free for it.
     fn may_spin(&self) -> bool {
-        let seen = self.shared().sleep.look();
-        seen.searching() <= 1 && seen.live() <= self.shared().cores.load(Ordering::Relaxed)
+        self.shared().has_core_to_spare() && self.shared().sleep.look().searching() <= 1
     }
 }
 
