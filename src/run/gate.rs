@@ -245,8 +245,8 @@ impl Gate {
     /// One job has left the queue (G1); lets the next submitter in (G4), unless they wait for more
     /// (G5).
     pub(crate) fn release(&self) {
-        // AcqRel: pairs with the steps of `join_line` (G3) and `end_hold` (G5) on the same word, and
-        // with readers of the counts, who must see the release before the outcome that follows it.
+        // AcqRel: pairs with the steps of `join_line` (G3) and `end_hold` (G5) on the same word,
+        // and with readers of the counts, who must see the release before the outcome after it.
         let before = self.exit.released.fetch_add(1, Ordering::AcqRel);
         if before & FLAG != 0
             && (before & COUNT) + 1 >= self.exit.hold_until.load(Ordering::Relaxed)
