@@ -1,5 +1,6 @@
 //! The pictures of the documentation are those that `policy_lab` draws, by the command that stands
-//! in their captions, and the captions say no number that it does not print.
+//! in their captions, and the captions say no number that it does not print. Those in `measured/`
+//! nobody can draw again; their captions say no number that is not in them or on their page.
 //!
 //! `UPDATE_EXPECT=1 cargo test --test pictures` draws them anew.
 
@@ -25,8 +26,8 @@ fn read(path: &Path) -> String {
 }
 
 /// The names of the files that end like this, without the ending.
-fn names(ending: &str) -> Vec<String> {
-    let files = std::fs::read_dir(folder()).expect("there are pictures");
+fn names(folder: &Path, ending: &str) -> Vec<String> {
+    let files = std::fs::read_dir(folder).expect("there are pictures");
     let names = files.map(|file| file.expect("a file").file_name().into_string().expect("UTF-8"));
     let mut names: Vec<String> =
         names.filter_map(|name| Some(name.strip_suffix(ending)?.to_owned())).collect();
@@ -94,7 +95,7 @@ fn assert_well_formed(svg: &str) {
 fn the_pictures_are_those_that_the_lab_draws() {
     let is_update = std::env::var_os("UPDATE_EXPECT").is_some();
     let mut stale = Vec::new();
-    for name in names(".svg") {
+    for name in names(&folder(), ".svg") {
         let (text, arguments) = caption(&name);
         let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
         let (svg, printed) = drawn(&arguments, &format!("pictures/{name}.svg"));
@@ -123,9 +124,10 @@ fn the_pictures_are_those_that_the_lab_draws() {
 #[test]
 fn every_picture_is_on_the_page() {
     let page = read(&folder().join("../mod.rs"));
-    let pictures = names(".svg");
-    assert!(pictures.len() >= 4, "{pictures:?}");
-    for name in pictures {
+    let (drawn, measured) = (names(&folder(), ".svg"), names(&folder().join("measured"), ".svg"));
+    assert!(drawn.len() >= 4 && measured.len() >= 3, "{drawn:?} {measured:?}");
+    let measured = measured.into_iter().map(|name| format!("measured/{name}"));
+    for name in drawn.into_iter().chain(measured) {
         let shown = format!("picture!(\"{name}\")");
         assert!(page.contains(&shown), "src/docs/mod.rs lacks {shown}");
     }
@@ -144,4 +146,29 @@ fn a_picture_is_one_block_of_html_with_a_row_for_each_law() {
         assert_eq!((blank, lines > 10, svg.ends_with("</svg>\n")), (None, true, true));
         assert_eq!(drawn(&arguments, "again.svg").0, svg, "the same arguments, the same bytes");
     }
+}
+
+#[test]
+fn captions_of_measured_pictures_say_what_these_show() {
+    let folder = folder().join("measured");
+    let page = read(&folder.join("../../performance.md"));
+    let mut strange = Vec::new();
+    for name in names(&folder, ".svg") {
+        let svg = read(&folder.join(format!("{name}.svg")));
+        assert_well_formed(&svg);
+        let is_one_block = svg.lines().all(|line| !line.trim().is_empty());
+        assert!(is_one_block && svg.len() <= BYTES_MAX, "{name}.svg: {} bytes", svg.len());
+        let caption = read(&folder.join(format!("{name}.md")));
+        let (text, code) = caption.split_once("```text\n").expect("a caption has a command");
+        assert!(code.starts_with("cargo bench --bench "), "the command in {name}.md is {code}");
+        // The figures are in its description, for whoever does not see it.
+        let shown = svg.replace(['"', '<', '>'], " ") + &page.replace('|', " ");
+        let shown = words(&shown);
+        for number in numbers(text) {
+            if !shown.contains(&number[0]) {
+                strange.push(format!("{name}.md says {}, which it does not show", number[0]));
+            }
+        }
+    }
+    assert!(strange.is_empty(), "\n{}\n", strange.join("\n"));
 }

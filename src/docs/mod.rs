@@ -3,7 +3,8 @@
 //! * [`patterns`]: how to do the usual things, from submitting a job to ending on a signal.
 //! * [`limits`]: what the pool does not do, and what it cannot.
 //! * [`scaling`]: when workers are started and retired, and by which numbers.
-//! * [`performance`]: what one job costs, step by step, and what being measured costs it.
+//! * [`performance`]: what one job costs, step by step, what being measured costs it, and how the
+//!   pool that sizes itself compares with every fixed size.
 //! * [`metrics`]: every metric, how to export it, and what to ask of it.
 
 /// A caption and its picture. The picture is one block of HTML, which a blank line ends: here the
@@ -32,6 +33,9 @@ pub mod metrics {}
 pub mod patterns {}
 
 #[doc = include_str!("performance.md")]
+#[doc = picture!("measured/how-many-workers-cpu")]
+#[doc = picture!("measured/how-many-workers-io")]
+#[doc = picture!("measured/how-many-workers-mixed")]
 pub mod performance {}
 
 #[doc = include_str!("scaling.md")]

@@ -15,6 +15,7 @@ mod picture;
 mod pools;
 mod report;
 mod runner;
+#[path = "../../how_many_workers/spin.rs"]
 mod spin;
 mod tally;
 mod threads;
