@@ -149,7 +149,10 @@ fn main() -> Outcome<()> {
         summary.push_str(&series.brief(own));
         verdicts.extend(series.steepest(own));
     }
-    let verdict = report::verdict(verdicts);
+    let verdict = match scale.rounds {
+        1 => "One round of few jobs says nothing about cliffs.\n".to_owned(),
+        _ => report::verdict(verdicts),
+    };
     println!("{}\n{verdict}", tables.show());
     if said("--write") {
         summary.push_str(&format!("\n{}\n{verdict}", tables.show()));
