@@ -2,15 +2,19 @@
 //! makes no difference.
 //!
 //! `.ci/instructions` runs this under callgrind with two numbers of jobs and takes the slope:
-//! what a pool costs once drops out. It compares the slopes with `benches/instructions.txt`.
+//! what a pool costs once drops out. It compares the slopes with `benches/instructions.txt`, those
+//! of whole paths and those of the single steps of a job, which say where a path got longer.
 //!
 //! ```text
-//! bash .ci/instructions           compare; fails if a path costs 5 % more than written down
+//! bash .ci/instructions           compare; fails if something costs 5 % more than written down
+//! bash .ci/instructions steps     show the steps only
 //! bash .ci/instructions update    write down what it costs now
+//! bash .ci/instructions page      that, and all the figures of docs/performance anew
 //! ```
 
 use std::hint::black_box;
 
+use springtide::testing::{STEPS, Steps};
 use springtide::{Fixed, Pool};
 
 /// One worker and a fixed size: the supervisor looks as rarely as it may.
@@ -77,8 +81,14 @@ fn main() {
         handles(100);
         batch(100);
         inside(100);
+        STEPS.iter().for_each(|step| step.run(&Steps::default(), 100));
         return;
     };
+    if path == "steps" {
+        // Each with those that are to be taken off.
+        STEPS.iter().for_each(|step| println!("{} {}", step.name, step.besides.join(" ")));
+        return;
+    }
     let jobs = words.next().and_then(|n| n.parse().ok()).expect("a path and a number of jobs");
     match path.as_str() {
         "outside" => outside(jobs, true),
@@ -86,6 +96,9 @@ fn main() {
         "handle" => handles(jobs),
         "batch" => batch(jobs),
         "inside" => inside(jobs),
-        other => panic!("there is no path {other}"),
+        other => {
+            let step = STEPS.iter().find(|step| other == format!("step:{}", step.name));
+            step.expect("there is a path or step of this name").run(&Steps::default(), jobs);
+        }
     }
 }

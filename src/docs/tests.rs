@@ -1,3 +1,4 @@
+use crate::testing::STEPS;
 use crate::{Constants, DEFAULT_KEEP_ALIVE, DEFAULT_QUEUE_CAPACITY, DEFAULT_TARGET_WAIT};
 use crate::{FAST_TICK, KICK_SPACING, SLOW_TICK};
 
@@ -40,14 +41,44 @@ fn the_table_of_constants_is_that_of_the_code() {
     assert_eq!(rows, fields);
 }
 
+/// The name and the instructions of each row of the file that CI compares with.
+fn counted() -> Vec<(&'static str, u64)> {
+    let rows = include_str!("../../benches/instructions.txt").lines().skip(1);
+    let rows = rows.filter_map(|row| row.split_once(' '));
+    rows.map(|(name, count)| (name, count.parse().expect("a count is a number"))).collect()
+}
+
+/// The cells of the rows of a part that begin with a name.
+fn named_rows(name: &str) -> Vec<Vec<&'static str>> {
+    let rows = part(include_str!("performance.md"), name).lines();
+    let cells = |row: &'static str| row.split('|').map(|cell| cell.trim().trim_matches('`'));
+    rows.filter(|row| row.starts_with("| `")).map(|row| cells(row).skip(1).collect()).collect()
+}
+
 #[test]
 fn the_table_of_instructions_is_what_ci_compares_with() {
-    let rows = part(include_str!("performance.md"), "instructions").lines().skip(2);
-    let rows: Vec<String> = rows.map(|row| row.replace(['|', '`'], " ")).collect();
-    let told: Vec<Vec<&str>> = rows.iter().map(|row| row.split_whitespace().collect()).collect();
-    let counted = include_str!("../../benches/instructions.txt").lines().skip(1);
-    let counted: Vec<Vec<&str>> = counted.map(|line| line.split_whitespace().collect()).collect();
-    assert_eq!(told, counted);
+    let told: Vec<(&str, String)> =
+        named_rows("instructions").iter().map(|row| (row[0], row[1].to_owned())).collect();
+    let paths = counted().into_iter().filter(|(name, _)| !name.starts_with("step:"));
+    let paths: Vec<(&str, String)> = paths.map(|(path, n)| (path, n.to_string())).collect();
+    assert_eq!(told, paths);
+}
+
+#[test]
+fn the_table_of_steps_has_every_step_with_its_instructions() {
+    let counted: std::collections::BTreeMap<&str, u64> = counted().into_iter().collect();
+    let steps: Vec<Vec<String>> = STEPS
+        .iter()
+        .map(|step| {
+            let times = |n: u64| if n == 0 { "–".to_owned() } else { n.to_string() };
+            let count = counted[format!("step:{}", step.name).as_str()].to_string();
+            let (execute, submit) = (times(step.execute), times(step.submit));
+            vec![step.name.to_owned(), step.says.to_owned(), execute, submit, count]
+        })
+        .collect();
+    let told: Vec<Vec<&str>> =
+        named_rows("steps").into_iter().map(|row| row[..5].to_vec()).collect();
+    assert_eq!(told, steps);
 }
 
 #[test]

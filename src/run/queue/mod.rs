@@ -160,8 +160,8 @@ pub(crate) struct LocalQueue<T> {
     /// Takes since the injector last had its turn.
     turn: Cell<u32>,
     /// How many jobs to take from the injector next time: twice as many as last time, one again
-    /// when it was found empty. A worker's share of what is queued was tried; to know it, workers read
-    /// the counters that submitters write, for each batch.
+    /// when it was found empty. A worker's share of what is queued was tried: to know it, workers
+    /// read the counters that submitters write, for each batch.
     batch: Cell<usize>,
     /// At most so many jobs at the front of the deque came from the injector in a batch; they are
     /// older than what the injector still holds, so its turn waits for them.
