@@ -167,7 +167,7 @@ fn tree(depth: Depth, tables: &mut Vec<Table>) {
 fn burst(depth: Depth, tables: &mut Vec<Table>) {
     let jobs = depth.pick(200, 4_000, 4_000);
     let at_ms: &[u64] = depth.pick(&[100], &[300], &[1_000, 4_000, 7_000]);
-    let end = Duration::from_millis(depth.pick(300, 2_500, 15_000));
+    let end = Duration::from_millis(depth.pick(300, 2_000, 15_000));
     let bursts = at_ms.len();
     tables.push(Table {
         workload: "W4",
