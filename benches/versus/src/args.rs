@@ -7,8 +7,8 @@ use crate::workloads::Depth;
 pub(crate) const HELP: &str = "\
 usage: versus [--quick | --smoke] [--only W1,W4] [--pools a,b] [--reps N] [--out DIR]
 
-  --quick       smaller cells, fewer of them and fewer repetitions: below five minutes
-  --smoke       a few cells, only to see that everything works
+  --quick       smaller cells, fewer of them and three repetitions: below five minutes
+  --smoke       every table once and tiny, only to see that everything works
   --only LIST   these workloads only
   --pools LIST  only rows whose label begins with one of these
   --reps N      how often each cell is run

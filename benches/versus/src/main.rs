@@ -18,20 +18,25 @@ mod runner;
 #[path = "../../how_many_workers/spin.rs"]
 mod spin;
 mod tally;
+mod targets;
 mod threads;
 mod trim;
 mod usage;
+mod verdict;
 mod workloads;
 
 use std::collections::BTreeMap;
 use std::error::Error;
+use std::fmt::Write;
 use std::fs;
-use std::path::Path;
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Instant;
 
 use args::Args;
-use workloads::{Machine, Table, plan};
+use runner::{Allowance, Found};
+use verdict::Ran;
+use workloads::{Depth, Machine, Table, plan};
 
 fn main() -> ExitCode {
     let words: Vec<String> = std::env::args().skip(1).collect();
@@ -78,44 +83,84 @@ fn compare(args: &Args) -> Result<(), String> {
         }
         return Ok(());
     }
+    let began = Instant::now();
     let machine = Machine { steps_per_us: spin::calibrate() };
-    let mut text = format!("{} cores, medians of the repetitions\n\n", usage::cores());
-    let mut lines = report::CSV_HEAD.to_owned();
-    print!("{text}");
+    let mut report = Report::new(args.out.clone(), args.depth);
+    print!("{}", report.text);
+    let mut allowance = Allowance::of(args.depth);
     let mut failed = 0;
-    let mut pictures: BTreeMap<&str, usize> = BTreeMap::new();
-    for table in &tables {
+    let mut ran = Vec::new();
+    for table in tables {
         let reps = args.reps.unwrap_or(table.reps);
-        let began = Instant::now();
-        let found = runner::run(args.depth, table, reps, &machine);
+        let start = Instant::now();
+        let found = runner::run(args.depth, &table, reps, &machine, &mut allowance);
         failed += found.failed;
-        let rows = found.rows;
         // Beside the report, and not in it.
-        eprintln!("{} {}: {:.0?}", table.workload, table.title, began.elapsed());
-        let shown = report::markdown(table, &rows, found.crossing_ns);
-        println!("{shown}");
-        text.push_str(&shown);
-        text.push('\n');
-        lines.push_str(&report::csv(table, &rows));
-        if let Some(out) = &args.out {
-            // After each table, so that a run that is stopped leaves what it has.
-            let count = pictures.entry(table.workload).or_insert(0);
-            *count += 1;
-            let name = format!("{}-{count}.svg", table.workload);
-            save(out, &text, &lines)
-                .and_then(|()| picture::draw(table, &rows, &out.join(name)))
-                .map_err(|error| format!("{}: {error}", out.display()))?;
-        }
+        eprintln!("{} {}: {:.0?}", table.workload, table.title, start.elapsed());
+        report.add(&table, &found)?;
+        ran.push(Ran { table, rows: found.rows });
     }
+    let outcomes: Vec<_> = targets::targets()
+        .into_iter()
+        .map(|target| {
+            let outcome = verdict::judge(&target, &ran);
+            (target, outcome)
+        })
+        .collect();
+    report.end(&report::verdicts(&outcomes))?;
+    eprintln!("all of it: {:.0?}", began.elapsed());
     if failed > 0 {
         return Err(format!("{failed} runs gave no figures"));
     }
     Ok(())
 }
 
-fn save(out: &Path, text: &str, lines: &str) -> Result<(), Box<dyn Error>> {
-    fs::create_dir_all(out)?;
-    fs::write(out.join("report.md"), text)?;
-    fs::write(out.join("report.csv"), lines)?;
-    Ok(())
+/// What is printed, and also written after each table, so that a run that is stopped leaves what it
+/// has.
+struct Report {
+    out: Option<PathBuf>,
+    text: String,
+    lines: String,
+    /// How many there are of each workload.
+    pictures: BTreeMap<&'static str, usize>,
+}
+
+impl Report {
+    fn new(out: Option<PathBuf>, depth: Depth) -> Report {
+        let (text, lines) = (report::head(depth), report::CSV_HEAD.to_owned());
+        Report { out, text, lines, pictures: BTreeMap::new() }
+    }
+
+    fn add(&mut self, table: &Table, found: &Found) -> Result<(), String> {
+        let shown = report::markdown(table, &found.rows, found.crossing_ns);
+        println!("{shown}");
+        self.text.push_str(&shown);
+        self.text.push('\n');
+        self.lines.push_str(&report::csv(table, &found.rows));
+        let Some(out) = self.out.clone() else {
+            return Ok(());
+        };
+        let count = self.pictures.entry(table.workload).or_insert(0);
+        *count += 1;
+        let name = format!("{}-{count}.svg", table.workload);
+        let _ = writeln!(self.text, "![{} as bars]({name})\n", table.columns[table.key]);
+        self.save()
+            .and_then(|()| picture::draw(table, &found.rows, &out.join(name)))
+            .map_err(|error| format!("{}: {error}", out.display()))
+    }
+
+    fn end(&mut self, verdicts: &str) -> Result<(), String> {
+        println!("{verdicts}");
+        self.text.push_str(verdicts);
+        self.save().map_err(|error| error.to_string())
+    }
+
+    fn save(&self) -> Result<(), Box<dyn Error>> {
+        if let Some(out) = &self.out {
+            fs::create_dir_all(out)?;
+            fs::write(out.join("report.md"), &self.text)?;
+            fs::write(out.join("report.csv"), &self.lines)?;
+        }
+        Ok(())
+    }
 }

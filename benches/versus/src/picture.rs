@@ -10,10 +10,10 @@ use crate::report::short;
 use crate::runner::Row;
 use crate::workloads::Table;
 
-const WIDTH: u32 = 760;
+const WIDTH: u32 = 790;
 const ROW: u32 = 20;
 const HEAD: u32 = 34;
-const LABELS: u32 = 250;
+const LABELS: u32 = 280;
 /// Room to the right of the longest bar for its figure.
 const FIGURES: u32 = 90;
 const OURS: RGBColor = RGBColor(0x1f, 0x77, 0xb4);

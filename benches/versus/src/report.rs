@@ -3,7 +3,119 @@
 use std::fmt::Write;
 
 use crate::runner::Row;
-use crate::workloads::Table;
+use crate::targets::{Goal, Target};
+use crate::usage;
+use crate::verdict::{Figure, Outcome, Verdict};
+use crate::workloads::{Depth, Table};
+
+/// The versions that were compared are those that the package pins.
+const MANIFEST: &str = include_str!("../Cargo.toml");
+
+/// What the mark says.
+const DISTURBED: &str = "† other load, or cores that moved, whenever it was tried\n";
+
+/// What the tables were made with.
+pub(crate) fn head(depth: Depth) -> String {
+    let (cores, processor) = (usage::cores(), usage::processor());
+    let mut text = format!(
+        "{cores} cores ({processor}). Medians of the repetitions, each in a process of its own, \
+         with the least and the most of the column that a table is sorted by.\n\n"
+    );
+    let pinned: Vec<String> = MANIFEST.lines().filter_map(pinned).collect();
+    let _ = writeln!(text, "Peers: {}.\n", pinned.join(", "));
+    if depth == Depth::Smoke {
+        text.push_str("Cells are so small that no figure means anything.\n\n");
+    }
+    text
+}
+
+/// The name and version of a dependency that is a peer; what only measures is none.
+fn pinned(line: &str) -> Option<String> {
+    let (name, rest) = line.split_once(" = ")?;
+    let (_, version) = rest.split_once("\"=")?;
+    let (version, _) = version.split_once('"')?;
+    let measures = ["libc", "nix", "plotters", "qubit-executor", "serde_json"].contains(&name);
+    (!measures).then(|| format!("{name} {version}"))
+}
+
+/// What became of the targets, as a table, and what was lost, as sentences. Targets whose rows this
+/// run did not have are only counted.
+pub(crate) fn verdicts(outcomes: &[(Target, Option<Outcome>)]) -> String {
+    let mut text = String::from("## Targets\n\n");
+    text.push_str("| target | ours | best peer | its figure | ratio | goal | |\n");
+    text.push_str("|---|---:|---|---:|---:|---:|---|\n");
+    let judged: Vec<(&Target, &Outcome)> =
+        outcomes.iter().filter_map(|(target, found)| Some((target, found.as_ref()?))).collect();
+    for (target, found) in &judged {
+        let mark = if found.disturbed { " †" } else { "" };
+        let _ = writeln!(
+            text,
+            "| {}: {}, `{}`{mark} | {} | {} | {} | {} | {} | {} |",
+            target.workload,
+            target.what,
+            target.column,
+            spread(found.ours),
+            found.peer,
+            spread(found.theirs),
+            ratio(target.goal, found),
+            goal(target.goal),
+            found.verdict.words(),
+        );
+    }
+    let count = |verdict: Verdict| judged.iter().filter(|(_, o)| o.verdict == verdict).count();
+    let _ = writeln!(
+        text,
+        "\nMet: {}, and {} more whose ranges overlap. Within the spread: {}. Not met: {}. \
+         Not in this run: {}.\n",
+        count(Verdict::Met),
+        count(Verdict::MetWithinSpread),
+        count(Verdict::WithinSpread),
+        count(Verdict::NotMet),
+        outcomes.len() - judged.len(),
+    );
+    if judged.iter().any(|(_, found)| found.disturbed) {
+        let _ = writeln!(text, "{DISTURBED}");
+    }
+    text.push_str(&losses(&judged));
+    text
+}
+
+/// What was not met, worst first: a sentence each.
+fn losses(judged: &[(&Target, &Outcome)]) -> String {
+    let mut lost: Vec<_> = judged.iter().filter(|(_, o)| o.verdict == Verdict::NotMet).collect();
+    if lost.is_empty() {
+        return String::new();
+    }
+    lost.sort_by(|a, b| b.1.ratio.total_cmp(&a.1.ratio));
+    let mut text = String::from("### Not met\n\n");
+    for (target, found) in lost {
+        let (ours, theirs) = (short(found.ours.median), short(found.theirs.median));
+        let _ = writeln!(
+            text,
+            "* {} {}: `{}` has {} {ours}, where {} has {theirs}.",
+            target.workload, target.what, target.ours, target.column, found.peer,
+        );
+    }
+    text
+}
+
+fn spread(figure: Figure) -> String {
+    format!("{} [{}–{}]", short(figure.median), short(figure.least), short(figure.most))
+}
+
+fn ratio(goal: Goal, found: &Outcome) -> String {
+    match goal {
+        Goal::AtMost(_) => "–".to_owned(),
+        Goal::Times(_) | Goal::MoreTimes(_) => format!("{} ×", short(found.ratio)),
+    }
+}
+
+fn goal(goal: Goal) -> String {
+    match goal {
+        Goal::Times(times) | Goal::MoreTimes(times) => format!("≤ {times:.2} ×"),
+        Goal::AtMost(most) => format!("≤ {most}"),
+    }
+}
 
 /// A table in Markdown: the best first, ours bold, a range at the column it is sorted by.
 pub(crate) fn markdown(table: &Table, rows: &[Row], crossing_ns: f64) -> String {
@@ -30,7 +142,7 @@ pub(crate) fn markdown(table: &Table, rows: &[Row], crossing_ns: f64) -> String 
         text.push('\n');
     }
     if rows.iter().any(|row| row.disturbed) {
-        text.push_str("\n† other load, or cores that moved, whenever it was tried\n");
+        let _ = write!(text, "\n{DISTURBED}");
     }
     text
 }
@@ -44,6 +156,7 @@ pub(crate) fn short(figure: f64) -> String {
     match figure.abs() {
         size if !size.is_finite() => "never".to_owned(),
         0.0 => "0".to_owned(),
+        size if size < 0.1 => format!("{figure:.3}"),
         size if size < 10.0 => format!("{figure:.2}"),
         size if size < 100.0 => format!("{figure:.1}"),
         _ => format!("{figure:.0}"),

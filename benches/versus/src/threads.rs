@@ -8,8 +8,6 @@ use std::time::{Duration, Instant};
 
 /// How often it is looked.
 const EVERY: Duration = Duration::from_millis(5);
-/// A pool's own helper may be there besides its workers: a supervisor, a reactor.
-const HELPERS: usize = 1;
 
 /// The threads of this process; 0 where the system does not say.
 pub(crate) fn count() -> usize {
@@ -29,6 +27,7 @@ pub(crate) fn resident() -> f64 {
 
 /// Counts while it runs.
 pub(crate) struct Census {
+    began: Instant,
     stop: Arc<AtomicBool>,
     counter: JoinHandle<Counts>,
 }
@@ -52,7 +51,12 @@ impl Census {
             }
             Counts(counts)
         });
-        Census { stop, counter }
+        Census { began, stop, counter }
+    }
+
+    /// What its counts are timed from.
+    pub(crate) fn began(&self) -> Instant {
+        self.began
     }
 
     pub(crate) fn end(self) -> Counts {
@@ -82,9 +86,9 @@ impl Counts {
         self.seconds() / length.max(1e-9)
     }
 
-    /// Seconds from `since` until there were no more than `least` workers for good, or infinity.
-    pub(crate) fn back_at(&self, least: usize, since: Duration) -> f64 {
-        let above = self.0.iter().rposition(|(_, threads)| *threads > least + HELPERS);
+    /// Seconds from `since` until there were no more than `few` threads for good, or infinity.
+    pub(crate) fn back_at(&self, few: usize, since: Duration) -> f64 {
+        let above = self.0.iter().rposition(|(_, threads)| *threads > few);
         let next = above.map_or(0, |above| above + 1);
         let back = self.0.get(next).map(|(at, _)| at.saturating_sub(since).as_secs_f64());
         back.unwrap_or(f64::INFINITY)
@@ -103,9 +107,9 @@ mod tests {
     #[test]
     fn a_pool_is_back_when_it_does_not_grow_again() {
         let since = Duration::from_secs(1);
-        assert_eq!(counts(&[3, 9, 3, 9, 3, 3]).back_at(2, since), 3.0);
-        assert_eq!(counts(&[3, 9, 9]).back_at(2, since), f64::INFINITY);
-        assert_eq!(counts(&[3, 3, 3]).back_at(2, since), 0.0);
+        assert_eq!(counts(&[3, 9, 3, 9, 3, 3]).back_at(3, since), 3.0);
+        assert_eq!(counts(&[3, 9, 9]).back_at(3, since), f64::INFINITY);
+        assert_eq!(counts(&[3, 3, 3]).back_at(3, since), 0.0);
     }
 
     #[test]

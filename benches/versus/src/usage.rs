@@ -68,6 +68,14 @@ impl Watch {
     }
 }
 
+/// What the processor is called, where the system says.
+pub(crate) fn processor() -> String {
+    let text = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+    let line = text.lines().find(|line| line.starts_with("model name"));
+    let name = line.and_then(|line| line.split_once(": ")).map(|(_, name)| name.trim());
+    name.unwrap_or("of an unknown make").to_owned()
+}
+
 pub(crate) fn cores() -> usize {
     std::thread::available_parallelism().map_or(1, |n| n.get())
 }

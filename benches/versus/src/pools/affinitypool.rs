@@ -19,6 +19,14 @@ impl Pool for Sharded {
         std::mem::forget(self.0.spawn(job));
     }
 
+    fn promise<T: Send + 'static, F: FnOnce() -> T + Send + 'static>(
+        &self,
+        job: F,
+    ) -> impl FnOnce() -> T {
+        let result = self.0.spawn(job);
+        move || block_on(result)
+    }
+
     fn call<T: Send + 'static, F: FnOnce() -> T + Send + 'static>(&self, job: F) -> T {
         block_on(self.0.spawn(job))
     }

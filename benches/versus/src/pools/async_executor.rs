@@ -26,6 +26,14 @@ impl Pool for Threads {
         self.0.spawn(async move { job() }).detach();
     }
 
+    fn promise<T: Send + 'static, F: FnOnce() -> T + Send + 'static>(
+        &self,
+        job: F,
+    ) -> impl FnOnce() -> T {
+        let result = self.0.spawn(async move { job() });
+        move || block_on(result)
+    }
+
     fn call<T: Send + 'static, F: FnOnce() -> T + Send + 'static>(&self, job: F) -> T {
         block_on(self.0.spawn(async move { job() }))
     }

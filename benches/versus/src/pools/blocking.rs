@@ -20,6 +20,14 @@ impl Pool for Unblock {
         blocking::unblock(job).detach();
     }
 
+    fn promise<T: Send + 'static, F: FnOnce() -> T + Send + 'static>(
+        &self,
+        job: F,
+    ) -> impl FnOnce() -> T {
+        let result = blocking::unblock(job);
+        move || block_on(result)
+    }
+
     fn call<T: Send + 'static, F: FnOnce() -> T + Send + 'static>(&self, job: F) -> T {
         block_on(blocking::unblock(job))
     }

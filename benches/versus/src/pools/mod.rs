@@ -17,6 +17,11 @@ mod tokio;
 use std::sync::mpsc;
 use std::time::Duration;
 
+use ::futures::channel::oneshot;
+use ::futures::executor::block_on;
+
+use crate::tally;
+
 /// How large a pool should be. Pools of a fixed size take `most`.
 #[derive(Clone, Debug)]
 pub(crate) struct Size {
@@ -34,6 +39,39 @@ pub(crate) trait Pool: Clone + Send + Sync + 'static {
 
     /// Submits a job whose end nobody waits for.
     fn execute<F: FnOnce() + Send + 'static>(&self, job: F);
+
+    /// Submits jobs one after another. A pool with a scope for that returns when all have run.
+    fn execute_all<F: FnOnce() + Send + 'static>(&self, jobs: impl Iterator<Item = F>) {
+        for job in jobs {
+            self.execute(job);
+        }
+    }
+
+    /// Submits a binary tree of jobs, each of which submits two more, `depth` jobs deep.
+    fn execute_tree(&self, depth: u32) {
+        let pool = self.clone();
+        self.execute(move || {
+            if depth > 1 {
+                pool.execute_tree(depth - 1);
+                pool.execute_tree(depth - 1);
+            }
+            tally::done();
+        });
+    }
+
+    /// Submits a job and returns what waits for its result: the pool's own handle if it has one,
+    /// or else the cheapest channel for one value.
+    fn promise<T: Send + 'static, F: FnOnce() -> T + Send + 'static>(
+        &self,
+        job: F,
+    ) -> impl FnOnce() -> T {
+        let (sender, receiver) = oneshot::channel();
+        self.execute(move || {
+            // Whoever has the receiver waits on it in the end.
+            let _ = sender.send(job());
+        });
+        move || block_on(receiver).expect("the job runs, and sends")
+    }
 
     /// Submits a job and waits for its result: by the pool's own handle if it has one, or else by
     /// a channel, as its users would.
@@ -72,6 +110,7 @@ pools! {
     "springtide" => ours::Execute,
     "springtide submit" => ours::Submit,
     "rayon" => rayon::Spawn,
+    "rayon in scope" => rayon::InScope,
     "tokio spawn" => tokio::Spawn,
     "tokio spawn_blocking" => tokio::SpawnBlocking,
     "threadpool" => threadpool::Fixed,

@@ -42,6 +42,14 @@ impl Pool for Submit {
         assert!(self.0.submit(job).is_ok(), "the pool is open, and waits when it is full");
     }
 
+    fn promise<T: Send + 'static, F: FnOnce() -> T + Send + 'static>(
+        &self,
+        job: F,
+    ) -> impl FnOnce() -> T {
+        let handle = self.0.submit(job).unwrap_or_else(|_| panic!("the pool is open"));
+        || handle.join().expect("the job does not panic")
+    }
+
     fn call<T: Send + 'static, F: FnOnce() -> T + Send + 'static>(&self, job: F) -> T {
         let handle = self.0.submit(job).unwrap_or_else(|_| panic!("the pool is open"));
         handle.join().expect("the job does not panic")

@@ -20,6 +20,14 @@ impl Pool for Elastic {
         self.0.execute(job);
     }
 
+    fn promise<T: Send + 'static, F: FnOnce() -> T + Send + 'static>(
+        &self,
+        job: F,
+    ) -> impl FnOnce() -> T {
+        let result = self.0.evaluate(job);
+        || result.await_complete()
+    }
+
     fn call<T: Send + 'static, F: FnOnce() -> T + Send + 'static>(&self, job: F) -> T {
         self.0.evaluate(job).await_complete()
     }

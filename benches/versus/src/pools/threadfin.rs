@@ -20,6 +20,14 @@ impl Pool for Elastic {
         drop(self.0.execute(job));
     }
 
+    fn promise<T: Send + 'static, F: FnOnce() -> T + Send + 'static>(
+        &self,
+        job: F,
+    ) -> impl FnOnce() -> T {
+        let result = self.0.execute(job);
+        || result.join()
+    }
+
     fn call<T: Send + 'static, F: FnOnce() -> T + Send + 'static>(&self, job: F) -> T {
         self.0.execute(job).join()
     }

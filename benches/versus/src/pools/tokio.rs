@@ -21,6 +21,14 @@ impl Pool for Spawn {
         drop(self.0.spawn(async move { job() }));
     }
 
+    fn promise<T: Send + 'static, F: FnOnce() -> T + Send + 'static>(
+        &self,
+        job: F,
+    ) -> impl FnOnce() -> T {
+        let result = self.0.spawn(async move { job() });
+        || block_on(result).expect("the job does not panic")
+    }
+
     fn call<T: Send + 'static, F: FnOnce() -> T + Send + 'static>(&self, job: F) -> T {
         block_on(self.0.spawn(async move { job() })).expect("the job does not panic")
     }
@@ -42,6 +50,14 @@ impl Pool for SpawnBlocking {
 
     fn execute<F: FnOnce() + Send + 'static>(&self, job: F) {
         drop(self.0.spawn_blocking(job));
+    }
+
+    fn promise<T: Send + 'static, F: FnOnce() -> T + Send + 'static>(
+        &self,
+        job: F,
+    ) -> impl FnOnce() -> T {
+        let result = self.0.spawn_blocking(job);
+        || block_on(result).expect("the job does not panic")
     }
 
     fn call<T: Send + 'static, F: FnOnce() -> T + Send + 'static>(&self, job: F) -> T {

@@ -22,17 +22,21 @@ pub(crate) struct Burst {
 }
 
 /// A job of the trickle comes so often, and sleeps for so long.
-const TRICKLE_EVERY: Duration = Duration::from_millis(10);
+const TRICKLE_EVERY: Duration = Duration::from_millis(20);
 const TRICKLE_LENGTH: Duration = Duration::from_millis(1);
+/// A pool is back when it has no more threads than these: the two it keeps, a supervisor or
+/// reactor, and one to spare for the trickle.
+const FEW: usize = 4;
 
 pub(crate) const COLUMNS: &[&str] = &[
     "wait_p50_ms",
     "wait_p99_ms",
+    "drain_ms",
     "burst_submit_us",
     "trickle_p99_ms",
     "peak_threads",
     "thread_s",
-    "back_at_min_s",
+    "back_s",
     "threads_at_end",
 ];
 pub(crate) const KEY: usize = 1;
@@ -59,7 +63,7 @@ fn submit<P: Pool>(pool: &P, waits: &Waits, number: usize, due: Instant, length:
 }
 
 impl Burst {
-    pub(crate) fn run<P: Pool>(&self, least: usize, build: impl FnOnce() -> P) -> Figures {
+    pub(crate) fn run<P: Pool>(&self, build: impl FnOnce() -> P) -> Figures {
         // The trickle has a thread of its own.
         let census = Census::start(1);
         let pool = build();
@@ -88,18 +92,23 @@ impl Burst {
             submitting.push(start.elapsed().as_nanos() as f64 / 1000.0);
         }
         trickler.join().expect("the trickle does not panic");
+        let since = began.duration_since(census.began());
         let threads = census.end();
         let mut bursts = milliseconds(&bursts, self.end);
         let mut trickle = milliseconds(&trickle, self.end);
         let last = Duration::from_millis(self.at_ms.last().copied().unwrap_or(0));
+        let of_last = &bursts[bursts.len() - self.jobs..];
+        let waited_ms = of_last.iter().copied().fold(0.0, f64::max);
+        let drain = Duration::from_secs_f64(waited_ms / 1e3) + self.length;
         vec![
             quantile(&mut bursts, 0.5),
             quantile(&mut bursts, 0.99),
+            drain.as_secs_f64() * 1e3,
             quantile(&mut submitting, 0.5),
             quantile(&mut trickle, 0.99),
             threads.peak() as f64,
             threads.seconds(),
-            threads.back_at(least, last),
+            threads.back_at(FEW, since + last + drain),
             threads.last() as f64,
         ]
     }

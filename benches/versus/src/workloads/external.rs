@@ -1,5 +1,5 @@
-//! W1: jobs from outside, fire and forget. What a job costs until all are done, and what it costs
-//! whoever submits it.
+//! W1: jobs from outside, fire and forget or with their results. What a job costs until all are
+//! done, and what it costs whoever submits it.
 
 use std::sync::{Arc, Barrier};
 use std::thread;
@@ -11,8 +11,17 @@ use crate::spin::spin;
 use crate::tally;
 use crate::usage::Spent;
 
+/// What producers want of their jobs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Wanted {
+    Nothing,
+    /// The result of each, once all are submitted.
+    Results,
+}
+
 #[derive(Clone, Debug)]
 pub(crate) struct External {
+    pub(crate) wanted: Wanted,
     pub(crate) producers: usize,
     pub(crate) job_us: u64,
     pub(crate) workers: usize,
@@ -30,10 +39,13 @@ impl External {
         let start = Arc::new(Barrier::new(self.producers + 1));
         let producers: Vec<_> = (0..self.producers)
             .map(|_| {
-                let (pool, start) = (pool.clone(), start.clone());
+                let (pool, start, wanted) = (pool.clone(), start.clone(), self.wanted);
                 thread::spawn(move || {
                     start.wait();
-                    submit(&pool, each, steps)
+                    match wanted {
+                        Wanted::Nothing => forget(&pool, each, steps),
+                        Wanted::Results => remember(&pool, each, steps),
+                    }
                 })
             })
             .collect();
@@ -43,10 +55,13 @@ impl External {
         let began = Instant::now();
         start.wait();
         tally::wait_for(goal);
-        let took = began.elapsed();
+        let mut took = began.elapsed();
         let spent = Spent::now().since(spent);
         let submitting: Duration =
             producers.into_iter().map(|p| p.join().expect("a producer does not panic")).sum();
+        if self.wanted == Wanted::Results {
+            took = began.elapsed();
+        }
         let jobs = (each * self.producers as u64) as f64;
         vec![
             took.as_nanos() as f64 / jobs,
@@ -56,18 +71,42 @@ impl External {
     }
 }
 
-/// How long it takes to submit them. Two words of payload, or a box of the closure would be free.
-fn submit<P: Pool>(pool: &P, jobs: u64, steps: u64) -> Duration {
+/// Two words of payload, or a box of the closure would be free.
+fn work([steps, number]: [u64; 2]) -> u64 {
+    if steps > 0 {
+        spin(steps);
+    }
+    std::hint::black_box(number)
+}
+
+/// How long it takes to submit them.
+fn forget<P: Pool>(pool: &P, jobs: u64, steps: u64) -> Duration {
+    let began = Instant::now();
+    pool.execute_all((0..jobs).map(|number| {
+        let payload = [steps, number];
+        move || {
+            work(payload);
+            tally::done();
+        }
+    }));
+    began.elapsed()
+}
+
+/// How long it takes to submit them; returns when all have answered.
+fn remember<P: Pool>(pool: &P, jobs: u64, steps: u64) -> Duration {
+    let mut promises = Vec::with_capacity(jobs as usize);
     let began = Instant::now();
     for number in 0..jobs {
         let payload = [steps, number];
-        pool.execute(move || {
-            if payload[0] > 0 {
-                spin(payload[0]);
-            }
-            std::hint::black_box(payload[1]);
+        promises.push(pool.promise(move || {
+            let answer = work(payload);
             tally::done();
-        });
+            answer
+        }));
     }
-    began.elapsed()
+    let submitting = began.elapsed();
+    for (number, promise) in promises.into_iter().enumerate() {
+        assert_eq!(promise(), number as u64, "a job's result is its own");
+    }
+    submitting
 }

@@ -12,11 +12,10 @@ use crate::usage::Spent;
 pub(crate) struct Idle {
     /// The workers that are there when it is quiet.
     pub(crate) workers: usize,
+    /// After the last job it takes a pool a while to settle.
+    pub(crate) settling: Duration,
     pub(crate) length: Duration,
 }
-
-/// After the last job it takes a pool a while to settle.
-const SETTLING: Duration = Duration::from_millis(500);
 
 pub(crate) const COLUMNS: &[&str] = &["csw_s", "cpu_us_s", "threads", "rss_kib_thread"];
 
@@ -25,7 +24,7 @@ impl Idle {
         let (before, memory) = (threads::count(), threads::resident());
         let pool = build();
         super::warm_up(&pool, self.workers);
-        thread::sleep(SETTLING);
+        thread::sleep(self.settling);
         let spent = Spent::now();
         thread::sleep(self.length);
         let spent = Spent::now().since(spent);

@@ -80,7 +80,7 @@ impl Visit for Run<'_> {
             Shape::External(external) => external.run(&build(), self.machine),
             Shape::Call(call) => call.run(&build()),
             Shape::Tree(tree) => tree.run(&build()),
-            Shape::Burst(burst) => burst.run(self.size.least, build),
+            Shape::Burst(burst) => burst.run(build),
             Shape::Mixed(mixed) => mixed.run(build, self.machine),
             Shape::Idle(idle) => idle.run(build),
             Shape::Memory(memory) => memory.run(&build()),

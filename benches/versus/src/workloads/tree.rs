@@ -23,21 +23,10 @@ impl Tree {
         let goal = tally::total() + jobs;
         let spent = Spent::now();
         let began = Instant::now();
-        branch(pool.clone(), self.depth);
+        pool.execute_tree(self.depth);
         tally::wait_for(goal);
         let took = began.elapsed();
         let spent = Spent::now().since(spent);
         vec![took.as_nanos() as f64 / jobs as f64, spent.switches as f64 * 1000.0 / jobs as f64]
     }
-}
-
-fn branch<P: Pool>(pool: P, depth: u32) {
-    let from = pool.clone();
-    from.execute(move || {
-        if depth > 1 {
-            branch(pool.clone(), depth - 1);
-            branch(pool, depth - 1);
-        }
-        tally::done();
-    });
 }
