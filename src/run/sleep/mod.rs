@@ -14,7 +14,7 @@ use crossbeam_utils::CachePadded;
 #[cfg(loom)]
 use crate::run::omit::omitted;
 use crate::run::parker::Parker;
-use crate::sync::atomic::{AtomicU8, Ordering};
+use crate::sync::atomic::{AtomicU8, Ordering, fence};
 use crate::sync::thread::{self, Thread};
 use crate::sync::{Arc, Mutex};
 use word::Word;
@@ -108,6 +108,9 @@ impl Sleep {
     /// Tells of `jobs` jobs pushed just before (S2). `queued` is how many wait now; it is asked
     /// only when nobody may be free to take them.
     pub(crate) fn announce(&self, jobs: u32, queued: impl Fn() -> u64) {
+        if self.nobody_is_free().is_some_and(Seen::is_kicked) {
+            return;
+        }
         let seen = self.word.announce();
         if seen.is_supervisor_parked() {
             self.ring();
@@ -117,6 +120,17 @@ impl Sleep {
         if seen.sleeping() < jobs || !all_woken {
             self.kick_if_short(queued);
         }
+    }
+
+    /// The word, if there is nobody that news of a push before this call could be of use to: who
+    /// searches later will see the push (S12). While everybody is busy, which is when pools are
+    /// in a hurry, the word is only read, and its cache line stays with everybody.
+    fn nobody_is_free(&self) -> Option<Seen> {
+        // SeqCst, by Dekker: push, fence, look who is free; against: `start_search`, fence in
+        // `events`, scan. And: push, fence, look for the kick; against: `acknowledge`, fence, look.
+        fence(Ordering::SeqCst);
+        let seen = self.word.load();
+        (seen.sleeping() == 0 && seen.searching() == 0).then_some(seen)
     }
 
     /// Wakes somebody if nobody searches, and for a batch as many as may; false if some were gone.
@@ -213,8 +227,10 @@ impl Sleep {
         if omitted("S11") {
             return;
         }
-        let seen = self.word.announce();
-        self.wake_for(jobs, seen);
+        if self.nobody_is_free().is_none() {
+            let seen = self.word.announce();
+            self.wake_for(jobs, seen);
+        }
     }
 
     pub(crate) fn start_search(&self) {
@@ -223,6 +239,12 @@ impl Sleep {
 
     /// To be read before the scan whose failure allows sleep (S3).
     pub(crate) fn events(&self) -> Events {
+        // SeqCst: the other half of the argument in `nobody_is_free` (S12).
+        #[cfg(loom)]
+        if omitted("S12") {
+            return self.word.load().events();
+        }
+        fence(Ordering::SeqCst);
         self.word.load().events()
     }
 
@@ -369,7 +391,10 @@ impl Sleep {
 
     /// The supervisor is about to look: kicks count anew from here.
     pub(crate) fn acknowledge(&self) -> Seen {
-        self.word.acknowledge()
+        let seen = self.word.acknowledge();
+        // SeqCst: the other half of the argument in `nobody_is_free` (S12).
+        fence(Ordering::SeqCst);
+        seen
     }
 
     /// The calling thread is the supervisor.

@@ -5,7 +5,7 @@ use super::{explore, join, set_up, spawn, start, start_asleep};
 use crate::sync::Arc;
 use crate::sync::atomic::Ordering;
 
-/// Attacks S1, S2, S3 and S4.
+/// Attacks S2, S3 and S4.
 #[test]
 fn a_worker_going_to_sleep_misses_no_job() {
     explore("submit x sleep", 4, || {
@@ -79,7 +79,7 @@ fn a_job_submitted_inside_runs_beside_its_submitter() {
     });
 }
 
-/// Attacks S3 with what is not a job: a worker that holds is told to go on.
+/// Attacks S1 and S3 with what is not a job: a worker that holds is told to go on.
 #[test]
 fn a_worker_going_to_sleep_misses_no_resumption() {
     explore("resume x sleep", 3, || {
@@ -108,7 +108,7 @@ fn a_worker_woken_twice_is_counted_once() {
     });
 }
 
-/// Attacks S6: two sleepers, two jobs.
+/// Attacks S1 and S6: two sleepers, two jobs.
 #[test]
 fn two_sleepers_wake_for_two_jobs() {
     explore("submit x wake x wake", 3, || {
@@ -117,6 +117,23 @@ fn two_sleepers_wake_for_two_jobs() {
         pool.submit(0);
         pool.submit(1);
         join(workers);
+        pool.check_the_end();
+    });
+}
+
+/// Attacks S12: everybody is busy and the supervisor was asked, so the submitter says nothing.
+#[test]
+fn a_worker_out_of_work_finds_what_nobody_announced() {
+    explore("submit without an event x search", 4, || {
+        let pool = Arc::new(Pool::new(1, 2, plainly));
+        let worker = set_up(|| {
+            pool.sleep.enlist();
+            pool.submit(0);
+            pool.sleep.kick();
+            spawn(&pool, |pool| pool.work_on(0))
+        });
+        pool.submit(1);
+        join([worker]);
         pool.check_the_end();
     });
 }
