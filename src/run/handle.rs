@@ -119,18 +119,19 @@ impl<T: Send + 'static> JobHandle<T> {
             if let Some(result) = self.job.take(Some(JobWaiter::Thread(thread::current()))) {
                 return Ok(result);
             }
-            if self.shared.is_forked() {
-                return Ok(Err(JobError::forked()));
-            }
             let left = deadline.map_or(LOOK_AGAIN, |deadline| deadline.since(self.shared.now()));
             if left.is_zero() {
                 return Err(self);
             }
             thread::park(self.shared.parker.timeout(Some(left.min(LOOK_AGAIN))));
-            if !self.job.is_published() {
-                // The supervisor finds out whether a wake-up got lost.
-                self.shared.sleep.ring();
+            if self.job.is_published() {
+                continue;
             }
+            if self.shared.is_forked() {
+                return Ok(Err(JobError::forked()));
+            }
+            // The supervisor finds out whether a wake-up got lost.
+            self.shared.sleep.ring();
         }
     }
 

@@ -239,11 +239,11 @@ impl Sleep {
 
     /// To be read before the scan whose failure allows sleep (S3).
     pub(crate) fn events(&self) -> Events {
-        // SeqCst: the other half of the argument in `nobody_is_free` (S12).
         #[cfg(loom)]
         if omitted("S12") {
             return self.word.load().events();
         }
+        // SeqCst: the other half of the argument in `nobody_is_free` (S12).
         fence(Ordering::SeqCst);
         self.word.load().events()
     }
