@@ -23,7 +23,7 @@ use twin::{Injector, Steal, Stealer, Worker};
 
 use crossbeam_utils::CachePadded;
 
-use crate::sync::atomic::{AtomicU64, Ordering};
+use crate::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use crate::sync::{Arc, Mutex, OnceLock, may_be_held_up};
 
 /// A local deque is left for the injector once in so many takes, so that jobs which keep
@@ -49,6 +49,9 @@ pub(crate) struct Queue<T> {
     decks: Box<[Deck<T>]>,
     /// A bit for each deck that may hold jobs (Q2).
     occupied: Box<[CachePadded<AtomicU64>]>,
+    /// So many words of `occupied` were ever used; a scan spares the others. Written before the
+    /// first bit in the last of them is, so whoever must see that bit sees the word (Q2).
+    words: AtomicUsize,
 }
 
 /// One slot's deque: what thieves see, and where the owner's half rests between two owners.
@@ -67,6 +70,7 @@ impl<T> Queue<T> {
             occupied: (0..slots.div_ceil(64))
                 .map(|_| CachePadded::new(AtomicU64::new(0)))
                 .collect(),
+            words: AtomicUsize::new(1),
         }
     }
 
@@ -78,6 +82,7 @@ impl<T> Queue<T> {
 
     /// The owner's half of a slot's deque, made on first use.
     pub(crate) fn open(self: &Arc<Self>, slot: usize) -> LocalQueue<T> {
+        self.words.fetch_max(slot / 64 + 1, Ordering::AcqRel);
         let rested = self.decks[slot].resting.lock().take();
         debug_assert!(
             rested.is_some() || self.decks[slot].stealer.get().is_none(),
@@ -118,9 +123,10 @@ impl<T> Queue<T> {
 
     /// Scans the decks whose bit is set, beginning behind `start`.
     fn steal_from_peers(&self, start: usize) -> Option<T> {
-        let words = self.occupied.len();
+        let words = self.words.load(Ordering::Acquire);
+        let first = (start / 64).min(words - 1);
         for step in 0..=words {
-            let index = (start / 64 + step) % words;
+            let index = (first + step) % words;
             let bits = self.occupied[index].load(Ordering::Acquire);
             // The first word is looked at twice: from the start upwards, and last of all below it.
             let above = u64::MAX << (start % 64);
