@@ -30,7 +30,7 @@ pub(crate) fn take_on(desk: &Desk, job: Job, now: Nanos) -> Nanos {
     let slot = shared.roster.slot(desk.index);
     if let Task::Tracked(tracked) = &job.task {
         let ticket = tracked.ticket();
-        if ticket.expires_at <= now && ticket.claim.withdraw() {
+        if ticket.has_expired(now) && ticket.claim.withdraw() {
             slot.current.begin(describe(&job.task, now));
             resolve(shared, &**tracked, Outcome::Expired, JobError::expired());
             slot.current.end();
@@ -54,7 +54,7 @@ pub(crate) fn take_over(desk: &Desk, tracked: Arc<dyn Tracked>) {
     let shared = &*desk.shared;
     let ticket = tracked.ticket();
     let now = shared.now();
-    if ticket.expires_at <= now && ticket.claim.withdraw() {
+    if ticket.has_expired(now) && ticket.claim.withdraw() {
         desk.shell_made();
         resolve(shared, &*tracked, Outcome::Expired, JobError::expired());
         return;
@@ -172,7 +172,7 @@ fn run(
         },
         Task::Tracked(tracked) => {
             let ticket = tracked.ticket();
-            let timeout = ticket.timeout;
+            let timeout = ticket.timeout();
             let cx = JobContext { pool: shared, claim: &ticket.claim, worker, started, timeout };
             let overran = || timeout.is_some_and(|timeout| shared.now().since(started) > timeout);
             let outcome = tracked.run(&cx, &overran);
@@ -194,7 +194,7 @@ impl<'a> TimeoutWatch<'a> {
         job: &Arc<dyn Tracked>,
         started: Nanos,
     ) -> Option<TimeoutWatch<'a>> {
-        let deadline = started.after(job.ticket().timeout?);
+        let deadline = started.after(job.ticket().timeout()?);
         let timed = Timed { deadline, job: Arc::clone(job) };
         shared.roster.slot(worker).timed.lock().push(timed);
         // The supervisor notes when it will look before it reads the list: if it read it without

@@ -10,7 +10,7 @@ use super::gate::{Joined, NoEntry, Patience, Waiter};
 use super::handle::JobHandle;
 use super::job::{Awaited, Cell as JobCell, Job, Task, Tracked};
 use super::shared::Shared;
-use super::ticket::{JobId, KindId, Ticket};
+use super::ticket::{JobId, KindId, Limits, Ticket};
 use crate::outcome::Refusal;
 use crate::sync::plain::{AtomicU64, Ordering};
 use crate::sync::{Arc, may_be_held_up, thread, thread_local};
@@ -45,6 +45,16 @@ pub(crate) struct Terms {
     pub(crate) kind: KindId,
     pub(crate) expires_in: Option<Duration>,
     pub(crate) timeout: Option<Duration>,
+}
+
+impl Terms {
+    fn limits(&self, now: Nanos) -> Option<Box<Limits>> {
+        if self.expires_in.is_none() && self.timeout.is_none() {
+            return None;
+        }
+        let expires_at = self.expires_in.map_or(Nanos::NEVER, |d| now.after(d));
+        Some(Box::new(Limits { expires_at, timeout: self.timeout }))
+    }
 }
 
 /// Gets one job in. Inside one of the pool's own jobs nothing is waited for: the worker that would
@@ -189,8 +199,7 @@ where
         id: next_id(),
         kind: terms.kind,
         queued_at: now,
-        expires_at: terms.expires_in.map_or(Nanos::NEVER, |d| now.after(d)),
-        timeout: terms.timeout,
+        limits: terms.limits(now),
     };
     let cell = JobCell::new(ticket, body);
     let handle: Arc<dyn Awaited<T>> = cell.clone();

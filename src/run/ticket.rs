@@ -26,6 +26,23 @@ pub(crate) struct Ticket {
     pub(crate) id: JobId,
     pub(crate) kind: KindId,
     pub(crate) queued_at: Nanos,
+    /// Few jobs have any.
+    pub(crate) limits: Option<Box<Limits>>,
+}
+
+/// How long a job may wait and run.
+#[derive(Debug)]
+pub(crate) struct Limits {
     pub(crate) expires_at: Nanos,
     pub(crate) timeout: Option<Duration>,
+}
+
+impl Ticket {
+    pub(crate) fn has_expired(&self, now: Nanos) -> bool {
+        self.limits.as_ref().is_some_and(|limits| limits.expires_at <= now)
+    }
+
+    pub(crate) fn timeout(&self) -> Option<Duration> {
+        self.limits.as_ref()?.timeout
+    }
 }
