@@ -94,8 +94,8 @@ fn who_gives_up_passes_the_call_on() {
 
 /// A gate with lots of two places, full.
 fn full_of_lots() -> Arc<Gate> {
-    let gate = Arc::new(Gate::new(32));
-    set_up(|| assert_eq!(gate.admit(32), Ok(32)));
+    let gate = Arc::new(Gate::new(16));
+    set_up(|| assert_eq!(gate.admit(16), Ok(16)));
     gate
 }
 
@@ -116,7 +116,7 @@ fn who_waits_for_a_lot_misses_no_release() {
         gate.release();
         join(releaser);
         join(submitter);
-        assert_eq!((gate.counts(), gate.waiting()), ((32, 2), 0));
+        assert_eq!((gate.counts(), gate.waiting()), ((16, 2), 0));
     });
 }
 
@@ -136,7 +136,7 @@ fn who_stops_waiting_for_a_lot_misses_no_release() {
         });
         gate.release();
         join(submitter);
-        assert_eq!((gate.counts(), gate.waiting()), ((32, 1), 0));
+        assert_eq!((gate.counts(), gate.waiting()), ((16, 1), 0));
     });
 }
 
