@@ -4,8 +4,7 @@ use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use crate::config::{
-    DEFAULT_KEEP_ALIVE, DEFAULT_QUEUE_CAPACITY, DEFAULT_TARGET_WAIT, DropPolicy, Overflow,
-    Settings, WORKER_CEILING,
+    DEFAULT_QUEUE_CAPACITY, DEFAULT_TARGET_WAIT, DropPolicy, Overflow, Settings, WORKER_CEILING,
 };
 use crate::error::{BuildError, ConfigError};
 use crate::name::PoolName;
@@ -73,7 +72,7 @@ impl Builder {
                 queue_capacity: Some(DEFAULT_QUEUE_CAPACITY),
                 overflow: Overflow::default(),
                 target_wait: DEFAULT_TARGET_WAIT,
-                keep_alive: DEFAULT_KEEP_ALIVE,
+                keep_alive: None,
                 cores: None,
             },
             ceiling: None,
@@ -125,9 +124,11 @@ impl Builder {
         self
     }
 
-    /// How long a worker that nothing needs is kept at least. [`DEFAULT_KEEP_ALIVE`] unless set.
+    /// How long a worker that nothing needs is kept: all that were not needed for so long go, at
+    /// once. Zero keeps nobody. Unless set, the default policy chooses between 10 and 60 s, by the
+    /// gaps that it sees between two uses of a worker.
     pub fn keep_alive(mut self, window: Duration) -> Self {
-        self.settings.keep_alive = window;
+        self.settings.keep_alive = Some(window);
         self
     }
 

@@ -12,9 +12,6 @@ pub const DEFAULT_QUEUE_CAPACITY: usize = 10_000;
 /// sheds at 10; below about 5 ms a pool buys threads for nothing, at 50 ms a tenth of the jobs of a
 /// load step wait longer than 10 ms (simulated).
 pub const DEFAULT_TARGET_WAIT: Duration = Duration::from_millis(10);
-/// The default of [`Builder::keep_alive`](crate::Builder::keep_alive): tokio's; Java, folly and
-/// PostgreSQL keep idle threads for 60 s, which is as far as the window doubles by itself.
-pub const DEFAULT_KEEP_ALIVE: Duration = Duration::from_secs(10);
 /// The most workers a pool may have.
 pub const WORKER_CEILING: usize = MAX_WORKERS;
 
@@ -70,8 +67,8 @@ pub struct Settings {
     pub overflow: Overflow,
     /// The longest a job should wait.
     pub target_wait: Duration,
-    /// How long an unneeded worker is kept at least.
-    pub keep_alive: Duration,
+    /// The longest that an unneeded worker is kept; `None` to leave it to the policy.
+    pub keep_alive: Option<Duration>,
     /// The cores to reckon with; `None` to ask the system, quotas included.
     pub cores: Option<f64>,
 }

@@ -138,8 +138,7 @@ struct Readme;
 pub use {
     builder::Builder,
     config::{
-        DEFAULT_KEEP_ALIVE, DEFAULT_QUEUE_CAPACITY, DEFAULT_TARGET_WAIT, DropPolicy, Overflow,
-        Settings, WORKER_CEILING,
+        DEFAULT_QUEUE_CAPACITY, DEFAULT_TARGET_WAIT, DropPolicy, Overflow, Settings, WORKER_CEILING,
     },
     ending::{ReturnedJob, ShutdownReport},
     error::{

@@ -34,7 +34,7 @@ fn object(setup: &Setup, comparison: &Comparison) -> Value {
             "workers_max": machine.max,
             "queue_capacity": machine.queue_limit,
             "target_wait_ms": machine.target_wait.as_secs_f64() * 1e3,
-            "keep_alive_ms": machine.keep_alive.as_secs_f64() * 1e3,
+            "keep_alive_ms": machine.keep_alive.map(|window| window.as_secs_f64() * 1e3),
         },
         "set": setup.variant,
         "sweep": setup.sweep.as_ref().map(|sweep| &sweep.name),

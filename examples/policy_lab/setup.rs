@@ -105,7 +105,7 @@ impl Overrides {
         }
         machine.queue_limit = self.queue_limit.or(machine.queue_limit);
         machine.target_wait = self.target_wait.unwrap_or(machine.target_wait);
-        machine.keep_alive = self.keep_alive.unwrap_or(machine.keep_alive);
+        machine.keep_alive = self.keep_alive.or(machine.keep_alive);
         machine
     }
 }
@@ -161,8 +161,8 @@ impl Setup {
             format!("workers {}..={}", machine.min, machine.max),
             queue,
             format!("target {:?}", machine.target_wait),
-            format!("keep-alive {:?}", machine.keep_alive),
         ];
+        settings.extend(machine.keep_alive.map(|window| format!("keep-alive {window:?}")));
         let (first, last) = (self.seeds.start, self.seeds.end.saturating_sub(1));
         match &self.named {
             Some(_) if last > first => settings.push(format!("seeds {first} to {last}")),

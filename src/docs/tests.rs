@@ -1,5 +1,5 @@
 use crate::testing::STEPS;
-use crate::{Constants, DEFAULT_KEEP_ALIVE, DEFAULT_QUEUE_CAPACITY, DEFAULT_TARGET_WAIT};
+use crate::{Constants, DEFAULT_QUEUE_CAPACITY, DEFAULT_TARGET_WAIT};
 use crate::{FAST_TICK, KICK_SPACING, SLOW_TICK};
 
 #[test]
@@ -89,7 +89,6 @@ fn the_defaults_in_the_text_are_those_of_the_code() {
         (SLOW_TICK, "every 250 ms ([`SLOW_TICK`])"),
         (KICK_SPACING, "within 1 ms of its last look ([`KICK_SPACING`])"),
         (DEFAULT_TARGET_WAIT, "| `target_wait` | 10 ms |"),
-        (DEFAULT_KEEP_ALIVE, "| `keep_alive` | 10 s |"),
     ] {
         let spoken = format!("{constant:?}").replace("ms", " ms").replace("0s", "0 s");
         assert!(text.contains(&spoken) && page.contains(text), "{spoken}: {text}");

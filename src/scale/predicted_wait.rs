@@ -36,10 +36,10 @@ mod story;
 /// - **Escapes** from states in which that would wait for ever: long jobs that pin the workers
 ///   ([`Reason::GrowHog`]), a queue that nothing leaves ([`Reason::Starvation`]), jobs that wait
 ///   on jobs still queued ([`Reason::EscapeBlocked`]).
-/// - **Shrinking.** Idle workers only, a quarter of the pool at once, down to the most that were
-///   busy at the same time within the window, plus a spare if any were. The window is the pool's
-///   `keep_alive`, or longer where the gaps seen so far say that this costs less than to start
-///   workers anew.
+/// - **Shrinking.** Idle workers only, down to the most that were busy at the same time within the
+///   window, plus a spare if any were. The window is the pool's `keep_alive`. Where none was set it
+///   is 10 s, or longer where the gaps seen so far say that this costs less than to start workers
+///   anew.
 ///
 /// The numbers behind this are its [`Constants`]. The objective, the keep-alive and the bounds
 /// come with each [`Sample`]; when one of them changes, the window starts over, and the estimates
@@ -78,7 +78,7 @@ struct Objective {
     min: u32,
     max: u32,
     target_wait: Duration,
-    keep_alive: Duration,
+    keep_alive: Option<Duration>,
 }
 
 /// For how long jobs have waited and none has left the queue.
@@ -136,8 +136,9 @@ impl PredictedWait {
         self
     }
 
-    /// The longest that the shrink window may become by learning; 60 s by default. With
-    /// zero the window stays at the pool's `keep_alive`.
+    /// The longest that the shrink window may become by learning; 60 s by default. With zero it
+    /// stays at the shortest, 10 s by default. A `keep_alive` that the pool was given is the window
+    /// in any case.
     #[must_use]
     pub fn window_max(mut self, longest: Duration) -> Self {
         self.constants.window_max = longest;
@@ -290,8 +291,7 @@ impl PredictedWait {
         }
         let goal = self.retention.goal(self.now, sample.workers, load.min, &self.constants)?;
         let surplus = sample.workers - goal;
-        let at_once = sample.workers.div_ceil(self.constants.shrink_divisor.max(1)).max(1);
-        Some(Plan::retire_idle(surplus.min(sample.idle).min(at_once), Reason::ShrinkIdle))
+        Some(Plan::retire_idle(surplus.min(sample.idle), Reason::ShrinkIdle))
     }
 
     /// When to look again: soon while more jobs wait than idle workers can take, and not at all
@@ -306,6 +306,7 @@ impl PredictedWait {
         let tick = match pressure {
             true if self.is_growing() => c.kick_spacing,
             true => c.fast_tick,
+            false if sample.workers > sample.min => self.retention.tick(c),
             false => c.slow_tick,
         };
         Some(tick.max(KICK_SPACING))

@@ -6,15 +6,15 @@ use super::constants::Constants;
 use super::gaps::Gaps;
 use super::window::SlidingMax;
 
-/// The need of the recent past, over a window that learns.
+/// The need of the recent past, over a window.
 ///
-/// The window is the configured keep-alive until it is known how long workers go unneeded. From
-/// then on it is the one that would have cost least with the price that a start has, not shorter
-/// than the keep-alive and not longer than `window_max`, which at or below the keep-alive
-/// switches the learning off.
+/// A keep-alive that somebody set is the window, and nobody stays for longer. Where none is set the
+/// window learns: it is `window_min` until it is known how long workers go unneeded, and from then
+/// on the one that would have cost least with the price that a start has, up to `window_max`,
+/// which at or below `window_min` switches the learning off.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Retention {
-    keep_alive: Duration,
+    keep_alive: Option<Duration>,
     window: Duration,
     needs: SlidingMax,
     gaps: Gaps,
@@ -24,25 +24,31 @@ pub(crate) struct Retention {
 
 impl Retention {
     /// Starts over with a new keep-alive; what is known of the gaps stays.
-    pub(crate) fn restart(&mut self, now: Duration, keep_alive: Duration) {
+    pub(crate) fn restart(&mut self, now: Duration, keep_alive: Option<Duration>) {
         self.keep_alive = keep_alive;
-        self.window = keep_alive;
         self.needs.restart(now);
     }
 
     /// Remembers how many workers the time since the previous evaluation needed. The record is
     /// kept as long as the window may ever get, so that a longer window is covered at once.
     pub(crate) fn record(&mut self, now: Duration, need: u32, constants: &Constants) {
-        let longest = constants.window_max.max(self.keep_alive);
+        let least = constants.window_min;
+        let longest = self.keep_alive.unwrap_or(constants.window_max.max(least));
         self.needs.push(now, need, longest);
         if self.gaps.note(now, need, constants.gap_half_life) {
             self.learned = self.gaps.best_window(constants.start_price, constants.gaps_known);
         }
-        self.window = match self.learned {
-            // Zero means zero.
-            Some(window) if !self.keep_alive.is_zero() => window.clamp(self.keep_alive, longest),
-            _ => self.keep_alive,
+        self.window = match (self.keep_alive, self.learned) {
+            // The need is noted up to a look late, and nobody goes before the look after.
+            (Some(window), _) => window.saturating_sub(2 * between_looks(window, constants)),
+            (None, Some(window)) => window.clamp(least, longest),
+            (None, None) => least,
         };
+    }
+
+    /// How long until the next look, if nothing but the end of the window is waited for.
+    pub(crate) fn tick(&self, constants: &Constants) -> Duration {
+        between_looks(self.keep_alive.unwrap_or(self.window), constants)
     }
 
     /// The most workers needed within the window; `None` while the record is shorter than that.
@@ -73,6 +79,11 @@ impl Retention {
     }
 }
 
+fn between_looks(window: Duration, constants: &Constants) -> Duration {
+    let often = window / constants.window_looks.max(1);
+    often.max(constants.fast_tick).min(constants.slow_tick)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -81,9 +92,14 @@ mod tests {
         Duration::from_secs(n)
     }
 
+    /// Where nobody set a keep-alive.
+    fn learning() -> Retention {
+        Retention::default()
+    }
+
     fn with_window(keep_alive: Duration) -> Retention {
         let mut retention = Retention::default();
-        retention.restart(Duration::ZERO, keep_alive);
+        retention.restart(Duration::ZERO, Some(keep_alive));
         retention
     }
 
@@ -111,7 +127,7 @@ mod tests {
             (secs(200), secs(10)..=secs(10)),
         ];
         for (gap, expected) in cases {
-            let mut retention = with_window(secs(10));
+            let mut retention = learning();
             bursts(&mut retention, gap, &constants);
             assert!(expected.contains(&retention.window), "{gap:?}: {:?}", retention.window);
         }
@@ -120,7 +136,7 @@ mod tests {
     #[test]
     fn a_lower_price_gives_workers_back_sooner() {
         let constants = Constants { start_price: secs(15), ..Constants::default() };
-        let mut retention = with_window(secs(10));
+        let mut retention = learning();
         bursts(&mut retention, secs(20), &constants);
         assert_eq!(retention.window, secs(10));
     }
@@ -128,7 +144,7 @@ mod tests {
     #[test]
     fn a_longer_window_remembers_what_the_shorter_one_had_passed() {
         let constants = Constants::default();
-        let mut retention = with_window(secs(10));
+        let mut retention = learning();
         bursts(&mut retention, secs(20), &constants);
         let end = secs(200);
         retention.record(end, 64, &constants);
@@ -140,7 +156,7 @@ mod tests {
     #[test]
     fn a_pool_near_its_need_stays_and_one_far_above_goes_all_the_way() {
         let constants = Constants::default();
-        let mut retention = with_window(secs(10));
+        let mut retention = learning();
         for now in 1..=20 {
             retention.record(secs(now), 10, &constants);
         }
@@ -165,15 +181,26 @@ mod tests {
             bursts(&mut retention, secs(20), &constants);
             retention.record(secs(1_001), 9, &constants);
             retention.record(secs(1_002), 2, &constants);
-            assert_eq!(retention.window, keep_alive);
             assert_eq!(retention.need(secs(1_002)), need);
         }
     }
 
     #[test]
-    fn a_short_longest_window_fixes_it_at_the_keep_alive() {
+    fn a_window_that_was_asked_for_learns_nothing_and_is_over_two_looks_early() {
+        let constants = Constants::default();
+        let millis = Duration::from_millis;
+        for (asked, tick) in [(10_000, 250), (20_000, 250), (2_000, 50), (100, 5), (8, 5)] {
+            let mut retention = with_window(millis(asked));
+            bursts(&mut retention, secs(20), &constants);
+            assert_eq!(retention.tick(&constants), millis(tick), "{asked}");
+            assert_eq!(retention.window, millis(asked.saturating_sub(2 * tick)), "{asked}");
+        }
+    }
+
+    #[test]
+    fn a_short_longest_window_fixes_it_at_the_shortest() {
         let constants = Constants { window_max: Duration::ZERO, ..Constants::default() };
-        let mut retention = with_window(secs(10));
+        let mut retention = learning();
         bursts(&mut retention, secs(20), &constants);
         assert_eq!(retention.window, secs(10));
     }
@@ -181,9 +208,9 @@ mod tests {
     #[test]
     fn a_restart_forgets_needs_and_keeps_what_is_known_of_the_gaps() {
         let constants = Constants::default();
-        let mut retention = with_window(secs(10));
+        let mut retention = learning();
         bursts(&mut retention, secs(20), &constants);
-        retention.restart(secs(201), secs(12));
+        retention.restart(secs(201), None);
         assert_eq!(retention.need(secs(202)), None);
         retention.record(secs(202), 1, &constants);
         assert!(retention.window >= secs(20), "{:?}", retention.window);

@@ -43,8 +43,8 @@ pub struct Sample {
     pub cores: f64,
     /// The longest wait a job should see: the objective of the default policy.
     pub target_wait: Duration,
-    /// How long an unneeded worker is kept: the shortest shrink window of the default policy.
-    pub keep_alive: Duration,
+    /// The longest that an unneeded worker is kept; `None` leaves it to the policy.
+    pub keep_alive: Option<Duration>,
     /// Jobs waiting to start, blocked submitters included.
     pub queued: u64,
     /// Age of the job that has waited longest; zero when none waits.
@@ -101,7 +101,7 @@ impl Default for Sample {
             max: 1,
             cores: 1.0,
             target_wait: crate::config::DEFAULT_TARGET_WAIT,
-            keep_alive: crate::config::DEFAULT_KEEP_ALIVE,
+            keep_alive: None,
             queued: 0,
             oldest_age: Duration::ZERO,
             arrivals: 0,

@@ -129,8 +129,8 @@ pub struct View<'a> {
     pub cores: f64,
     /// The longest wait a job should see.
     pub target_wait: Duration,
-    /// How long an unneeded worker is kept, where the law leaves that to the configuration.
-    pub keep_alive: Duration,
+    /// How long an unneeded worker is kept, where somebody chose it.
+    pub keep_alive: Option<Duration>,
     /// Jobs that the queue holds at most, if it is bounded.
     pub queue_limit: Option<u64>,
     /// Jobs that wait to start, those outside a full queue included.
@@ -209,7 +209,7 @@ impl View<'static> {
             max: 64,
             cores: 4.0,
             target_wait: Duration::from_millis(10),
-            keep_alive: Duration::from_secs(10),
+            keep_alive: None,
             queue_limit: None,
             queued: 0,
             oldest_age: Duration::ZERO,

@@ -28,8 +28,8 @@ pub struct Machine {
     pub queue_limit: Option<u64>,
     /// The objective, for laws that have one.
     pub target_wait: Duration,
-    /// How long an unneeded worker is kept, for laws that are told.
-    pub keep_alive: Duration,
+    /// How long an unneeded worker is kept, for laws that are told; `None` leaves it to the law.
+    pub keep_alive: Option<Duration>,
     /// From the order to start a thread until it looks for a job.
     pub start: Duration,
     /// How long whoever starts a thread is kept by that: of several, each comes up so much later
@@ -44,8 +44,8 @@ pub struct Machine {
 
 impl Machine {
     /// As many cores, 2 to 256 workers, an unbounded queue, a target of 10 ms and a keep-alive
-    /// of 10 s; a thread starts within 100 µs, a parked one wakes at once, and each runnable
-    /// worker too many a core costs 0.2 % of the speed.
+    /// that is left to the law; a thread starts within 100 µs, a parked one wakes at once, and each
+    /// runnable worker too many a core costs 0.2 % of the speed.
     pub fn new(cores: f64) -> Machine {
         Machine {
             cores,
@@ -54,7 +54,7 @@ impl Machine {
             max: 256,
             queue_limit: None,
             target_wait: crate::config::DEFAULT_TARGET_WAIT,
-            keep_alive: crate::config::DEFAULT_KEEP_ALIVE,
+            keep_alive: None,
             start: Duration::from_micros(100),
             spawn: Duration::ZERO,
             wake: Duration::ZERO,
@@ -83,7 +83,7 @@ impl Machine {
     /// With another keep-alive.
     #[must_use]
     pub fn keep_alive(self, keep_alive: Duration) -> Machine {
-        Machine { keep_alive, ..self }
+        Machine { keep_alive: Some(keep_alive), ..self }
     }
 
     /// With threads that take this long to start, and to wake.

@@ -4,9 +4,9 @@
 use std::time::Duration;
 
 use springtide::PredictedWait;
-use springtide::sim::{Supervised, rivals, scenario as scenarios};
+use springtide::sim::{Job, Machine, Run, Supervised, rivals, scenario as scenarios, simulate};
 
-use crate::{SEED, run_of, scenario};
+use crate::{SEED, ours, run_of, scenario};
 
 const CORES: u32 = 4;
 const TARGET: Duration = Duration::from_millis(10);
@@ -95,10 +95,48 @@ fn kicks_are_worth_more_than_the_formula() {
     assert!(ticking.wait.p99 > 10 * kicked.wait.p99.max(Duration::from_millis(1)));
 }
 
+const BURSTS_S: [u64; 3] = [1, 4, 7];
+const BURST: u64 = 4_000;
+const BURST_JOB: Duration = Duration::from_millis(5);
+
+/// Three bursts of blocking jobs on two cores, over a job of a millisecond each so often.
+fn bursts_over_a_trickle(every: Duration, machine: &Machine) -> Run {
+    let end = Duration::from_secs(12);
+    let trickle = (0..).map(|n| every * n).take_while(|at| *at < end);
+    let trickle = trickle.map(|at| Job::asleep(at, Duration::from_millis(1)));
+    let burst = |at| (0..BURST).map(move |_| Job::asleep(Duration::from_secs(at), BURST_JOB));
+    let jobs: Vec<Job> = BURSTS_S.into_iter().flat_map(burst).chain(trickle).collect();
+    simulate(&jobs, machine, ours(), end)
+}
+
+/// No pool of 256 threads starts the last job of a burst sooner than 73 ms after the first. Beside
+/// the two that stay three threads are few: a supervisor, and one to spare for the trickle.
+#[test]
+fn a_bursts_threads_are_gone_within_the_window_and_the_trickle_starts_none() {
+    let window = Duration::from_millis(250);
+    for every in [10, 20].map(Duration::from_millis) {
+        let run = bursts_over_a_trickle(every, &Machine::new(2.0).keep_alive(window));
+        assert!(run.wait.max <= Duration::from_millis(80), "{:?}", run.wait);
+        assert_eq!((run.peak, run.started, run.retired), (256, 3 * 254, 3 * 254));
+        for burst in BURSTS_S.map(Duration::from_secs) {
+            let back = burst + run.wait.max + BURST_JOB + window;
+            let before = run.changes.iter().rfind(|change| change.at <= back);
+            assert_eq!(before.expect("it grew").after, 2, "{every:?}, the burst at {burst:?}");
+        }
+        let as_it_comes = bursts_over_a_trickle(every, &Machine::new(2.0));
+        println!(
+            "{every:?}: {} and {} thread seconds",
+            run.worker_seconds, as_it_comes.worker_seconds
+        );
+        assert!(as_it_comes.wait.max <= Duration::from_millis(80), "{:?}", as_it_comes.wait);
+        assert_eq!(as_it_comes.started, 254, "three seconds are no reason to send anybody home");
+    }
+}
+
 #[test]
 fn every_scenario_runs_alike_twice() {
     for name in scenarios::names().filter(|name| *name != "bursty-hour") {
-        let [first, second] = [(); 2].map(|()| scenario(name).run(crate::ours()));
+        let [first, second] = [(); 2].map(|()| scenario(name).run(ours()));
         assert_eq!(first, second, "{name}");
     }
 }

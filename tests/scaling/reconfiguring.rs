@@ -47,7 +47,7 @@ fn shake(dice: &mut Dice, settings: &mut Settings) {
     if dice.chance(3) {
         let spans = [Duration::ZERO, Duration::from_nanos(1), millis(50), Duration::MAX];
         settings.target_wait = spans[dice.below(4) as usize];
-        settings.keep_alive = spans[dice.below(4) as usize];
+        settings.keep_alive = Some(spans[dice.below(4) as usize]);
     }
 }
 
@@ -126,7 +126,7 @@ fn changes_made_at_the_same_time_do_not_undo_each_other() {
                         .reconfigure(|settings| {
                             match field {
                                 0 => settings.target_wait = Duration::from_nanos(n),
-                                1 => settings.keep_alive = Duration::from_nanos(n),
+                                1 => settings.keep_alive = Some(Duration::from_nanos(n)),
                                 _ => settings.queue_capacity = Some(n as usize),
                             }
                             // The caller's code takes as long as it takes.
@@ -136,7 +136,7 @@ fn changes_made_at_the_same_time_do_not_undo_each_other() {
                     let now = pool.settings();
                     let mine = |settings: &Settings| match field {
                         0 => settings.target_wait.as_nanos() as u64,
-                        1 => settings.keep_alive.as_nanos() as u64,
+                        1 => settings.keep_alive.unwrap().as_nanos() as u64,
                         _ => settings.queue_capacity.unwrap_or(0) as u64,
                     };
                     assert_eq!((mine(&in_force), mine(&now)), (n, n), "setting {field}");

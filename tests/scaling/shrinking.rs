@@ -29,8 +29,7 @@ fn burst_of_64(pool: &Pool) {
 /// Every other pool keeps all 64 threads for ever here: first-in-first-out wake-ups touch each of
 /// them before its keep-alive ends.
 ///
-/// A quarter of the workers may go at each quarter of a second, which takes 2.75 s from 64 to 2,
-/// on top of the window itself. So three windows are enough if one is 2 s or more.
+/// One window is enough where nobody else wants the cores.
 #[test]
 fn a_trickle_of_short_jobs_does_not_keep_a_bursts_workers() {
     let _watchdog = watchdog();
@@ -84,9 +83,9 @@ fn a_steady_load_keeps_the_workers_it_needs() {
     assert!(stats.threads_started <= 18, "{stats:?}");
 }
 
-/// Nobody submits anything, and yet the workers go: in steps, the last one stays at `min`.
+/// Nobody submits anything, and yet the workers go, down to `min`.
 #[test]
-fn without_any_traffic_the_pool_falls_to_its_minimum_in_steps() {
+fn without_any_traffic_the_pool_falls_to_its_minimum() {
     let _watchdog = watchdog();
     for min in [0, 3] {
         let pool = Pool::builder("fall").workers(min..=16).keep_alive(millis(200)).build().unwrap();
@@ -99,10 +98,7 @@ fn without_any_traffic_the_pool_falls_to_its_minimum_in_steps() {
         let decisions = pool.decisions();
         let steps: Vec<_> =
             decisions.iter().filter(|step| step.reason == Reason::ShrinkIdle).collect();
-        assert!(steps.len() >= 5, "{steps:?}");
-        for step in steps {
-            assert!(step.from - step.to <= step.from.div_ceil(4), "too many at once: {step:?}");
-        }
+        assert!(!steps.is_empty(), "{decisions:?}");
         assert_eq!(finish(pool).ok, 16);
     }
 }

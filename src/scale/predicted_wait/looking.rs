@@ -35,6 +35,23 @@ fn the_next_look_is_soon_only_under_pressure() {
 }
 
 #[test]
+fn looks_come_closer_in_a_shorter_window_while_there_are_workers_to_spare() {
+    for (window, min, expected) in [
+        (None, 1, SLOW_TICK),
+        (Some(secs(20)), 1, SLOW_TICK),
+        (Some(secs(1)), 1, millis(25)),
+        (Some(millis(100)), 1, FAST_TICK),
+        (Some(Duration::ZERO), 1, FAST_TICK),
+        (Some(secs(1)), 4, SLOW_TICK),
+    ] {
+        let mut story = Story::new();
+        (story.levels.min, story.levels.keep_alive) = (min, window);
+        let plan = story.workers(1, 3).after(millis(1));
+        assert_eq!(plan.next_in, Some(expected), "{window:?}, at least {min}");
+    }
+}
+
+#[test]
 fn a_trickle_keeps_the_supervisor_awake_and_silence_lets_it_sleep() {
     let mut story = Story::new();
     story.workers(0, 1);

@@ -18,7 +18,7 @@ fn pools() -> impl Strategy<Value = Sample> {
     let durations = (0_u64..200, 0_u64..20_000);
     (0_u32..8, 1_u32..300, 0.25_f64..70.0, durations).prop_map(
         |(min, room, cores, (target, keep))| {
-            let (target_wait, keep_alive) = (millis(target), millis(keep));
+            let (target_wait, keep_alive) = (millis(target), Some(millis(keep)));
             let max = min + room;
             Sample { min, max, cores, target_wait, keep_alive, ..Sample::default() }
         },

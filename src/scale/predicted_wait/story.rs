@@ -24,7 +24,7 @@ pub(super) struct Story {
 }
 
 impl Story {
-    /// Four cores, 1 to 64 workers, a target of 10 ms and a keep-alive of 10 s.
+    /// Four cores, 1 to 64 workers, a target of 10 ms and no keep-alive.
     pub(super) fn new() -> Story {
         Story::with(Constants::default())
     }
