@@ -56,7 +56,11 @@ fn a_short_timeout_is_kept_on_a_busy_machine() {
         let is_over = AtomicBool::new(false);
         let (waited, handle) = thread::scope(|scope| {
             for _ in 0..thread::available_parallelism().map_or(2, usize::from) {
-                scope.spawn(|| while !is_over.load(Ordering::Relaxed) {});
+                scope.spawn(|| {
+                    while !is_over.load(Ordering::Relaxed) {
+                        std::hint::spin_loop();
+                    }
+                });
             }
             let mut waited = Vec::new();
             for _ in 0..50 {

@@ -12,10 +12,10 @@
 //!   sees the bit and wakes somebody. There is no gap between the two.
 //! * **G4** One release wakes one waiter. A waiter that was woken and gives up passes the wake-up
 //!   on.
-//! * **G5** Who joins the end of the line may hold it for a moment: then releases wake nobody until a lot of
-//!   places is free, and nobody from behind gets in before. A hold is ended by the release that
-//!   completes the lot, or by a step on `released` that whoever began it takes a moment later: a
-//!   release before that step is in the count it returns, one after it finds no hold.
+//! * **G5** Who joins the end of the line may hold it for a moment: then releases wake nobody until
+//!   a lot of places is free, and nobody from behind gets in before. A hold is ended by the release
+//!   that completes the lot, or by a step on `released` that whoever began it takes a moment later:
+//!   a release before that step is in the count it returns, one after it finds no hold.
 //!
 //! Without G5 each release wakes a submitter, which fills the one place and sleeps again: with jobs
 //! of a microsecond up to two switches a job, and the pool did half its work.
