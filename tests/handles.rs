@@ -3,10 +3,10 @@
 mod common;
 
 use std::collections::HashSet;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, mpsc};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use common::{
     CountedWaker, DropFlag, FOREVER, Latch, OnDrop, PATIENCE, assert_submitted, block_on, build,
@@ -42,6 +42,39 @@ fn a_join_that_times_out_gives_the_handle_back_and_the_job_goes_on() {
         let joined = handle.join_timeout(Duration::MAX).expect("for ever is long enough");
         joined.expect("it returns");
         assert_submitted(&pool, 1);
+    });
+}
+
+// Where others want every core, a look at the result may cost a turn of the scheduler
+#[test]
+fn a_short_timeout_is_kept_on_a_busy_machine() {
+    within(PATIENCE, "busy machine", || {
+        let pool = fixed("busy-machine", 1, 8);
+        let latch = Latch::new();
+        let gate = latch.clone();
+        let mut handle = pool.submit(move || gate.wait()).expect("open");
+        let is_over = AtomicBool::new(false);
+        let (waited, handle) = thread::scope(|scope| {
+            for _ in 0..thread::available_parallelism().map_or(2, usize::from) {
+                scope.spawn(|| {
+                    while !is_over.load(Ordering::Relaxed) {
+                        std::hint::spin_loop();
+                    }
+                });
+            }
+            let mut waited = Vec::new();
+            for _ in 0..50 {
+                let start = Instant::now();
+                handle = handle.join_timeout(Duration::from_micros(200)).expect_err("shut");
+                waited.push(start.elapsed());
+            }
+            is_over.store(true, Ordering::Relaxed);
+            waited.sort();
+            (waited, handle)
+        });
+        assert!(waited[25] < Duration::from_millis(2), "half of them waited {:?}", waited[25]);
+        latch.open();
+        handle.join().expect("it returns");
     });
 }
 

@@ -12,10 +12,10 @@
 //!   sees the bit and wakes somebody. There is no gap between the two.
 //! * **G4** One release wakes one waiter. A waiter that was woken and gives up passes the wake-up
 //!   on.
-//! * **G5** Who waits may hold the line for a moment: then releases wake nobody until a lot of
-//!   places is free, and nobody from behind gets in before. A hold is ended by the release that
-//!   completes the lot, or by a step on `released` that whoever began it takes a moment later: a
-//!   release before that step is in the count it returns, one after it finds no hold.
+//! * **G5** Who joins the end of the line may hold it for a moment: then releases wake nobody until
+//!   a lot of places is free, and nobody from behind gets in before. A hold is ended by the release
+//!   that completes the lot, or by a step on `released` that whoever began it takes a moment later:
+//!   a release before that step is in the count it returns, one after it finds no hold.
 //!
 //! Without G5 each release wakes a submitter, which fills the one place and sleeps again: with jobs
 //! of a microsecond up to two switches a job, and the pool did half its work.
@@ -275,7 +275,8 @@ impl Gate {
     }
 
     /// Joins the line (G3). One that was called before and found the room taken goes to its head.
-    /// One that is patient holds the line (G5), and has to call [`Gate::end_hold`] soon.
+    /// One that is patient and goes to its end holds the line (G5), unless somebody does; it has to
+    /// call [`Gate::end_hold`] soon, unless it is called before.
     pub(crate) fn join_line(
         &self,
         waiter: &Arc<Waiter>,
@@ -303,7 +304,9 @@ impl Gate {
             self.clear_flag_if_nobody_waits(&line);
             return Joined::TryAgain;
         }
-        if patience == Patience::ForALot && !held {
+        // Not at the head: who begins a hold there may be called and go, and those behind, whose
+        // patience is over, would not end it.
+        if patience == Patience::ForALot && !held && !was_called {
             self.exit.hold_until.store(released + line.lot(), Ordering::Relaxed);
         }
         if was_called {

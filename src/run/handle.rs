@@ -20,8 +20,9 @@ const LOOK_AGAIN: Duration = Duration::from_secs(1);
 /// Looks at the result before a waiting thread sleeps: together as long as sleeping and being woken
 /// takes, some microseconds. Half as many did as well, but not each time.
 const LOOKS: u32 = if cfg!(shuttle) { 1 } else { 20 };
-/// Whoever gets the core back only after this long had better sleep: others want it.
-const YIELD_MAX: Duration = Duration::from_micros(50);
+/// Who waits for less does not look again: a yield may take a turn of the scheduler, 4 ms, and what
+/// it spares are microseconds.
+const WORTH_LOOKING: Duration = Duration::from_millis(20);
 
 /// The result to come of one job: join it, or await it on any executor.
 ///
@@ -87,17 +88,10 @@ impl<T: Send + 'static> JobHandle<T> {
     /// Looks a few times before it sleeps, if a core is free: a short job is over before its waiter
     /// would be asleep, and then neither has to be woken (0.5 µs a call instead of 4.9).
     fn look_again(&self) {
-        let mut before = self.shared.now();
         for _ in 0..LOOKS {
-            if self.job.is_published() || !self.shared.has_core_to_spare() {
+            if self.job.is_published() || !self.shared.yield_briefly() {
                 return;
             }
-            thread::yield_now();
-            let now = self.shared.now();
-            if now.since(before) > YIELD_MAX {
-                return;
-            }
-            before = now;
         }
     }
 
@@ -109,12 +103,12 @@ impl<T: Send + 'static> JobHandle<T> {
         if let Some(desk) = desk.as_ref().filter(|desk| desk.is_of(&self.shared)) {
             self.run_here(desk);
         }
-        if timeout.is_none_or(|timeout| timeout > YIELD_MAX) {
+        let deadline = timeout.map(|timeout| self.shared.now().after(timeout));
+        if timeout.is_none_or(|timeout| timeout >= WORTH_LOOKING) {
             self.look_again();
         }
         // A worker waits, whichever pool's job it waits for.
         let _mark = desk.as_ref().map(|desk| desk.shared.blocked(desk.index));
-        let deadline = timeout.map(|timeout| self.shared.now().after(timeout));
         loop {
             if let Some(result) = self.job.take(Some(JobWaiter::Thread(thread::current()))) {
                 return Ok(result);

@@ -23,13 +23,19 @@ use crate::name::PoolName;
 use crate::outcome::{Outcome, Refusal};
 use crate::sync::atomic::{AtomicBool, AtomicU32};
 use crate::sync::plain::{AtomicU8, AtomicU64, Ordering};
-use crate::sync::{Arc, Mutex, may_be_held_up};
+use crate::sync::{Arc, Mutex, may_be_held_up, thread};
 use crate::time::{Clock, Nanos};
 
 /// Nobody has to leave.
 pub(crate) const NO_LIMIT: u32 = u32::MAX;
 /// The most kinds of jobs a pool tells apart; further ones show as `"other"`.
 const MAX_KINDS: usize = 64;
+/// Whoever gets the core back only after this long had better have slept: others want it.
+const YIELD_MAX: Duration = if cfg!(shuttle) { Duration::MAX } else { Duration::from_micros(50) };
+/// For so many times as long as a yield took too long, up to the longest that counts, nobody yields
+/// again: a busy machine takes a turn of the scheduler each time, 4 ms, and this makes it 1.6 %.
+const YIELDS_OFF: u32 = 64;
+const YIELD_COUNTED: Duration = Duration::from_millis(20);
 
 pub(crate) struct Shared {
     pub(crate) name: PoolName,
@@ -54,6 +60,8 @@ pub(crate) struct Shared {
     overflow: AtomicU8,
     /// Cores, for the decision whether spinning can help; written by the supervisor.
     pub(crate) cores: AtomicU32,
+    /// Until when nobody yields, because others want the cores.
+    yields_from: AtomicU64,
     /// The most workers busy at once since the supervisor last looked.
     pub(crate) busy_peak: AtomicU32,
     /// When the supervisor means to look next, for jobs whose deadline is nearer.
@@ -130,6 +138,7 @@ impl Shared {
             limit: AtomicU32::new(NO_LIMIT),
             overflow: AtomicU8::new(Overflow::default() as u8),
             cores: AtomicU32::new(1),
+            yields_from: AtomicU64::new(0),
             busy_peak: AtomicU32::new(0),
             next_look: AtomicU64::new(0),
             quiet: QuietWatch::default(),
@@ -159,6 +168,23 @@ impl Shared {
     pub(crate) fn has_core_to_spare(&self) -> bool {
         let seen = self.sleep.look();
         seen.live() - seen.sleeping() <= self.cores.load(Ordering::Relaxed)
+    }
+
+    /// Lets others run, for whoever would rather look again than sleep; false if it is better to
+    /// sleep, because the workers, or others on this machine, want the core.
+    pub(crate) fn yield_briefly(&self) -> bool {
+        let before = self.now();
+        if before.0 < self.yields_from.load(Ordering::Relaxed) || !self.has_core_to_spare() {
+            return false;
+        }
+        thread::yield_now();
+        let now = self.now();
+        let took = now.since(before);
+        if took > YIELD_MAX {
+            let off = took.min(YIELD_COUNTED) * YIELDS_OFF;
+            self.yields_from.store(now.after(off).0, Ordering::Relaxed);
+        }
+        took <= YIELD_MAX
     }
 
     /// Whether this process has the pool's threads. Costs a system call: for slow paths only.

@@ -244,3 +244,28 @@ fn a_release_between_the_refusal_and_the_line_is_not_missed() {
         assert_eq!(gate.counts().1, 1);
     }
 }
+
+/// Attacks G5: whoever is called and gets in does not end a hold any more, and those behind have
+/// lost their patience.
+#[test]
+fn who_comes_back_to_the_head_of_the_line_holds_up_nobody_behind() {
+    for is_a_task in [true, false] {
+        let gate = full_of_lots();
+        let (first, _) = waiter();
+        gate.join_line(&first, false, Patience::ForALot);
+        let (second, second_calls) = waiter();
+        let patience = if is_a_task { Patience::None } else { Patience::ForALot };
+        gate.join_line(&second, false, patience);
+        gate.end_hold();
+        gate.release();
+        assert!(first.is_called());
+        assert_eq!(gate.admit(1), Ok(1), "somebody awake is faster than the one called");
+        let (first, _) = waiter();
+        assert_eq!(gate.join_line(&first, true, Patience::ForALot), Joined::Waiting);
+        gate.release();
+        gate.release();
+        assert!(first.is_called());
+        assert_eq!(gate.admit(1), Ok(1), "in, and never to come back");
+        assert_eq!(second_calls.0.load(Ordering::SeqCst), 1, "a place is free");
+    }
+}
