@@ -1,9 +1,9 @@
 //! Time as the pool keeps it: nanoseconds since the pool was built, from one injectable clock.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::sync::Arc;
-use crate::sync::plain::{AtomicU64, Ordering};
+use crate::sync::plain::{AtomicBool, AtomicU64, Ordering};
 
 /// Nanoseconds since a pool's clock was made. 64 bits last 584 years.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -61,34 +61,87 @@ pub struct Clock(Source);
 
 #[derive(Clone, Debug)]
 enum Source {
-    /// The processor's own counter where it is steady, which takes half as long to read as what
-    /// the system makes of it; otherwise the system's clock. Read twice for each job.
-    System {
-        counter: quanta::Clock,
-        epoch: u64,
-    },
+    Machine(Machine),
     Manual(Arc<AtomicU64>),
 }
 
+/// The processor's own counter where it is steady, which takes half as long to read as what the
+/// system makes of it, and is read twice for each job; otherwise, and once the two disagree, the
+/// system's clock.
+#[derive(Clone, Debug)]
+struct Machine {
+    counter: quanta::Clock,
+    counted_from: u64,
+    epoch: Instant,
+    is_distrusted: Arc<AtomicBool>,
+}
+
+impl Machine {
+    fn new(counter: quanta::Clock) -> Machine {
+        let counted_from = counter.raw();
+        Machine { counter, counted_from, epoch: Instant::now(), is_distrusted: Arc::default() }
+    }
+
+    #[inline]
+    fn counted(&self) -> u64 {
+        self.counter.delta_as_nanos(self.counted_from, self.counter.raw())
+    }
+}
+
 impl Clock {
-    /// The machine's monotonic clock, starting at zero now. The first one of a process takes some
-    /// milliseconds to make where the processor's counter has to be compared with the system's
-    /// clock.
+    /// The machine's monotonic clock, starting at zero now. The first one of a process compares the
+    /// processor's counter with the system's clock, which takes half a millisecond on a machine at
+    /// rest and a fifth of a second at most.
     pub fn system() -> Clock {
-        let counter = quanta::Clock::new();
-        let epoch = counter.raw();
-        Clock(Source::System { counter, epoch })
+        Clock(Source::Machine(Machine::new(quanta::Clock::new())))
     }
 
     #[inline]
     pub(crate) fn now(&self) -> Nanos {
         match &self.0 {
-            Source::System { counter, epoch } => {
-                Nanos(counter.delta_as_nanos(*epoch, counter.raw()))
+            Source::Machine(machine) if machine.is_distrusted.load(Ordering::Relaxed) => {
+                Nanos::from_duration(machine.epoch.elapsed())
             }
+            Source::Machine(machine) => Nanos(machine.counted()),
             Source::Manual(nanos) => Nanos(nanos.load(Ordering::Acquire)),
         }
     }
+}
+
+/// Compares the counter with the system's clock from time to time. A machine that was suspended may
+/// count from zero again; then whoever waits would wait for as long as the pool had lived.
+#[derive(Debug, Default)]
+pub(crate) struct ClockWatch {
+    /// What the counter and the system's clock showed.
+    before: Option<(u64, Duration)>,
+}
+
+/// Further apart than this, and than a thousandth of the time that has passed, is no drift.
+const APART_NS: u64 = 50_000_000;
+/// Two readings of the counter further apart than this have had something else between them.
+const TOGETHER_NS: u64 = 1_000_000;
+
+impl ClockWatch {
+    /// Has the pool go by the system's clock from now on if the counter went another way.
+    pub(crate) fn check(&mut self, clock: &Clock) {
+        let Source::Machine(machine) = &clock.0 else { return };
+        let counted = machine.counted();
+        let elapsed = machine.epoch.elapsed();
+        if machine.counted().abs_diff(counted) > TOGETHER_NS {
+            return;
+        }
+        let before = self.before.replace((counted, elapsed));
+        if let Some((counted_before, before)) = before
+            && !agree(counted.wrapping_sub(counted_before) as i64, nanos(elapsed - before))
+        {
+            machine.is_distrusted.store(true, Ordering::Relaxed);
+        }
+    }
+}
+
+fn agree(counted: i64, elapsed: u64) -> bool {
+    u64::try_from(counted)
+        .is_ok_and(|counted| counted.abs_diff(elapsed) <= APART_NS.saturating_add(elapsed / 1000))
 }
 
 impl Default for Clock {
@@ -147,6 +200,29 @@ mod tests {
         ] {
             assert_eq!(nanos(duration), ns, "{duration:?}");
         }
+    }
+
+    #[test]
+    fn a_counter_that_jumps_gives_way_to_the_systems_clock() {
+        let (counter, hand) = quanta::Clock::mock();
+        let clock = Clock(Source::Machine(Machine::new(counter)));
+        let mut watch = ClockWatch::default();
+        watch.check(&clock);
+        hand.increment(Duration::from_secs(3600));
+        assert_eq!(clock.now(), Nanos::from_duration(Duration::from_secs(3600)));
+        watch.check(&clock);
+        assert!(clock.now() < Nanos::from_duration(Duration::from_secs(3000)), "it was believed");
+    }
+
+    #[test]
+    fn drift_is_allowed_and_a_jump_is_not() {
+        let (second, hour) = (1_000_000_000_i64, 3_600_000_000_000_i64);
+        assert!(agree(second, second as u64) && agree(0, 0));
+        assert!(agree(hour + second, hour as u64), "300 millionths");
+        assert!(!agree(hour + 5 * second, hour as u64));
+        assert!(!agree(0, second as u64), "it stands still");
+        assert!(!agree(-hour, second as u64), "it began anew");
+        assert!(!agree(second, 0));
     }
 
     #[test]

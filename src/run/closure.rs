@@ -6,6 +6,7 @@
 
 #![expect(unsafe_code, reason = "no safe type holds a closure of any type in place")]
 
+use std::marker::PhantomData;
 use std::mem::{ManuallyDrop, MaybeUninit};
 
 /// What a closure may capture to lie in place.
@@ -16,6 +17,8 @@ pub(crate) struct Closure {
     verbs: &'static Verbs,
     /// Holds an `F` by whose type `verbs` was made, until `call` or `drop` takes it out.
     words: Words,
+    /// What can be said of any such closure, and no more: sent, but not shared.
+    any: PhantomData<Box<dyn FnOnce() + Send>>,
 }
 
 /// What can be done with the words, by the type of what lies in them.
@@ -31,7 +34,7 @@ struct Verbs {
 }
 
 /// The verbs of closures of one type that lie in place.
-struct InPlace<F>(std::marker::PhantomData<F>);
+struct InPlace<F>(PhantomData<F>);
 
 impl<F: FnOnce()> InPlace<F> {
     const FITS: bool =
@@ -69,7 +72,7 @@ impl Closure {
         let mut words = Words::uninit();
         // SAFETY: the words are large enough and aligned for an `F`, and hold nothing yet.
         unsafe { words.as_mut_ptr().cast::<F>().write(closure) };
-        Closure { verbs: InPlace::<F>::VERBS, words }
+        Closure { verbs: InPlace::<F>::VERBS, words, any: PhantomData }
     }
 
     /// Runs it.

@@ -89,7 +89,7 @@ impl<T: Send + 'static> JobHandle<T> {
     /// would be asleep, and then neither has to be woken (0.5 µs a call instead of 4.9).
     fn look_again(&self) {
         for _ in 0..LOOKS {
-            if self.job.is_published() || !self.shared.yield_briefly() {
+            if self.job.is_published() || !self.shared.may_look_again() {
                 return;
             }
         }

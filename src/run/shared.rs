@@ -170,21 +170,27 @@ impl Shared {
         seen.live() - seen.sleeping() <= self.cores.load(Ordering::Relaxed)
     }
 
+    /// Lets others run; false if the core was gone for long.
+    pub(crate) fn yields_briefly(&self) -> bool {
+        let before = self.now();
+        thread::yield_now();
+        self.now().since(before) <= YIELD_MAX
+    }
+
     /// Lets others run, for whoever would rather look again than sleep; false if it is better to
     /// sleep, because the workers, or others on this machine, want the core.
-    pub(crate) fn yield_briefly(&self) -> bool {
+    pub(crate) fn may_look_again(&self) -> bool {
         let before = self.now();
         if before.0 < self.yields_from.load(Ordering::Relaxed) || !self.has_core_to_spare() {
             return false;
         }
-        thread::yield_now();
-        let now = self.now();
-        let took = now.since(before);
-        if took > YIELD_MAX {
-            let off = took.min(YIELD_COUNTED) * YIELDS_OFF;
+        let briefly = self.yields_briefly();
+        if !briefly {
+            let now = self.now();
+            let off = now.since(before).min(YIELD_COUNTED) * YIELDS_OFF;
             self.yields_from.store(now.after(off).0, Ordering::Relaxed);
         }
-        took <= YIELD_MAX
+        briefly
     }
 
     /// Whether this process has the pool's threads. Costs a system call: for slow paths only.

@@ -176,8 +176,9 @@ impl Worker {
                 Standing::Leave(cause) => return Err(cause),
             }
             if rounds < SPIN_ROUNDS && self.may_spin() {
-                rounds += 1;
-                thread::yield_now();
+                // Others want the core: one more look, and then to sleep. Submitters count on a
+                // searcher, and this one was away.
+                rounds = if self.shared().yields_briefly() { rounds + 1 } else { SPIN_ROUNDS };
                 continue;
             }
             rounds = 0;

@@ -19,7 +19,7 @@ use crate::run::sleep::Events;
 use crate::run::{attempt, worker};
 use crate::sync::Arc;
 use crate::sync::atomic::Ordering;
-use crate::time::{Nanos, Steady, unix_now};
+use crate::time::{ClockWatch, Nanos, Steady, unix_now};
 
 /// After the system refused a thread, no other is asked for during this time.
 const SPAWN_HOLD: Duration = Duration::from_secs(1);
@@ -33,6 +33,7 @@ pub(crate) struct Supervisor {
     reconciler: Reconciler,
     export: Export,
     time: Steady,
+    clock_watch: ClockWatch,
     /// No thread is asked for before this.
     hold_until: Nanos,
     refusals: u32,
@@ -49,6 +50,7 @@ impl Supervisor {
             reconciler: Reconciler::default(),
             export,
             time: Steady::default(),
+            clock_watch: ClockWatch::default(),
             hold_until: Nanos::default(),
             refusals: 0,
             max_drained_for: 0,
@@ -64,6 +66,7 @@ impl Supervisor {
         loop {
             // Whatever comes after this kicks again; whatever came before is in the sample.
             let events = shared.sleep.acknowledge().events();
+            self.clock_watch.check(&shared.clock);
             let now = shared.now();
             let steady = self.time.at(now);
             let plan = self.evaluate(now, steady);
