@@ -167,7 +167,7 @@ impl Shared {
     /// Whether the awake workers leave a core to whoever would rather look again than sleep.
     pub(crate) fn has_core_to_spare(&self) -> bool {
         let seen = self.sleep.look();
-        seen.live() - seen.sleeping() <= self.cores.load(Ordering::Relaxed)
+        seen.busy() + seen.searching() <= self.cores.load(Ordering::Relaxed)
     }
 
     /// Lets others run; false if the core was gone for long.
