@@ -16,6 +16,10 @@ pub(crate) struct Load {
     share: f64,
 }
 
+/// For so long others may keep the thread that measures off the cores. The shortest cell takes 60
+/// ms, and half of that was not enough once.
+const STALL: Duration = Duration::from_secs(2);
+
 pub(crate) const LOADS: [Load; 3] = [
     Load {
         name: "cpu",
@@ -74,14 +78,15 @@ impl Jobs<'_> {
         }
     }
 
-    /// More than so many workers can get done on so many cores within a time.
+    /// More than so many workers can get done on so many cores within a time, and within the
+    /// [`STALL`] by which whoever measures may come late.
     pub(crate) fn backlog(&self, workers: usize, cores: usize, time: Duration) -> Vec<Work> {
         let Load { computing, sleeping, share, .. } = self.load;
         let (computing, sleeping) = (share * computing.as_secs_f64(), sleeping.as_secs_f64());
         let each = computing + (1.0 - share) * sleeping;
         let by_workers = workers as f64 / each;
         let by_cores = cores as f64 / computing.max(f64::MIN_POSITIVE);
-        let jobs = by_workers.min(by_cores) * time.as_secs_f64() * 1.5;
+        let jobs = by_workers.min(by_cores) * (time.as_secs_f64() * 1.5 + STALL.as_secs_f64());
         let mut random = Random::new(1);
         (0..jobs.ceil() as u64).map(|_| self.next(&mut random)).collect()
     }
