@@ -10,7 +10,7 @@ use crate::run::closure::Closure;
 use crate::run::current::JobInfo;
 use crate::run::handle::JobHandle;
 use crate::run::job::Task;
-use crate::run::submit::{self, Entry, Terms, WhenFull};
+use crate::run::submit::{self, Terms, WhenFull};
 use crate::scale::{Core, Decision};
 use crate::stats::{self, Health, Stats};
 use crate::submit_batch::{self, Batch};
@@ -173,9 +173,9 @@ impl PoolHandle {
     {
         let shared = &self.core.shared;
         match submit::admit_or_wait(shared) {
-            Ok(()) => {
+            Ok(entry) => {
                 let (tracked, handle) = submit::tracked(shared, Terms::default(), move |_| job());
-                submit::deliver(shared, Entry::Queue, Task::Tracked(tracked));
+                submit::deliver(shared, entry, Task::Tracked(tracked));
                 Ok(handle)
             }
             Err(refusal) => Err(SubmitError::new(job, refusal)),

@@ -1,6 +1,7 @@
 //! Submitting many jobs at the price of one.
 
 use crate::outcome::Refusal;
+use crate::run::desk::Desk;
 use crate::run::handle::JobHandle;
 use crate::run::job::{Job, Task};
 use crate::run::shared::Shared;
@@ -57,7 +58,9 @@ where
                 continue;
             }
             match submit::admit(shared, when_full) {
-                Ok(Entry::Queue) => push_all(shared, chunk.drain(..1), &mut batch.handles),
+                Ok(Entry::Queue | Entry::Desk(_)) => {
+                    push_all(shared, chunk.drain(..1), &mut batch.handles);
+                }
                 Ok(Entry::Here) => {
                     let job = chunk.remove(0);
                     let (tracked, handle) = submit::tracked(shared, Terms::default(), |_| job());
@@ -86,11 +89,11 @@ fn push_all<F, T>(
     F: FnOnce() -> T + Send + 'static,
     T: Send + 'static,
 {
-    let before = handles.len();
+    let (before, desk) = (handles.len(), Desk::of(shared));
     for job in jobs {
         let (tracked, handle) = submit::tracked(shared, Terms::default(), move |_| job());
         let queued_at = tracked.ticket().queued_at;
-        submit::push(shared, Job { task: Task::Tracked(tracked), queued_at });
+        submit::push(shared, desk.as_deref(), Job { task: Task::Tracked(tracked), queued_at });
         handles.push(handle);
     }
     let pushed = (handles.len() - before) as u32;

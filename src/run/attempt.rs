@@ -42,7 +42,7 @@ pub(crate) fn take_on(desk: &Desk, job: Job, now: Nanos) -> Nanos {
         }
     }
     slot.current.begin(describe(&job.task, now));
-    shared.gate.release();
+    shared.gate.release_by(desk.index);
     let ended = run_on_worker(desk, job.task, job.queued_at, now);
     slot.current.end();
     ended
@@ -68,7 +68,7 @@ pub(crate) fn take_over(desk: &Desk, tracked: Arc<dyn Tracked>) {
     let task = Task::Tracked(tracked);
     slot.current.begin(describe(&task, now));
     desk.shell_made();
-    shared.gate.release();
+    shared.gate.release_by(desk.index);
     run_on_worker(desk, task, queued_at, now);
     if let Some(waiting) = waiting {
         slot.current.begin(waiting);

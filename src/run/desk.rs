@@ -74,21 +74,6 @@ impl Desk {
         DESK.try_with(|here| here.try_borrow().ok()?.clone()).ok().flatten()
     }
 
-    /// Hands `job` to the deque of the calling thread if it is a worker of this pool; gives it back
-    /// otherwise.
-    pub(crate) fn push(shared: &Arc<Shared>, job: Job) -> Option<Job> {
-        let mut job = Some(job);
-        let _ = DESK.try_with(|here| {
-            if let Ok(here) = here.try_borrow()
-                && let Some(desk) = here.as_ref().filter(|desk| desk.is_of(shared))
-                && let Some(job) = job.take()
-            {
-                desk.local.push(job);
-            }
-        });
-        job
-    }
-
     /// The desk of the calling thread, if it is a worker of this pool.
     pub(crate) fn of(shared: &Arc<Shared>) -> Option<Rc<Desk>> {
         Desk::here().filter(|desk| desk.is_of(shared))

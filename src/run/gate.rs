@@ -1,40 +1,45 @@
 //! Admission: who gets into the queue, who waits for room, who is turned away.
 //!
-//! Two counters that only grow, each written by one side: `admitted` by submitters, `released` by
-//! whoever takes a job out of the queue. Their difference is the queue's length.
+//! Counts that only grow: jobs *admitted* from outside, in one word that submitters write; jobs
+//! that *came* from inside the pool and jobs that have *left* the queue, each in several words that
+//! workers write (`turnstiles.rs`). Admitted and come less left is the queue's length.
 //!
-//! * **G1** A place is taken in `admitted` before the job is pushed and given back in `released`
-//!   once it has left the queue, so `admitted - released` never understates what is queued.
-//! * **G2** The closed bit and the count share one word, so after `close` no more jobs are
-//!   admitted, and `released == admitted` means that the queue is empty for good.
-//! * **G3** A submitter that is about to wait sets the waiting bit in `released` and decides on the
-//!   count that this very step returned. A release before it is in that count; a release after it
-//!   sees the bit and wakes somebody. There is no gap between the two.
+//! * **G1** A job is counted in `admitted` or `came` before it is pushed, and in `left` once it is
+//!   out of the queue. Whoever wants the length reads `left` first, so it is never understated.
+//! * **G2** The closed bit and the count share a word, in each of them, so after `close` nobody
+//!   gets in, and as many left as got in means that the queue is empty for good.
+//! * **G3** A submitter that is about to wait sets the waiting bit in each word of `left` and
+//!   decides on the counts that these very steps returned. A release before the step on its word is
+//!   in that count; a release after it sees the bit and wakes somebody. There is no gap between the
+//!   two.
 //! * **G4** One release wakes one waiter. A waiter that was woken and gives up passes the wake-up
 //!   on.
 //! * **G5** Who joins the end of the line may hold it for a moment: then releases wake nobody until
 //!   a lot of places is free, and nobody from behind gets in before. A hold is ended by the release
-//!   that completes the lot, or by a step on `released` that whoever began it takes a moment later:
-//!   a release before that step is in the count it returns, one after it finds no hold.
+//!   that completes the lot, or by steps on the words of `left` that whoever began it takes a
+//!   moment later: a release before the step on its word is in the count that the step returns, one
+//!   after it finds no hold.
 //!
 //! Without G5 each release wakes a submitter, which fills the one place and sleeps again: with jobs
 //! of a microsecond up to two switches a job, and the pool did half its work.
+//!
+//! The bound is for those outside. Jobs from inside take places too, but a submitter notices only
+//! when it looks the limit up again, so at most as many places later as it then still has.
+
+mod line;
+mod turnstiles;
 
 use std::collections::VecDeque;
-use std::task::Waker;
 
 use crossbeam_utils::CachePadded;
 
 #[cfg(loom)]
 use crate::run::omit::omitted;
-
 use crate::sync::atomic::{AtomicU64, Ordering};
-use crate::sync::thread::Thread;
 use crate::sync::{Arc, Mutex};
-
-/// The top bit of `admitted` (closed) and of `released` (somebody waits).
-const FLAG: u64 = 1 << 63;
-const COUNT: u64 = FLAG - 1;
+use line::Line;
+pub(crate) use line::{Joined, Patience, Waiter};
+use turnstiles::{COUNT, FLAG, Turnstiles};
 
 /// Why there was no way in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,124 +48,21 @@ pub(crate) enum NoEntry {
     Closed,
 }
 
-/// Whether a waiter can wait for a lot of places: only one that looks again by itself a moment
-/// later, and ends the hold then.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Patience {
-    None,
-    ForALot,
-}
-
-/// A lot is this share of the queue: small enough that the workers do not run dry meanwhile.
-const LOTS: u64 = 8;
-/// No lot is larger: at this size a wake-up, some microseconds, is some nanoseconds a job. 256 took
-/// 624 ns for a job of a microsecond on two cores, this 604.
-const LARGEST_LOT: u64 = 1024;
-
 pub(crate) struct Gate {
     /// {closed: 1 | jobs ever admitted: 63}, with the limit its writers compare it to.
     entrance: CachePadded<Entrance>,
-    exit: CachePadded<Exit>,
-    line: Mutex<Line>,
+    turnstiles: Turnstiles,
+    /// Places to be given back until somebody is called (G5); 0 where nobody holds the line.
+    /// Counted down by releases while somebody waits, and otherwise changed under the line's lock.
+    hold: CachePadded<AtomicU64>,
+    line: CachePadded<Mutex<Line>>,
 }
 
 struct Entrance {
     admitted: AtomicU64,
-    /// The first count that may not be admitted: released + capacity as last seen, so at worst
-    /// too small. Spares submitters the line that workers write.
+    /// The first count that may not be admitted, as last seen. Spares submitters the lines that
+    /// workers write.
     limit: AtomicU64,
-}
-
-struct Exit {
-    /// {somebody waits: 1 | jobs ever released: 63}.
-    released: AtomicU64,
-    /// The count from which on a release wakes somebody (G5). Changed under the line's lock only.
-    hold_until: AtomicU64,
-}
-
-/// Those who wait for room, and what the limit is made of.
-struct Line {
-    capacity: u64,
-    /// Jobs dealt with in the queue whose empty shells are still in it. Below zero for a moment
-    /// when a worker throws a shell away before the one who made it has said so.
-    shells: i64,
-    waiters: VecDeque<Arc<Waiter>>,
-}
-
-impl Line {
-    /// How many jobs may ever be admitted, given the count released. Shells are free up to the
-    /// capacity; beyond it they take places, so that cancelling cannot grow the queue for ever.
-    fn limit(&self, released: u64) -> u64 {
-        released.saturating_add(self.capacity - self.shells_in_the_way()).min(COUNT)
-    }
-
-    fn lot(&self) -> u64 {
-        (self.capacity / LOTS).clamp(1, LARGEST_LOT)
-    }
-
-    fn shells_in_the_way(&self) -> u64 {
-        let shells = u64::try_from(self.shells).unwrap_or(0);
-        shells.saturating_sub(self.capacity).min(self.capacity)
-    }
-}
-
-/// One waiting submitter.
-#[derive(Debug)]
-pub(crate) struct Waiter(Mutex<Call>);
-
-#[derive(Debug)]
-enum Call {
-    Thread(Thread),
-    Task(Waker),
-    Called,
-}
-
-impl Waiter {
-    pub(crate) fn thread(thread: Thread) -> Arc<Waiter> {
-        Arc::new(Waiter(Mutex::new(Call::Thread(thread))))
-    }
-
-    pub(crate) fn task(waker: Waker) -> Arc<Waiter> {
-        Arc::new(Waiter(Mutex::new(Call::Task(waker))))
-    }
-
-    pub(crate) fn is_called(&self) -> bool {
-        matches!(*self.0.lock(), Call::Called)
-    }
-
-    /// The task moved to another waker; false if it was called already.
-    pub(crate) fn rearm(&self, waker: &Waker) -> bool {
-        // Cloned and dropped outside the lock: a waker is somebody else's code.
-        let fresh = Call::Task(waker.clone());
-        let _stale = {
-            let mut call = self.0.lock();
-            if matches!(*call, Call::Called) {
-                return false;
-            }
-            std::mem::replace(&mut *call, fresh)
-        };
-        true
-    }
-
-    fn call(&self) {
-        let previous = std::mem::replace(&mut *self.0.lock(), Call::Called);
-        match previous {
-            Call::Thread(thread) => thread.unpark(),
-            Call::Task(waker) => {
-                super::panics::contain(|| waker.wake());
-            }
-            Call::Called => {}
-        }
-    }
-}
-
-/// What came of joining the line.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Joined {
-    /// In line: wait until called.
-    Waiting,
-    /// There is room after all, or the gate was closed: try again.
-    TryAgain,
 }
 
 impl Gate {
@@ -170,12 +72,21 @@ impl Gate {
                 admitted: AtomicU64::new(0),
                 limit: AtomicU64::new(capacity.min(COUNT)),
             }),
-            exit: CachePadded::new(Exit {
-                released: AtomicU64::new(0),
-                hold_until: AtomicU64::new(0),
-            }),
-            line: Mutex::new(Line { capacity, shells: 0, waiters: VecDeque::new() }),
+            turnstiles: Turnstiles::new(),
+            hold: CachePadded::new(AtomicU64::new(0)),
+            line: CachePadded::new(Mutex::new(Line {
+                capacity,
+                shells: 0,
+                waiters: VecDeque::new(),
+            })),
         }
+    }
+
+    /// A worker is about to be started: its jobs will be counted in words of its own, if there are
+    /// any left.
+    pub(crate) fn open_for(&self, worker: usize) {
+        let line = self.line.lock();
+        self.turnstiles.open(worker, !line.waiters.is_empty());
     }
 
     /// Takes up to `wanted` places (G1); returns how many.
@@ -212,8 +123,8 @@ impl Gate {
         }
     }
 
-    /// Takes a place whatever the bound says: for jobs submitted inside the pool, and for those
-    /// their submitter runs itself.
+    /// Takes a place whatever the bound says: for jobs that their submitter runs itself, and for
+    /// those submitted inside the pool by who is no worker.
     pub(crate) fn admit_over_the_bound(&self) -> Result<(), NoEntry> {
         self.entrance
             .admitted
@@ -224,43 +135,56 @@ impl Gate {
             .map_err(|_| NoEntry::Closed)
     }
 
-    fn refresh_limit(&self) -> u64 {
-        let line = self.line.lock();
-        let released = self.exit.released.load(Ordering::Acquire) & COUNT;
-        if self.is_held(&line, released) {
-            return self.entrance.limit.load(Ordering::Relaxed);
-        }
-        self.set_limit(&line, released)
+    /// The same for jobs that a worker's own jobs submit. They meet nobody on their way in.
+    pub(crate) fn admit_inside(&self, worker: usize) -> Result<(), NoEntry> {
+        if self.turnstiles.come(worker) { Ok(()) } else { Err(NoEntry::Closed) }
     }
 
-    fn set_limit(&self, line: &Line, released: u64) -> u64 {
-        let limit = line.limit(released);
+    fn refresh_limit(&self) -> u64 {
+        let line = self.line.lock();
+        if self.is_held(&line) {
+            return self.entrance.limit.load(Ordering::Relaxed);
+        }
+        self.set_limit(&line, self.turnstiles.left())
+    }
+
+    /// Given how many had left when this was called, or a moment before.
+    fn set_limit(&self, line: &Line, left: u64) -> u64 {
+        let limit = line.limit(left, self.turnstiles.came()).min(COUNT);
         self.entrance.limit.store(limit, Ordering::Relaxed);
         limit
     }
 
-    fn is_held(&self, line: &Line, released: u64) -> bool {
-        !line.waiters.is_empty() && released < self.exit.hold_until.load(Ordering::Relaxed)
+    fn is_held(&self, line: &Line) -> bool {
+        !line.waiters.is_empty() && self.hold.load(Ordering::Relaxed) > 0
     }
 
-    /// One job has left the queue (G1); lets the next submitter in (G4), unless they wait for more
-    /// (G5).
-    pub(crate) fn release(&self) {
-        // AcqRel: pairs with the steps of `join_line` (G3) and `end_hold` (G5) on the same word,
-        // and with readers of the counts, who must see the release before the outcome after it.
-        let before = self.exit.released.fetch_add(1, Ordering::AcqRel);
-        if before & FLAG != 0
-            && (before & COUNT) + 1 >= self.exit.hold_until.load(Ordering::Relaxed)
-        {
+    /// A worker has taken a job out of the queue (G1); lets the next submitter in (G4), unless they
+    /// wait for more (G5).
+    pub(crate) fn release_by(&self, worker: usize) {
+        if self.turnstiles.leave(worker) && self.is_call_due() {
             self.call_next();
         }
+    }
+
+    /// The same by somebody who is no worker, or does not know which.
+    pub(crate) fn release(&self) {
+        self.release_by(0);
+    }
+
+    /// Somebody waits and a place was given back: whether that completes the lot, or there is none
+    /// to complete (G5).
+    fn is_call_due(&self) -> bool {
+        let one_less = |places: u64| places.checked_sub(1);
+        let before = self.hold.fetch_update(Ordering::AcqRel, Ordering::Acquire, one_less);
+        before.map_or(true, |places| places == 1)
     }
 
     fn call_next(&self) {
         let called = {
             let mut line = self.line.lock();
             let called = line.waiters.pop_front();
-            self.clear_flag_if_nobody_waits(&line);
+            self.forget_if_nobody_waits(&line);
             called
         };
         if let Some(waiter) = called {
@@ -268,9 +192,10 @@ impl Gate {
         }
     }
 
-    fn clear_flag_if_nobody_waits(&self, line: &Line) {
+    fn forget_if_nobody_waits(&self, line: &Line) {
         if line.waiters.is_empty() {
-            self.exit.released.fetch_and(COUNT, Ordering::AcqRel);
+            self.hold.store(0, Ordering::Relaxed);
+            self.turnstiles.forget();
         }
     }
 
@@ -287,27 +212,25 @@ impl Gate {
             self.end_hold();
         }
         #[cfg(loom)]
-        let stale = omitted("G3").then(|| {
-            let released = self.exit.released.load(Ordering::Acquire) & COUNT;
-            (self.entrance.admitted.load(Ordering::Acquire), released)
-        });
+        let stale = omitted("G3")
+            .then(|| (self.entrance.admitted.load(Ordering::Acquire), self.turnstiles.left()));
         let mut line = self.line.lock();
         if patience == Patience::None {
-            self.exit.hold_until.store(0, Ordering::Relaxed);
+            self.hold.store(0, Ordering::Relaxed);
         }
-        let released = self.exit.released.fetch_or(FLAG, Ordering::AcqRel) & COUNT;
+        let left = self.turnstiles.tell();
         let admitted = self.entrance.admitted.load(Ordering::Acquire);
         #[cfg(loom)]
-        let (admitted, released) = stale.unwrap_or((admitted, released));
-        let held = self.is_held(&line, released);
-        if admitted & FLAG != 0 || !held && admitted < self.set_limit(&line, released) {
-            self.clear_flag_if_nobody_waits(&line);
+        let (admitted, left) = stale.unwrap_or((admitted, left));
+        let held = self.is_held(&line);
+        if admitted & FLAG != 0 || !held && admitted < self.set_limit(&line, left) {
+            self.forget_if_nobody_waits(&line);
             return Joined::TryAgain;
         }
         // Not at the head: who begins a hold there may be called and go, and those behind, whose
         // patience is over, would not end it.
         if patience == Patience::ForALot && !held && !was_called {
-            self.exit.hold_until.store(released + line.lot(), Ordering::Relaxed);
+            self.hold.store(line.lot(), Ordering::Relaxed);
         }
         if was_called {
             line.waiters.push_front(Arc::clone(waiter));
@@ -324,7 +247,7 @@ impl Gate {
             let place = line.waiters.iter().position(|w| Arc::ptr_eq(w, waiter));
             if let Some(place) = place {
                 line.waiters.remove(place);
-                self.clear_flag_if_nobody_waits(&line);
+                self.forget_if_nobody_waits(&line);
             }
             place.is_none()
         };
@@ -344,16 +267,16 @@ impl Gate {
                 return;
             }
             #[cfg(loom)]
-            let released_before = self.exit.released.load(Ordering::Acquire) & COUNT;
-            self.exit.hold_until.store(0, Ordering::Relaxed);
-            let released = self.exit.released.fetch_or(FLAG, Ordering::AcqRel) & COUNT;
+            let left_before = self.turnstiles.left();
+            self.hold.store(0, Ordering::Relaxed);
+            let left = self.turnstiles.tell();
             #[cfg(loom)]
-            let released = if omitted("G5") { released_before } else { released };
+            let left = if omitted("G5") { left_before } else { left };
             let admitted = self.entrance.admitted.load(Ordering::Acquire) & COUNT;
-            let places = self.set_limit(&line, released).saturating_sub(admitted);
+            let places = self.set_limit(&line, left).saturating_sub(admitted);
             let places = line.waiters.len().min(usize::try_from(places).unwrap_or(usize::MAX));
             let called = line.waiters.drain(..places).collect();
-            self.clear_flag_if_nobody_waits(&line);
+            self.forget_if_nobody_waits(&line);
             called
         };
         called.iter().for_each(|waiter| waiter.call());
@@ -363,7 +286,7 @@ impl Gate {
         let called = {
             let mut line = self.line.lock();
             let called = std::mem::take(&mut line.waiters);
-            self.clear_flag_if_nobody_waits(&line);
+            self.forget_if_nobody_waits(&line);
             called
         };
         called.iter().for_each(|waiter| waiter.call());
@@ -371,9 +294,11 @@ impl Gate {
 
     /// Lets nobody in any more and sends the waiting away (G2). Returns the final count.
     pub(crate) fn close(&self) -> u64 {
-        let before = self.entrance.admitted.fetch_or(FLAG, Ordering::AcqRel);
+        let came = self.turnstiles.close();
+        // Last, so that a gate that reads as closed is closed to everybody.
+        let admitted = self.entrance.admitted.fetch_or(FLAG, Ordering::AcqRel) & COUNT;
         self.call_all();
-        before & COUNT
+        admitted + came
     }
 
     /// A new bound; everybody in line looks again.
@@ -381,7 +306,7 @@ impl Gate {
         {
             let mut line = self.line.lock();
             line.capacity = capacity;
-            self.set_limit(&line, self.exit.released.load(Ordering::Acquire) & COUNT);
+            self.set_limit(&line, self.turnstiles.left());
         }
         self.call_all();
     }
@@ -408,16 +333,16 @@ impl Gate {
 
     /// Jobs waiting to start.
     pub(crate) fn queued(&self) -> u64 {
-        let (admitted, released) = self.counts();
-        debug_assert!(released <= admitted, "a job left the queue that had no place in it (G1)");
-        admitted - released
+        let (admitted, left) = self.counts();
+        debug_assert!(left <= admitted, "a job left the queue that had no place in it (G1)");
+        admitted - left
     }
 
-    /// (admitted, released), read so that the difference is never negative.
+    /// (got in, left), those from inside among both, read so that the difference is never negative.
     pub(crate) fn counts(&self) -> (u64, u64) {
-        let released = self.exit.released.load(Ordering::Acquire) & COUNT;
+        let left = self.turnstiles.left();
         let admitted = self.entrance.admitted.load(Ordering::Acquire) & COUNT;
-        (admitted, released)
+        (admitted + self.turnstiles.came(), left)
     }
 
     pub(crate) fn is_closed(&self) -> bool {

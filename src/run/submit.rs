@@ -1,6 +1,7 @@
 //! The submitter's side: get in, push, tell somebody.
 
 use std::cell::Cell;
+use std::rc::Rc;
 use std::time::Duration;
 
 use super::attempt;
@@ -31,10 +32,11 @@ pub(crate) enum WhenFull {
 }
 
 /// How a job got in.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Entry {
-    /// It has a place in the queue.
+    /// It has a place in the queue, and comes from outside.
     Queue,
+    /// From a job of this worker, to whose own deque it goes.
+    Desk(Rc<Desk>),
     /// Its submitter is to run it.
     Here,
 }
@@ -64,14 +66,15 @@ pub(crate) fn admit(shared: &Arc<Shared>, when_full: WhenFull) -> Result<Entry, 
         shared.outside.count_refusal(Refusal::Forked, 1);
         return Err(Refusal::Forked);
     }
+    let desk = Desk::of(shared);
     let waits = matches!(when_full, WhenFull::Wait | WhenFull::WaitUntil(_));
-    let room = if waits && Inside::is(shared) {
-        shared.gate.admit_over_the_bound()
-    } else {
-        shared.gate.admit(1).map(drop)
+    let room = match &desk {
+        Some(desk) if waits => shared.gate.admit_inside(desk.index),
+        None if waits && Inside::is(shared) => shared.gate.admit_over_the_bound(),
+        _ => shared.gate.admit(1).map(drop),
     };
     let refusal = match room {
-        Ok(()) => return Ok(Entry::Queue),
+        Ok(()) => return Ok(desk.map_or(Entry::Queue, Entry::Desk)),
         Err(NoEntry::Closed) => Refusal::Shutdown,
         Err(NoEntry::Full) => {
             shared.sleep.kick();
@@ -85,9 +88,11 @@ pub(crate) fn admit(shared: &Arc<Shared>, when_full: WhenFull) -> Result<Entry, 
 }
 
 /// As [`admit`], for a caller that will come back when there is room.
-pub(crate) fn admit_or_wait(shared: &Arc<Shared>) -> Result<(), Refusal> {
+pub(crate) fn admit_or_wait(shared: &Arc<Shared>) -> Result<Entry, Refusal> {
+    let desk = Desk::of(shared);
+    let entry = || desk.map_or(Entry::Queue, Entry::Desk);
     let refusal = match shared.gate.admit(1) {
-        Ok(_) => return Ok(()),
+        Ok(_) => return Ok(entry()),
         // Nobody would ever call a waiter in a forked child.
         Err(NoEntry::Full) if shared.is_forked() => Refusal::Forked,
         Err(NoEntry::Full) if !Inside::is(shared) => {
@@ -95,7 +100,7 @@ pub(crate) fn admit_or_wait(shared: &Arc<Shared>) -> Result<(), Refusal> {
             return Err(Refusal::QueueFull);
         }
         Err(NoEntry::Full) => match shared.gate.admit_over_the_bound() {
-            Ok(()) => return Ok(()),
+            Ok(()) => return Ok(entry()),
             Err(_) => Refusal::Shutdown,
         },
         Err(NoEntry::Closed) => Refusal::Shutdown,
@@ -214,19 +219,20 @@ pub(crate) fn deliver(shared: &Arc<Shared>, entry: Entry, task: Task) {
     };
     let job = Job { task, queued_at };
     match entry {
-        Entry::Queue => {
-            push(shared, job);
-            shared.sleep.announce(1, || shared.gate.queued());
-        }
-        Entry::Here => attempt::run_on_submitter(shared, job),
+        Entry::Queue => push(shared, None, job),
+        Entry::Desk(desk) => push(shared, Some(&desk), job),
+        Entry::Here => return attempt::run_on_submitter(shared, job),
     }
+    shared.sleep.announce(1, || shared.gate.queued());
 }
 
-/// Adds an admitted job to the queue without telling anybody yet.
-pub(crate) fn push(shared: &Arc<Shared>, job: Job) {
+/// Adds an admitted job to the queue, or to the deque of the worker whose job submits it, without
+/// telling anybody yet.
+pub(crate) fn push(shared: &Shared, desk: Option<&Desk>, job: Job) {
     may_be_held_up();
-    if let Some(job) = Desk::push(shared, job) {
-        shared.queue.push(job);
+    match desk {
+        Some(desk) => desk.local.push(job),
+        None => shared.queue.push(job),
     }
 }
 

@@ -28,6 +28,7 @@ const LONG_JOB_NS: u64 = 1_000_000;
 /// the supervisor, and the builder before there is one, may call this.
 pub(crate) fn start(shared: &Arc<Shared>) -> io::Result<bool> {
     let Some(index) = shared.roster.reserve() else { return Ok(false) };
+    shared.gate.open_for(index);
     shared.sleep.enlist();
     let body = {
         let shared = Arc::clone(shared);

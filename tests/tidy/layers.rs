@@ -40,10 +40,11 @@ pub(crate) const RANKS: &[&[&str]] = &[
         "sim::rivals::hill_climbing",
         "sim::trace",
         "run::core_time",
+        "run::gate::turnstiles",
     ],
     &[
         "error",
-        "run::gate",
+        "run::gate::line",
         "run::meter",
         "run::queue",
         "run::quiet",
@@ -59,7 +60,7 @@ pub(crate) const RANKS: &[&[&str]] = &[
         "sim::load::bursty_hour",
         "run::tape",
     ],
-    &["config", "run::current", "sim::load"],
+    &["config", "run::current", "run::gate", "sim::load"],
     &["run::context", "scale::sample", "sim::machine"],
     &["run::job", "scale::policy"],
     &[

@@ -1,5 +1,6 @@
 //! What the gate promises, one thread at a time; the interleavings are loom's.
 
+use super::line::LOTS;
 use super::*;
 use std::sync::atomic::AtomicUsize;
 
@@ -268,4 +269,34 @@ fn who_comes_back_to_the_head_of_the_line_holds_up_nobody_behind() {
         assert_eq!(gate.admit(1), Ok(1), "in, and never to come back");
         assert_eq!(second_calls.0.load(Ordering::SeqCst), 1, "a place is free");
     }
+}
+
+/// Attacks G1 and G2: each worker counts for itself, more workers than there are turnstiles share
+/// them, and the sums are those of all.
+#[test]
+fn what_workers_count_apart_adds_up() {
+    const WORKERS: usize = 40;
+    let gate = Gate::new(10);
+    (0..WORKERS).for_each(|worker| gate.open_for(worker));
+    (0..WORKERS).for_each(|worker| assert_eq!(gate.admit_inside(worker), Ok(())));
+    assert_eq!((gate.counts(), gate.queued()), ((40, 0), 40));
+    (0..WORKERS).rev().take(35).for_each(|worker| gate.release_by(worker));
+    assert_eq!((gate.counts(), gate.queued()), ((40, 35), 5));
+    assert_eq!(gate.close(), 40);
+    assert!((0..WORKERS + 1).all(|worker| gate.admit_inside(worker) == Err(NoEntry::Closed)));
+    assert_eq!(gate.counts(), (40, 35));
+}
+
+/// What comes from inside takes places: whoever looks the limit up finds fewer.
+#[test]
+fn jobs_from_inside_take_the_places_of_those_outside() {
+    let gate = Gate::new(4);
+    (0..3).for_each(|_| assert_eq!(gate.admit_inside(0), Ok(())));
+    assert_eq!(gate.admit(9), Ok(1), "looked up, because so many were not known to be free");
+    assert_eq!(gate.admit(1), Err(NoEntry::Full));
+    (0..9).for_each(|_| assert_eq!(gate.admit_inside(0), Ok(())));
+    (0..9).for_each(|_| gate.release_by(0));
+    assert_eq!(gate.admit(1), Err(NoEntry::Full), "four wait still");
+    gate.release_by(0);
+    assert_eq!(gate.admit(2), Ok(1));
 }

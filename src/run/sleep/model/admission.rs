@@ -28,10 +28,13 @@ fn wait_for_room(gate: &Gate) -> Result<(), NoEntry> {
     }
 }
 
-/// A gate with room for one job, which is taken.
+/// A gate with room for one job, which is taken, and two workers with turnstiles of their own.
 fn full_gate() -> Arc<Gate> {
     let gate = Arc::new(Gate::new(1));
-    assert_eq!(gate.admit(1), Ok(1));
+    set_up(|| {
+        gate.open_for(1);
+        assert_eq!(gate.admit(1), Ok(1));
+    });
     gate
 }
 
@@ -50,7 +53,21 @@ fn a_submitter_about_to_wait_misses_no_release() {
     explore("wait for room x release", 8, || {
         let gate = full_gate();
         let submitter = spawn(&gate, wait_for_room);
-        gate.release();
+        gate.release_by(1);
+        assert_eq!(join(submitter), Ok(()));
+        assert_eq!((gate.counts(), gate.waiting()), ((2, 1), 0));
+    });
+}
+
+/// Attacks G3: the first release comes from a worker that was started just now.
+#[test]
+fn a_submitter_about_to_wait_is_told_by_a_new_worker() {
+    explore("wait for room x start a worker x release", 8, || {
+        let gate = Arc::new(Gate::new(1));
+        set_up(|| assert_eq!(gate.admit(1), Ok(1)));
+        let submitter = spawn(&gate, wait_for_room);
+        gate.open_for(1);
+        gate.release_by(1);
         assert_eq!(join(submitter), Ok(()));
         assert_eq!((gate.counts(), gate.waiting()), ((2, 1), 0));
     });
@@ -64,7 +81,7 @@ fn every_waiting_submitter_gets_in() {
         let submitters = [(); 2].map(|()| {
             spawn(&gate, |gate| {
                 assert_eq!(wait_for_room(gate), Ok(()));
-                gate.release();
+                gate.release_by(1);
             })
         });
         gate.release();
@@ -95,7 +112,10 @@ fn who_gives_up_passes_the_call_on() {
 /// A gate with lots of two places, full.
 fn full_of_lots() -> Arc<Gate> {
     let gate = Arc::new(Gate::new(16));
-    set_up(|| assert_eq!(gate.admit(16), Ok(16)));
+    set_up(|| {
+        gate.open_for(1);
+        assert_eq!(gate.admit(16), Ok(16));
+    });
     gate
 }
 
@@ -112,7 +132,7 @@ fn who_waits_for_a_lot_misses_no_release() {
                 }
             }
         });
-        let releaser = spawn(&gate, Gate::release);
+        let releaser = spawn(&gate, |gate| gate.release_by(1));
         gate.release();
         join(releaser);
         join(submitter);
@@ -134,7 +154,7 @@ fn who_stops_waiting_for_a_lot_misses_no_release() {
                 }
             }
         });
-        gate.release();
+        gate.release_by(1);
         join(submitter);
         assert_eq!((gate.counts(), gate.waiting()), ((16, 1), 0));
     });
@@ -144,7 +164,9 @@ fn who_stops_waiting_for_a_lot_misses_no_release() {
 #[test]
 fn closing_sends_everybody_away() {
     explore("wait for room x 2 x close", 3, || {
-        let gate = full_gate();
+        // One turnstile is enough for nobody to go through, and five times as quick.
+        let gate = Arc::new(Gate::new(1));
+        set_up(|| assert_eq!(gate.admit(1), Ok(1)));
         let submitters = [(); 2].map(|()| spawn(&gate, wait_for_room));
         assert_eq!(gate.close(), 1);
         assert_eq!(submitters.map(join), [Err(NoEntry::Closed); 2]);

@@ -138,6 +138,17 @@ fn g3_decided_on_stale_counts() {
 }
 
 #[test]
+fn g3_not_told_at_every_turnstile() {
+    fails_without("turnstile", "admission::a_submitter_about_to_wait_misses_no_release", LOST);
+    fails_without("turnstile", "admission::who_waits_for_a_lot_misses_no_release", LOST);
+}
+
+#[test]
+fn g3_a_turnstile_opened_in_silence() {
+    fails_without("open", "admission::a_submitter_about_to_wait_is_told_by_a_new_worker", LOST);
+}
+
+#[test]
 fn g4_a_call_kept_by_who_gave_up() {
     fails_without("G4", "admission::who_gives_up_passes_the_call_on", LOST);
 }
