@@ -15,7 +15,8 @@
 //! * **G4** One release wakes one waiter. A waiter that was woken and gives up passes the wake-up
 //!   on.
 //! * **G5** Who joins the end of the line may hold it for a moment: then releases wake nobody until
-//!   a lot of places is free, and nobody from behind gets in before. A hold is ended by the release
+//!   a lot of places is free, and nobody from behind gets in before. A hold begins before the words
+//!   of `left` are told, so each release that is told counts towards the lot. It is ended by the release
 //!   that completes the lot, or by steps on the words of `left` that whoever began it takes a
 //!   moment later: a release before the step on its word is in the count that the step returns, one
 //!   after it finds no hold.
@@ -218,19 +219,29 @@ impl Gate {
         if patience == Patience::None {
             self.hold.store(0, Ordering::Relaxed);
         }
+        let held = self.is_held(&line);
+        // Not at the head: who begins a hold there may be called and go, and those behind, whose
+        // patience is over, would not end it.
+        let begins = patience == Patience::ForALot && !held && !was_called;
+        if begins {
+            // Before anybody is told: a release that is told and finds no hold calls for its one
+            // place, and a hold begun after that would keep whoever was called from taking it.
+            self.hold.store(line.lot(), Ordering::Relaxed);
+        }
         let left = self.turnstiles.tell();
         let admitted = self.entrance.admitted.load(Ordering::Acquire);
         #[cfg(loom)]
         let (admitted, left) = stale.unwrap_or((admitted, left));
-        let held = self.is_held(&line);
+        #[cfg(loom)]
+        if begins && omitted("hold") {
+            self.hold.store(line.lot(), Ordering::Relaxed);
+        }
         if admitted & FLAG != 0 || !held && admitted < self.set_limit(&line, left) {
+            if begins {
+                self.hold.store(0, Ordering::Relaxed);
+            }
             self.forget_if_nobody_waits(&line);
             return Joined::TryAgain;
-        }
-        // Not at the head: who begins a hold there may be called and go, and those behind, whose
-        // patience is over, would not end it.
-        if patience == Patience::ForALot && !held && !was_called {
-            self.hold.store(line.lot(), Ordering::Relaxed);
         }
         if was_called {
             line.waiters.push_front(Arc::clone(waiter));

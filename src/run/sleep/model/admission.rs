@@ -10,6 +10,10 @@ use loom::thread::JoinHandle;
 
 /// As in `run::submit`, but that nobody looks again by himself after a while.
 fn wait_for_room(gate: &Gate) -> Result<(), NoEntry> {
+    wait(gate, Patience::None)
+}
+
+fn wait(gate: &Gate, patience: Patience) -> Result<(), NoEntry> {
     let mut was_called = false;
     loop {
         match gate.admit(1) {
@@ -18,7 +22,7 @@ fn wait_for_room(gate: &Gate) -> Result<(), NoEntry> {
             Err(NoEntry::Full) => {}
         }
         let waiter = Waiter::thread(thread::current());
-        if gate.join_line(&waiter, was_called, Patience::None) == Joined::TryAgain {
+        if gate.join_line(&waiter, was_called, patience) == Joined::TryAgain {
             continue;
         }
         while !waiter.is_called() {
@@ -137,6 +141,24 @@ fn who_waits_for_a_lot_misses_no_release() {
         join(releaser);
         join(submitter);
         assert_eq!((gate.counts(), gate.waiting()), ((16, 2), 0));
+    });
+}
+
+/// Attacks G5: a lot of one place, for which two wait, and each that got in makes room for the other.
+/// Nobody ends a hold but the release that completes it.
+#[test]
+fn every_patient_submitter_gets_in() {
+    explore("wait for a lot of one x 2 x release", 3, || {
+        let gate = full_gate();
+        let submitters = [(); 2].map(|()| {
+            spawn(&gate, |gate| {
+                assert_eq!(wait(gate, Patience::ForALot), Ok(()));
+                gate.release();
+            })
+        });
+        gate.release_by(1);
+        let [(), ()] = submitters.map(join);
+        assert_eq!((gate.counts(), gate.waiting()), ((3, 3), 0));
     });
 }
 

@@ -159,6 +159,11 @@ fn g5_a_hold_ended_on_a_stale_count() {
 }
 
 #[test]
+fn g5_a_hold_begun_when_all_were_told() {
+    fails_without("hold", "admission::every_patient_submitter_gets_in", LOST);
+}
+
+#[test]
 fn c1_looked_at_and_then_taken() {
     fails_without("C1", "claiming::a_job_is_run_or_cancelled_but_not_both", TWICE);
 }
