@@ -104,6 +104,7 @@ impl Estimates {
             is_measured,
             hogs: self.hogs(sample, cores, constants),
             nothing_completed: self.typical_run_s.is_none(),
+            reserve_deviations: constants.reserve_deviations,
             beside_hog: constants.beside_hog,
             service_s: self.service_s(completions, busy_s),
             arrivals_per_s: if time > 0.0 { arrivals / time } else { 0.0 },
@@ -159,6 +160,7 @@ pub(crate) struct Load<'a> {
     is_measured: bool,
     hogs: f64,
     nothing_completed: bool,
+    reserve_deviations: f64,
     beside_hog: f64,
     /// Mean time that a job keeps a worker.
     service_s: f64,
@@ -216,20 +218,33 @@ impl Load<'_> {
         self.runnable - self.hogs + self.coming() < self.cores
     }
 
-    /// How many workers make sense with `per_core` runnable ones per core: as many as keep the
-    /// cores busy at the present share of sleep, or those missing right now, hogs left out and
-    /// some allowed beside them.
+    /// How many workers make sense with `per_core` runnable ones per core and the reserve: as many
+    /// as keep the cores busy at the present share of sleep, or those missing right now, hogs left
+    /// out and some allowed beside them.
+    ///
+    /// The reserve is in each ceiling. Were it only in the one for growth, the workers that it
+    /// allowed would be called useless a window later and, on a part of a core, where it is larger
+    /// than the cores, an overload. Simulated, waits and cost hardly tell which ceilings have it.
     ///
     /// An idle worker counts as runnable here, because a job waits for it: between two short jobs
     /// every worker is idle for a moment, and an evaluation must not mistake that for room.
     pub(crate) fn ceiling(&self, per_core: f64) -> u32 {
         let beside_hogs = self.beside_hog * self.hogs;
-        let room = per_core * self.cores;
+        let room = per_core * self.cores + self.reserve();
         let by_share = (room / self.runnable_share + beside_hogs).ceil() + self.hogs;
         let missing = (room + beside_hogs - (self.runnable - self.hogs) - self.coming()).ceil();
         let by_deficit = f64::from(self.sample.workers) + missing;
         let workers = by_share.max(by_deficit).max(self.cores.ceil());
         (workers as u32).clamp(self.min, self.sample.max)
+    }
+
+    /// Runnable workers on top of the cores, for jobs that sleep in part. Of N workers that want a
+    /// core with probability s there are N·s in the mean that do, and the standard deviation is
+    /// √(N·s·(1 − s)): where the mean is the number of cores, √(cores·(1 − s)). Workers that only
+    /// compute do not come and go, and need none.
+    fn reserve(&self) -> f64 {
+        let variance = self.cores * (1.0 - self.runnable_share);
+        self.reserve_deviations * variance.sqrt()
     }
 
     /// Workers about to take a job.
@@ -271,7 +286,8 @@ mod tests {
     #[test]
     fn the_ceiling_follows_the_share_of_sleep_or_what_is_missing_now() {
         let cases = [
-            // busy, idle, starting, runnable, share, hogs => ceiling with one per core of four
+            // busy, idle, starting, runnable, share, hogs => ceiling with one per core of four and
+            // no reserve
             ((8, 0, 0, 8.0, 1.0, 0.0), 4),
             ((8, 0, 0, 8.0, 0.5, 0.0), 8),
             ((8, 0, 0, 8.0, 0.3, 0.0), 14),
@@ -291,8 +307,35 @@ mod tests {
             let base = Sample { cores: 4.0, max: 100, ..Sample::default() };
             let sample = Sample { workers, busy, idle, starting, ..base };
             let load = estimates().read(&sample, &Constants::default());
-            let load = Load { runnable, runnable_share, hogs, ..load };
+            let reserve_deviations = 0.0;
+            let load = Load { runnable, runnable_share, hogs, reserve_deviations, ..load };
             assert_eq!(load.ceiling(1.0), expected, "{case:?}");
+        }
+    }
+
+    #[test]
+    fn the_reserve_is_so_many_deviations_of_the_number_that_want_a_core() {
+        let cases = [
+            // cores, runnable, share, per core, deviations => ceiling with eight workers, all busy
+            ((4.0, 4.0, 0.5, 1.0, 0.0), 8),
+            ((4.0, 4.0, 0.5, 1.0, 1.0), 11),
+            ((4.0, 4.0, 0.5, 1.0, 2.0), 14),
+            ((4.0, 4.0, 0.5, 1.0, 3.0), 17),
+            ((4.0, 4.0, 0.5, 2.0, 2.0), 22),
+            ((16.0, 16.0, 0.5, 1.0, 2.0), 44),
+            ((4.0, 4.0, 0.1, 1.0, 2.0), 78),
+            ((4.0, 0.0, 1.0, 1.0, 2.0), 12),
+            // What only computes does not come and go.
+            ((4.0, 4.0, 1.0, 1.0, 3.0), 8),
+            ((4.0, 8.0, 1.0, 1.0, 3.0), 4),
+        ];
+        for (case, expected) in cases {
+            let (cores, runnable, runnable_share, per_core, reserve_deviations) = case;
+            let base = Sample { cores, max: 100, ..Sample::default() };
+            let sample = Sample { workers: 8, busy: 8, ..base };
+            let load = estimates().read(&sample, &Constants::default());
+            let load = Load { runnable, runnable_share, reserve_deviations, ..load };
+            assert_eq!(load.ceiling(per_core), expected, "{case:?}");
         }
     }
 

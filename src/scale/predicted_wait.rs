@@ -32,7 +32,8 @@ mod story;
 /// - **Growing.** The wait is predicted as the larger of the oldest job's age and `pending ×
 ///   service / workers`. Little's law sizes the pool, never with more than one worker for a
 ///   waiting job and at most doubling at once. Runnable workers, hogs left out, are kept at the
-///   number of cores: a pool of sleepers grows, a pool of spinners does not.
+///   number of cores and a reserve for what that number varies by: a pool of sleepers grows, a pool
+///   of spinners, which does not vary, does not.
 /// - **Escapes** from states in which that would wait for ever: long jobs that pin the workers
 ///   ([`Reason::GrowHog`]), a queue that nothing leaves ([`Reason::Starvation`]), jobs that wait
 ///   on jobs still queued ([`Reason::EscapeBlocked`]).

@@ -112,6 +112,10 @@ const RECIPES: &[Recipe] = &[
         let work = Work::computing(exponential(ms(5))).then_sleeping(exponential(ms(50)));
         Load::poisson(400.0).of(work)
     }),
+    recipe("mixed-full", "the same kind of job, at 90 % of what the cores can compute", 60, || {
+        let work = Work::computing(exponential(ms(5))).then_sleeping(exponential(ms(50)));
+        Load::poisson(720.0).of(work)
+    }),
     recipe(
         "phases",
         "computing at 90 % and sleep at 20 jobs at once, 15 s each in turn",

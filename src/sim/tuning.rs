@@ -69,6 +69,7 @@ constants! {
     runnable_half_life,
     soft_per_core,
     hard_per_core,
+    reserve_deviations,
     hog_wait_targets,
     hog_age,
     hog_age_ratio,

@@ -101,6 +101,29 @@ fn sleepers_grow_the_pool_and_spinners_do_not() {
     }
 }
 
+/// At a mean of one for each core, cores are idle part of the time while jobs wait.
+#[test]
+fn of_workers_that_sleep_in_part_more_than_the_cores_may_want_one_and_of_spinners_not() {
+    let cases = [
+        // busy, runnable => change on four cores
+        ((16, 4), (16, Reason::Grow)),
+        ((32, 8), (5, Reason::Grow)),
+        ((40, 10), (0, Reason::CpuSaturated)),
+        ((8, 4), (8, Reason::Grow)),
+        ((18, 9), (0, Reason::CpuSaturated)),
+        ((4, 4), (0, Reason::CpuSaturated)),
+        ((8, 8), (0, Reason::CpuSaturated)),
+    ];
+    for ((busy, runnable), expected) in cases {
+        let mut story = Story::new();
+        story.workers(busy, 0).queue(100, runnable);
+        let plan = story.step(millis(5), |sample| {
+            (sample.dequeues, sample.busy_time) = (1, millis(5) * busy);
+        });
+        assert_eq!(change(&plan), expected, "{runnable} of {busy} want a core");
+    }
+}
+
 #[test]
 fn growth_at_once_is_bounded_by_waiting_jobs_and_by_doubling() {
     let cases = [

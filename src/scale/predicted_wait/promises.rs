@@ -228,6 +228,7 @@ fn every_constant_may_be_zero_or_endless() {
                 runnable_half_life: long,
                 soft_per_core: ratio,
                 hard_per_core: ratio,
+                reserve_deviations: ratio,
                 hog_wait_targets: u32::MAX,
                 hog_age: long,
                 hog_age_ratio: ratio,
