@@ -16,10 +16,10 @@
 //!   on.
 //! * **G5** Who joins the end of the line may hold it for a moment: then releases wake nobody until
 //!   a lot of places is free, and nobody from behind gets in before. A hold begins before the words
-//!   of `left` are told, so each release that is told counts towards the lot. It is ended by the release
-//!   that completes the lot, or by steps on the words of `left` that whoever began it takes a
-//!   moment later: a release before the step on its word is in the count that the step returns, one
-//!   after it finds no hold.
+//!   of `left` are told, so each release that is told counts towards the lot. It is ended by the
+//!   release that completes the lot, or by steps on the words of `left` that whoever began it takes
+//!   a moment later: a release before the step on its word is in the count that the step returns,
+//!   one after it finds no hold.
 //!
 //! Without G5 each release wakes a submitter, which fills the one place and sleeps again: with jobs
 //! of a microsecond up to two switches a job, and the pool did half its work.

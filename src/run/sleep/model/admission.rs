@@ -144,8 +144,8 @@ fn who_waits_for_a_lot_misses_no_release() {
     });
 }
 
-/// Attacks G5: a lot of one place, for which two wait, and each that got in makes room for the other.
-/// Nobody ends a hold but the release that completes it.
+/// Attacks G5: a lot of one place, for which two wait, and each that got in makes room for the
+/// other. Nobody ends a hold but the release that completes it.
 #[test]
 fn every_patient_submitter_gets_in() {
     explore("wait for a lot of one x 2 x release", 3, || {
