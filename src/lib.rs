@@ -100,13 +100,11 @@ mod control;
 pub mod docs;
 #[cfg(not(loom))]
 mod ending;
-#[cfg(not(loom))]
 mod error;
 #[cfg(not(loom))]
 mod job_builder;
 #[cfg(not(loom))]
 mod name;
-#[cfg(not(loom))]
 mod outcome;
 #[cfg(not(loom))]
 mod pool;
@@ -127,7 +125,6 @@ mod stats;
 mod submit_async;
 #[cfg(not(loom))]
 mod submit_batch;
-#[cfg(not(loom))]
 mod time;
 
 #[cfg(all(doctest, feature = "prometheus"))]

@@ -1,7 +1,7 @@
 //! The only file that names std's atomics, locks and threads, so that loom or shuttle can stand in.
 //!
 //! * plain build: std;
-//! * `--cfg loom`: loom's, for the models of the sleep word, the gate and the claim;
+//! * `--cfg loom`: loom's, for the models of the sleep word, the gate, the claim and the cell;
 //! * `--cfg shuttle`: shuttle's, for random schedules over the whole pool.
 //!
 //! [`plain`] is std in every build: it is for values that no protocol depends on (meters, gauges),
@@ -165,6 +165,26 @@ impl<T> Mutex<T> {
         self.0.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
     }
 }
+
+/// A place without a lock, for whoever a protocol says it belongs to. Loom's looks at every visit.
+#[cfg(not(loom))]
+#[derive(Debug)]
+pub(crate) struct UnsafeCell<T>(std::cell::UnsafeCell<T>);
+
+#[cfg(not(loom))]
+impl<T> UnsafeCell<T> {
+    pub(crate) const fn new(value: T) -> Self {
+        UnsafeCell(std::cell::UnsafeCell::new(value))
+    }
+
+    /// Hands out where the value is, to be used until `visit` returns.
+    pub(crate) fn with_mut<R>(&self, visit: impl FnOnce(*mut T) -> R) -> R {
+        visit(self.0.get())
+    }
+}
+
+#[cfg(loom)]
+pub(crate) use loom::cell::UnsafeCell;
 
 /// A value that is read often and replaced whole: the only use of `arc_swap`.
 #[cfg(not(any(loom, shuttle)))]

@@ -12,7 +12,7 @@ use crate::run::current::{Current, Running};
 use crate::run::gate::Gate;
 use crate::run::handle::JobHandle;
 use crate::run::histogram::Histogram;
-use crate::run::job::{Job, Tracked};
+use crate::run::job::{Job, Started, Tracked};
 use crate::run::meter::Meter;
 use crate::run::panics::catch;
 use crate::run::queue::{LocalQueue, Queue};
@@ -265,14 +265,11 @@ impl Steps {
 
     fn result(&self, times: u64) {
         let end = |(job, handle): (Arc<dyn Tracked>, JobHandle<u64>)| {
-            let (pool, claim) = (&*self.shared, &job.ticket().claim);
-            let started = Nanos::default();
-            let cx = JobContext { pool, claim, worker: None, started, timeout: None };
-            if claim.start() {
-                black_box(job.run(&cx, &|| false));
-                job.publish();
+            if let Some(started) = Started::of(job) {
+                let (outcome, ran) = started.run(&*self.shared, None, Nanos::default());
+                black_box(outcome);
+                ran.publish();
             }
-            drop(job);
             let _ = black_box(handle.join());
         };
         heaped(times, |n| self.submitted(n), end);

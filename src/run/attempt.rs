@@ -6,12 +6,11 @@
 
 use std::time::Duration;
 
-use super::claim::Cancel;
-use super::context::JobContext;
+use super::closure::Closure;
 use super::core_time;
 use super::current::Running;
 use super::desk::{Desk, Inside};
-use super::job::{Job, Task, Tracked};
+use super::job::{Job, Started, Task, Tracked, Unpublished, Withdrawn};
 use super::panics::catch;
 use super::shared::Shared;
 use super::slot::Timed;
@@ -28,22 +27,31 @@ use crate::time::Nanos;
 pub(crate) fn take_on(desk: &Desk, job: Job, now: Nanos) -> Nanos {
     let shared = &*desk.shared;
     let slot = shared.roster.slot(desk.index);
-    if let Task::Tracked(tracked) = &job.task {
-        let ticket = tracked.ticket();
-        if ticket.has_expired(now) && ticket.claim.withdraw() {
-            slot.current.begin(describe(&job.task, now));
-            resolve(shared, &**tracked, Outcome::Expired, JobError::expired());
-            slot.current.end();
-            return shared.now();
+    let Job { task, queued_at } = job;
+    let ended = match task {
+        Task::Plain(body) => {
+            slot.current.begin(describe(None, now));
+            shared.gate.release_by(desk.index);
+            run_on_worker(desk, queued_at, now, || call(body))
         }
-        if !ticket.claim.start() {
-            shared.gate.shells_removed(1);
-            return now;
+        Task::Tracked(tracked) => {
+            if tracked.ticket().has_expired(now)
+                && let Some(withdrawn) = Withdrawn::of(&*tracked)
+            {
+                slot.current.begin(describe(Some(&*tracked), now));
+                resolve(shared, withdrawn, Outcome::Expired, JobError::expired());
+                slot.current.end();
+                return shared.now();
+            }
+            let Some(job) = Started::of(tracked) else {
+                shared.gate.shells_removed(1);
+                return now;
+            };
+            slot.current.begin(describe(Some(&**job.tracked()), now));
+            shared.gate.release_by(desk.index);
+            run_on_worker(desk, queued_at, now, || watched(desk, job, now))
         }
-    }
-    slot.current.begin(describe(&job.task, now));
-    shared.gate.release_by(desk.index);
-    let ended = run_on_worker(desk, job.task, job.queued_at, now);
+    };
     slot.current.end();
     ended
 }
@@ -52,47 +60,46 @@ pub(crate) fn take_on(desk: &Desk, job: Job, now: Nanos) -> Nanos {
 /// or lets it expire, unless somebody else has it.
 pub(crate) fn take_over(desk: &Desk, tracked: Arc<dyn Tracked>) {
     let shared = &*desk.shared;
-    let ticket = tracked.ticket();
     let now = shared.now();
-    if ticket.has_expired(now) && ticket.claim.withdraw() {
+    if tracked.ticket().has_expired(now)
+        && let Some(withdrawn) = Withdrawn::of(&*tracked)
+    {
         desk.shell_made();
-        resolve(shared, &*tracked, Outcome::Expired, JobError::expired());
+        resolve(shared, withdrawn, Outcome::Expired, JobError::expired());
         return;
     }
-    if !ticket.claim.start() {
-        return;
-    }
+    let Some(job) = Started::of(tracked) else { return };
     let slot = shared.roster.slot(desk.index);
     let waiting = slot.current.look();
-    let queued_at = ticket.queued_at;
-    let task = Task::Tracked(tracked);
-    slot.current.begin(describe(&task, now));
+    let queued_at = job.tracked().ticket().queued_at;
+    slot.current.begin(describe(Some(&**job.tracked()), now));
     desk.shell_made();
     shared.gate.release_by(desk.index);
-    run_on_worker(desk, task, queued_at, now);
+    run_on_worker(desk, queued_at, now, || watched(desk, job, now));
     if let Some(waiting) = waiting {
         slot.current.begin(waiting);
     }
 }
 
-fn describe(task: &Task, started: Nanos) -> Running {
-    let (kind, id) = match task {
-        Task::Plain(_) => (KindId::default(), None),
-        Task::Tracked(tracked) => (tracked.ticket().kind, Some(tracked.ticket().id)),
+fn describe(tracked: Option<&dyn Tracked>, started: Nanos) -> Running {
+    let (kind, id) = match tracked {
+        None => (KindId::default(), None),
+        Some(tracked) => (tracked.ticket().kind, Some(tracked.ticket().id)),
     };
     Running { started, kind, id, blocked: false }
 }
 
-fn run_on_worker(desk: &Desk, task: Task, queued_at: Nanos, started: Nanos) -> Nanos {
+/// Runs a job, accounts for it and publishes what is left to be.
+fn run_on_worker(
+    desk: &Desk,
+    queued_at: Nanos,
+    started: Nanos,
+    run: impl FnOnce() -> (Outcome, Option<Unpublished>),
+) -> Nanos {
     let shared = &*desk.shared;
     let slot = shared.roster.slot(desk.index);
-    let watch = match &task {
-        Task::Tracked(tracked) => TimeoutWatch::begin(shared, desk.index, tracked, started),
-        Task::Plain(_) => None,
-    };
     let recorded = Record::begin(shared);
-    let (outcome, tracked) = run(shared, Some(desk.index), task, started);
-    drop(watch);
+    let (outcome, unpublished) = run();
     let mut ended = shared.stamp();
     if shared.metered {
         slot.meter().job_took(queued_at, started, ended);
@@ -103,8 +110,8 @@ fn run_on_worker(desk: &Desk, task: Task, queued_at: Nanos, started: Nanos) -> N
         // That took a while, which belongs neither to this job nor to the next one.
         ended = shared.stamp();
     }
-    if let Some(tracked) = tracked {
-        tracked.publish();
+    if let Some(unpublished) = unpublished {
+        unpublished.publish();
     }
     ended
 }
@@ -132,53 +139,62 @@ impl Record {
 /// Runs a job on the thread that submitted it, because the queue is full and the pool's rule says
 /// so. The job has been admitted.
 pub(crate) fn run_on_submitter(shared: &Shared, job: Job) {
-    if let Task::Tracked(tracked) = &job.task
-        && !tracked.ticket().claim.start()
-    {
-        return;
+    match job.task {
+        Task::Plain(body) => outside(shared, job.queued_at, |_| call(body)),
+        Task::Tracked(tracked) => {
+            if let Some(tracked) = Started::of(tracked) {
+                outside(shared, job.queued_at, |started| {
+                    let (outcome, unpublished) = tracked.run(shared, None, started);
+                    (outcome, Some(unpublished))
+                });
+            }
+        }
     }
+}
+
+/// The same for a job that has been claimed.
+fn outside(
+    shared: &Shared,
+    queued_at: Nanos,
+    run: impl FnOnce(Nanos) -> (Outcome, Option<Unpublished>),
+) {
     shared.outside.running.fetch_add(1, Ordering::AcqRel);
     let inside = Inside::enter(shared);
     shared.gate.release();
     let started = shared.now();
     let recorded = Record::begin(shared);
-    let (outcome, tracked) = run(shared, None, job.task, started);
+    let (outcome, unpublished) = run(started);
     let ended = shared.now();
-    shared.outside.meter.lock().job_ran(outcome, job.queued_at, started, ended);
+    shared.outside.meter.lock().job_ran(outcome, queued_at, started, ended);
     if let Some(record) = recorded {
-        record.end(job.queued_at, started, ended);
+        record.end(queued_at, started, ended);
     }
-    if let Some(tracked) = tracked {
-        tracked.publish();
+    if let Some(unpublished) = unpublished {
+        unpublished.publish();
     }
     drop(inside);
     shared.outside.running.fetch_sub(1, Ordering::AcqRel);
     shared.ring();
 }
 
-fn run(
-    shared: &Shared,
-    worker: Option<usize>,
-    task: Task,
-    started: Nanos,
-) -> (Outcome, Option<Arc<dyn Tracked>>) {
-    match task {
-        Task::Plain(body) => match catch(|| body.call()) {
-            Ok(()) => (Outcome::Ok, None),
-            Err(report) => {
-                drop(report);
-                (Outcome::Panicked, None)
-            }
-        },
-        Task::Tracked(tracked) => {
-            let ticket = tracked.ticket();
-            let timeout = ticket.timeout();
-            let cx = JobContext { pool: shared, claim: &ticket.claim, worker, started, timeout };
-            let overran = || timeout.is_some_and(|timeout| shared.now().since(started) > timeout);
-            let outcome = tracked.run(&cx, &overran);
-            (outcome, Some(tracked))
+/// Runs a job without a handle.
+fn call(body: Closure) -> (Outcome, Option<Unpublished>) {
+    match catch(|| body.call()) {
+        Ok(()) => (Outcome::Ok, None),
+        Err(report) => {
+            drop(report);
+            (Outcome::Panicked, None)
         }
     }
+}
+
+/// Runs a job with a handle on this worker, listed meanwhile if it has a timeout.
+fn watched(desk: &Desk, job: Started, started: Nanos) -> (Outcome, Option<Unpublished>) {
+    let shared = &*desk.shared;
+    let watch = TimeoutWatch::begin(shared, desk.index, job.tracked(), started);
+    let (outcome, unpublished) = job.run(shared, Some(desk.index), started);
+    drop(watch);
+    (outcome, Some(unpublished))
 }
 
 /// A job with a timeout is listed with its slot while it runs, for the supervisor to give up on.
@@ -212,34 +228,31 @@ impl Drop for TimeoutWatch<'_> {
     }
 }
 
-/// Lets a job out of the queue that will never run, accounts for it and tells its handle. The
-/// claim has been withdrawn. It is counted before its closure is dropped: what a closure captured
+/// Lets a job out of the queue that will never run, accounts for it and tells its handle. It is
+/// counted before its closure is dropped: what a closure captured
 /// may wait for the pool to be idle, or to end, which wait for the count.
-fn resolve(shared: &Shared, tracked: &dyn Tracked, outcome: Outcome, why: JobError) {
+fn resolve(shared: &Shared, withdrawn: Withdrawn<'_>, outcome: Outcome, why: JobError) {
     shared.gate.release();
     shared.outside.count_outcome(outcome);
-    tracked.refuse(why);
-    tracked.publish();
+    withdrawn.refuse(why);
     shared.ring();
 }
 
 /// Cancels a tracked job; true if it had not started and never will.
 pub(crate) fn cancel(shared: &Arc<Shared>, tracked: &dyn Tracked, reason: CancelReason) -> bool {
-    let withdrawn = tracked.ticket().claim.cancel() == Cancel::Withdrawn;
-    if withdrawn {
-        match Desk::of(shared) {
-            Some(desk) => desk.shell_made(),
-            None => drop(shared.gate.shell_left()),
-        }
-        resolve(shared, tracked, Outcome::Cancelled, JobError::cancelled(reason));
+    let Some(withdrawn) = Withdrawn::by_cancelling(tracked) else { return false };
+    match Desk::of(shared) {
+        Some(desk) => desk.shell_made(),
+        None => drop(shared.gate.shell_left()),
     }
-    withdrawn
+    resolve(shared, withdrawn, Outcome::Cancelled, JobError::cancelled(reason));
+    true
 }
 
 /// Cancels a job that was just taken out of the queue, if nobody has dealt with it before.
 pub(crate) fn cancel_taken(shared: &Shared, tracked: &dyn Tracked, reason: CancelReason) {
-    if tracked.ticket().claim.withdraw() {
-        resolve(shared, tracked, Outcome::Cancelled, JobError::cancelled(reason));
+    if let Some(withdrawn) = Withdrawn::of(tracked) {
+        resolve(shared, withdrawn, Outcome::Cancelled, JobError::cancelled(reason));
     } else {
         shared.gate.shells_removed(1);
     }
@@ -251,7 +264,7 @@ pub(crate) fn give_up_overdue(shared: &Shared, now: Nanos) -> Option<Nanos> {
     for (_, slot) in shared.roster.used() {
         let mut overdue = Vec::new();
         for timed in slot.timed.lock().iter() {
-            if timed.job.ticket().claim.is_given_up() {
+            if timed.job.ticket().claim.look().is_given_up() {
                 continue;
             }
             if timed.deadline <= now {
@@ -260,12 +273,7 @@ pub(crate) fn give_up_overdue(shared: &Shared, now: Nanos) -> Option<Nanos> {
                 next = Some(next.map_or(timed.deadline, |n| n.min(timed.deadline)));
             }
         }
-        for job in overdue {
-            if job.ticket().claim.give_up() {
-                job.give_up();
-                job.publish();
-            }
-        }
+        overdue.iter().for_each(|job| job.give_up());
     }
     next
 }

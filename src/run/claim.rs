@@ -1,19 +1,29 @@
-//! The claim word of one job: who may run it, and who may say that it never will.
+//! The word of one job: who may run it, who may say that it never will, and whose its place is.
 //!
 //! ```text
-//! queued ──start──► running ──finish──► finished
-//!    │                 └──give_up──► given up ──finish──► finished
-//!    └──withdraw──► withdrawn
+//! queued ──start──► running ──finish──► finished ──publish──► published
+//!    │                 └──give_up──► given up, and published
+//!    └──withdraw──► withdrawn ──publish──► published
 //! ```
 //!
 //! Start, cancel, expiry, shutdown and join-inline compete for the same compare-and-swap out of
-//! `queued`.
+//! `queued`. What the job captured lies in a place without a lock ([`job`](super::job)), and its
+//! result when it has ended; the word says whose turn it is there.
 //!
 //! * **C1** At most one of them wins it, so a job runs at most once, even if a queue were to hand
 //!   it out twice.
 //! * **C2** The winner, and nobody else, takes what the job captured: to run it or to free it.
-//! * **C3** `give_up` resolves the handle of a job that overran its timeout while it still runs;
-//!   the result that comes later is not wanted and is dropped.
+//! * **C3** `give_up` resolves the handle of a job that overran its timeout while it still runs,
+//!   and says so in the word alone: the place stays the runner's. The result that comes later is
+//!   not wanted and is dropped.
+//! * **C4** The place is the winner's until the job is published, and from then on the handle's.
+//!   Publishing releases, once; who sees it acquires.
+//! * **C5** A handle that waits leaves its waiter before it says so in the word. Saying so and
+//!   publishing are read-modify-writes: of two the second sees the first, so either the publisher
+//!   wakes or the handle finds the result.
+//! * **C6** So are letting go and publishing: whoever is second drops the result, once.
+//! * **C7** A waiter is put and taken under its lock, each in place of the one before, so it is the
+//!   latest that is woken; whoever has taken one out wakes or drops it outside.
 
 #[cfg(loom)]
 use crate::run::omit::omitted;
@@ -26,6 +36,12 @@ const FINISHED: u8 = 3;
 const WITHDRAWN: u8 = 4;
 const STATE: u8 = 7;
 const CANCEL_REQUESTED: u8 = 8;
+/// The result is there, or the word says what it is.
+const PUBLISHED: u8 = 16;
+/// The handle has left a waiter.
+const AWAITED: u8 = 32;
+/// There is no handle any more.
+const DETACHED: u8 = 64;
 
 /// What became of an attempt to cancel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,6 +54,34 @@ pub(crate) enum Cancel {
     TooLate,
 }
 
+/// One value of the word.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Seen(u8);
+
+impl Seen {
+    fn state(self) -> u8 {
+        self.0 & STATE
+    }
+
+    /// The handle may look at the place, unless the job was given up (C4).
+    pub(crate) fn is_published(self) -> bool {
+        self.0 & PUBLISHED != 0
+    }
+
+    /// The handle was resolved while the job still ran (C3).
+    pub(crate) fn is_given_up(self) -> bool {
+        self.state() == GIVEN_UP
+    }
+
+    pub(crate) fn is_awaited(self) -> bool {
+        self.0 & AWAITED != 0
+    }
+
+    pub(crate) fn is_detached(self) -> bool {
+        self.0 & DETACHED != 0
+    }
+}
+
 #[derive(Debug)]
 pub(crate) struct Claim(AtomicU8);
 
@@ -47,31 +91,30 @@ impl Claim {
     }
 
     /// Out of `from`, one caller at most (C1).
-    fn move_state(&self, from: u8, to: u8) -> bool {
+    fn move_state(&self, from: u8, to: u8) -> Option<Seen> {
         #[cfg(loom)]
         if omitted("C1") {
             let word = self.0.load(Ordering::Acquire);
             self.0.store(word & !STATE | to, Ordering::Release);
-            return word & STATE == from;
+            return (word & STATE == from).then_some(Seen(word));
         }
         // AcqRel: pairs with itself, so whoever wins sees what the previous holder wrote.
-        self.0
-            .fetch_update(Ordering::AcqRel, Ordering::Acquire, |word| {
-                (word & STATE == from).then_some(word & !STATE | to)
-            })
-            .is_ok()
+        let moved = self.0.fetch_update(Ordering::AcqRel, Ordering::Acquire, |word| {
+            (word & STATE == from).then_some(word & !STATE | to)
+        });
+        moved.ok().map(Seen)
     }
 
     /// True for the one caller that may run the job (C1).
     #[must_use]
     pub(crate) fn start(&self) -> bool {
-        self.move_state(QUEUED, RUNNING)
+        self.move_state(QUEUED, RUNNING).is_some()
     }
 
     /// True for the one caller that may say the job never runs (C1, C2).
     #[must_use]
     pub(crate) fn withdraw(&self) -> bool {
-        self.move_state(QUEUED, WITHDRAWN)
+        self.move_state(QUEUED, WITHDRAWN).is_some()
     }
 
     /// Withdraws the job, or tells it if it is running.
@@ -86,10 +129,11 @@ impl Claim {
         }
     }
 
-    /// True for the caller that may resolve the handle of a job that still runs (C3).
+    /// Resolves the handle of a job that still runs; to the one caller who does, the word as it was
+    /// (C3).
     #[must_use]
-    pub(crate) fn give_up(&self) -> bool {
-        self.move_state(RUNNING, GIVEN_UP)
+    pub(crate) fn give_up(&self) -> Option<Seen> {
+        self.move_state(RUNNING, GIVEN_UP | PUBLISHED)
     }
 
     /// The job has ended; true if its result is still wanted (C3).
@@ -100,24 +144,60 @@ impl Claim {
             self.0.store(FINISHED, Ordering::Release);
             return true;
         }
-        self.0
-            .fetch_update(Ordering::AcqRel, Ordering::Acquire, |word| {
-                Some(word & !STATE | FINISHED)
-            })
-            .is_ok_and(|before| before & STATE == RUNNING)
+        self.move_state(RUNNING, FINISHED).is_some()
+    }
+
+    /// Hands the place to the handle, or keeps it if there is none any more: the word as it was
+    /// says which, and whether somebody waits (C4, C5, C6). Once, by who won the claim, when the
+    /// result is in its place.
+    #[must_use]
+    pub(super) fn publish(&self) -> Seen {
+        #[cfg(loom)]
+        if omitted("C4") {
+            return Seen(self.0.fetch_or(PUBLISHED, Ordering::Relaxed));
+        }
+        // Release: pairs with `look`, `wait` and `detach`, which then may have the place. Acquire:
+        // pairs with `wait`, whose waiter is in its place.
+        Seen(self.0.fetch_or(PUBLISHED, Ordering::AcqRel))
+    }
+
+    /// The handle has left a waiter (C5); the word as it was.
+    #[must_use]
+    pub(super) fn wait(&self) -> Seen {
+        // AcqRel: pairs with `publish`, both ways.
+        let before = Seen(self.0.fetch_or(AWAITED, Ordering::AcqRel));
+        #[cfg(loom)]
+        if omitted("C5") {
+            return Seen(before.0 & !PUBLISHED);
+        }
+        before
+    }
+
+    /// The handle lets go: the place is not its own and never will be, unless the word as it was
+    /// says that it is already (C6).
+    #[must_use]
+    pub(super) fn detach(&self) -> Seen {
+        #[cfg(loom)]
+        if omitted("C6") {
+            let stale = self.look();
+            self.0.fetch_or(DETACHED, Ordering::AcqRel);
+            return stale;
+        }
+        // Acquire: pairs with `publish`. Nothing is released: the handle was never in the place.
+        Seen(self.0.fetch_or(DETACHED, Ordering::Acquire))
+    }
+
+    pub(crate) fn look(&self) -> Seen {
+        // Acquire: pairs with `publish`.
+        Seen(self.0.load(Ordering::Acquire))
     }
 
     pub(crate) fn is_queued(&self) -> bool {
-        self.0.load(Ordering::Acquire) & STATE == QUEUED
-    }
-
-    /// The handle was resolved while the job still runs.
-    pub(crate) fn is_given_up(&self) -> bool {
-        self.0.load(Ordering::Acquire) & STATE == GIVEN_UP
+        self.look().state() == QUEUED
     }
 
     pub(crate) fn is_cancel_requested(&self) -> bool {
-        self.0.load(Ordering::Acquire) & CANCEL_REQUESTED != 0
+        self.look().0 & CANCEL_REQUESTED != 0
     }
 }
 
@@ -149,11 +229,13 @@ mod tests {
     fn a_result_is_wanted_unless_the_job_was_given_up() {
         let in_time = Claim::new();
         assert!(in_time.start());
-        assert!(in_time.finish() && !in_time.give_up());
+        assert!(in_time.finish() && in_time.give_up().is_none());
+        assert!(!in_time.look().is_published() && !in_time.publish().is_published());
         let too_late = Claim::new();
-        assert!(!too_late.give_up(), "it does not run yet");
-        assert!(too_late.start() && too_late.give_up() && !too_late.give_up());
-        assert!(too_late.is_given_up() && !too_late.finish());
+        assert!(too_late.give_up().is_none(), "it does not run yet");
+        assert!(too_late.start() && too_late.give_up().is_some() && too_late.give_up().is_none());
+        let given_up = too_late.look();
+        assert!(given_up.is_given_up() && given_up.is_published() && !too_late.finish());
     }
 
     #[test]

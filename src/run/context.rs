@@ -69,6 +69,11 @@ impl JobContext<'_> {
         Some(timeout.saturating_sub(self.pool.now().since(self.started)))
     }
 
+    /// Whether the job has taken longer than its timeout, now that it has ended.
+    pub(crate) fn overran(&self) -> bool {
+        self.timeout.is_some_and(|timeout| self.pool.now().since(self.started) > timeout)
+    }
+
     /// When the job's timeout passes, as the time since the pool was built; `None` if it has none.
     pub fn deadline(&self) -> Option<Duration> {
         Some(self.started.after(self.timeout?).as_duration())

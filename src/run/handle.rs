@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use super::attempt;
 use super::desk::Desk;
-use super::job::{Awaited, JobWaiter};
+use super::job::{JobWaiter, Receipt};
 use super::shared::Shared;
 use super::ticket::JobId;
 use crate::error::{CancelReason, JobError};
@@ -38,13 +38,13 @@ const WORTH_LOOKING: Duration = Duration::from_millis(20);
 /// ```
 #[must_use = "dropping the handle detaches the job; use execute() if the result does not matter"]
 pub struct JobHandle<T> {
-    job: Arc<dyn Awaited<T>>,
+    job: Receipt<T>,
     shared: Arc<Shared>,
     cancel_on_drop: bool,
 }
 
 impl<T: Send + 'static> JobHandle<T> {
-    pub(crate) fn new(job: Arc<dyn Awaited<T>>, shared: Arc<Shared>) -> Self {
+    pub(crate) fn new(job: Receipt<T>, shared: Arc<Shared>) -> Self {
         JobHandle { job, shared, cancel_on_drop: false }
     }
 
@@ -81,8 +81,8 @@ impl<T: Send + 'static> JobHandle<T> {
     /// # Errors
     ///
     /// The handle, if the job is not over.
-    pub fn try_join(self) -> Result<Result<T, JobError>, Self> {
-        self.job.take(None).ok_or(self)
+    pub fn try_join(mut self) -> Result<Result<T, JobError>, Self> {
+        self.job.take().ok_or(self)
     }
 
     /// Looks a few times before it sleeps, if a core is free: a short job is over before its waiter
@@ -95,8 +95,8 @@ impl<T: Send + 'static> JobHandle<T> {
         }
     }
 
-    fn wait(self, timeout: Option<Duration>) -> Result<Result<T, JobError>, Self> {
-        if let Some(result) = self.job.take(None) {
+    fn wait(mut self, timeout: Option<Duration>) -> Result<Result<T, JobError>, Self> {
+        if let Some(result) = self.job.take() {
             return Ok(result);
         }
         let desk = Desk::here();
@@ -110,7 +110,8 @@ impl<T: Send + 'static> JobHandle<T> {
         // A worker waits, whichever pool's job it waits for.
         let _mark = desk.as_ref().map(|desk| desk.shared.blocked(desk.index));
         loop {
-            if let Some(result) = self.job.take(Some(JobWaiter::Thread(thread::current()))) {
+            let waiter = || JobWaiter::Thread(thread::current());
+            if let Some(result) = self.job.take_or_wait(waiter) {
                 return Ok(result);
             }
             let left = deadline.map_or(LOOK_AGAIN, |deadline| deadline.since(self.shared.now()));
@@ -131,8 +132,7 @@ impl<T: Send + 'static> JobHandle<T> {
 
     /// Runs the awaited job on this worker if it is still queued.
     fn run_here(&self, desk: &Rc<Desk>) {
-        let job: Arc<dyn Awaited<T>> = Arc::clone(&self.job);
-        attempt::take_over(desk, job);
+        attempt::take_over(desk, self.job.share());
     }
 }
 
@@ -147,7 +147,7 @@ impl<T> JobHandle<T> {
     /// [`JobContext::is_cancelled`](crate::JobContext::is_cancelled) now says so and the handle
     /// resolves with whatever it returns, or if it is over.
     pub fn cancel(&self) -> bool {
-        attempt::cancel(&self.shared, &*self.job, CancelReason::Requested)
+        attempt::cancel(&self.shared, self.job.job(), CancelReason::Requested)
     }
 
     /// Makes the drop of this handle cancel the job, as [`JobHandle::cancel`] does.
@@ -163,7 +163,7 @@ impl<T> JobHandle<T> {
 
     /// The job's number.
     pub fn id(&self) -> JobId {
-        self.job.ticket().id
+        self.job.job().ticket().id
     }
 }
 
@@ -177,14 +177,15 @@ impl<T: Send + 'static> Future for JobHandle<T> {
     ///
     /// Dropping the future is dropping the handle.
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        if self.job.ticket().claim.is_queued()
-            && let Some(desk) = Desk::of(&self.shared)
+        let handle = self.get_mut();
+        if handle.job.job().ticket().claim.is_queued()
+            && let Some(desk) = Desk::of(&handle.shared)
         {
-            self.run_here(&desk);
+            handle.run_here(&desk);
         }
-        match self.job.take(Some(JobWaiter::Task(cx.waker().clone()))) {
+        match handle.job.take_or_wait(|| JobWaiter::Task(cx.waker().clone())) {
             Some(result) => Poll::Ready(result),
-            None if self.shared.is_forked() => Poll::Ready(Err(JobError::forked())),
+            None if handle.shared.is_forked() => Poll::Ready(Err(JobError::forked())),
             None => Poll::Pending,
         }
     }
@@ -193,16 +194,15 @@ impl<T: Send + 'static> Future for JobHandle<T> {
 impl<T> Drop for JobHandle<T> {
     fn drop(&mut self) {
         if self.cancel_on_drop && !self.job.is_published() {
-            attempt::cancel(&self.shared, &*self.job, CancelReason::Requested);
+            attempt::cancel(&self.shared, self.job.job(), CancelReason::Requested);
         }
-        self.job.detach();
     }
 }
 
 impl<T> std::fmt::Debug for JobHandle<T> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("JobHandle")
-            .field("id", &self.job.ticket().id)
+            .field("id", &self.job.job().ticket().id)
             .field("finished", &self.job.is_published())
             .finish_non_exhaustive()
     }

@@ -20,31 +20,28 @@
 //! Nothing here knows of `scale`: a pool whose supervisor sleeps for ever works at fixed size.
 
 pub(crate) mod claim;
+pub(crate) mod closure;
+pub(crate) mod context;
+pub(crate) mod current;
 pub(crate) mod gate;
+pub(crate) mod job;
 #[cfg(loom)]
 pub(crate) mod omit;
 pub(crate) mod panics;
 pub(crate) mod parker;
 pub(crate) mod sleep;
+pub(crate) mod ticket;
 
 #[cfg(not(loom))]
 pub(crate) mod attempt;
 #[cfg(not(loom))]
-pub(crate) mod closure;
-#[cfg(not(loom))]
-pub(crate) mod context;
-#[cfg(not(loom))]
 pub(crate) mod core_time;
-#[cfg(not(loom))]
-pub(crate) mod current;
 #[cfg(not(loom))]
 pub(crate) mod desk;
 #[cfg(not(loom))]
 pub(crate) mod handle;
 #[cfg(not(loom))]
 pub(crate) mod histogram;
-#[cfg(not(loom))]
-pub(crate) mod job;
 #[cfg(not(loom))]
 pub(crate) mod meter;
 #[cfg(not(loom))]
@@ -67,7 +64,5 @@ pub(crate) mod spawner;
 pub(crate) mod submit;
 #[cfg(not(loom))]
 pub(crate) mod tape;
-#[cfg(not(loom))]
-pub(crate) mod ticket;
 #[cfg(not(loom))]
 pub(crate) mod worker;

@@ -9,7 +9,7 @@ use super::context::JobContext;
 use super::desk::{Desk, Inside};
 use super::gate::{Joined, NoEntry, Patience, Waiter};
 use super::handle::JobHandle;
-use super::job::{Awaited, Cell as JobCell, Job, Task, Tracked};
+use super::job::{self, Job, Task, Tracked};
 use super::shared::Shared;
 use super::ticket::{JobId, KindId, Limits, Ticket};
 use crate::outcome::Refusal;
@@ -206,9 +206,8 @@ where
         queued_at: now,
         limits: terms.limits(now),
     };
-    let cell = JobCell::new(ticket, body);
-    let handle: Arc<dyn Awaited<T>> = cell.clone();
-    (cell, JobHandle::new(handle, Arc::clone(shared)))
+    let (job, receipt) = job::tracked(ticket, body);
+    (job, JobHandle::new(receipt, Arc::clone(shared)))
 }
 
 /// Hands an admitted job to the pool, or runs it here if that is how it got in.

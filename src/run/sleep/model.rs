@@ -10,6 +10,7 @@ mod claiming;
 mod controls;
 mod leaving;
 mod pool;
+mod publishing;
 mod supervision;
 mod waking;
 mod weak_queue;

@@ -76,7 +76,7 @@ fn a_job_is_finished_or_given_up_but_not_both() {
         let supervisor = {
             let before = Arc::clone(&before);
             spawn(&job, move |job| {
-                let given_up = job.claim.give_up();
+                let given_up = job.claim.give_up().is_some();
                 if given_up {
                     before.with(|_| {});
                     job.consume();

@@ -166,9 +166,38 @@ fn g5_a_hold_begun_when_all_were_told() {
 #[test]
 fn c1_looked_at_and_then_taken() {
     fails_without("C1", "claiming::a_job_is_run_or_cancelled_but_not_both", TWICE);
+    fails_without("C1", "publishing::a_handle_learns_whether_its_job_was_cancelled", TWICE);
 }
 
 #[test]
 fn c3_finished_although_given_up() {
     fails_without("C3", "claiming::a_job_is_finished_or_given_up_but_not_both", TWICE);
+    let disagree = "the handle and the counts disagree";
+    fails_without(
+        "C3",
+        "publishing::a_handle_is_resolved_by_the_worker_or_the_supervisor",
+        disagree,
+    );
+}
+
+#[test]
+fn c4_published_without_a_release() {
+    fails_without("C4", "publishing::whoever_waits_gets_the_result", TWICE);
+    fails_without("C4", "publishing::a_handle_learns_whether_its_job_was_cancelled", TWICE);
+}
+
+#[test]
+fn c5_asleep_although_the_result_came_first() {
+    fails_without("C5", "publishing::whoever_waits_gets_the_result", LOST);
+    fails_without("C5", "publishing::a_future_wakes_the_task_that_has_polled_it_last", LOST);
+}
+
+#[test]
+fn c6_let_go_on_a_stale_look() {
+    fails_without("C6", "publishing::a_result_that_nobody_wants_is_dropped_once", "is left");
+}
+
+#[test]
+fn c7_the_first_task_stays() {
+    fails_without("C7", "publishing::a_future_wakes_the_task_that_has_polled_it_last", LOST);
 }
