@@ -1,9 +1,10 @@
 //! The protocol under loom: every schedule of a few threads, with every value a load may return.
 //!
-//! The models call the production code of this module, of the gate and of the claim, in the order
-//! in which the pool calls it. Those that loom can see have a control: the same model with
-//! the step left out that keeps the invariant, which must fail (`controls`). Loom knows no time, so
-//! nothing here has a timeout: what a timer would repair (S9) is a deadlock, which loom reports.
+//! The models call the production code of this module, of the gate, of the claim and of a job's
+//! cell, in the order in which the pool calls it. Those that loom can see have a control: the same
+//! model with the step left out that keeps the invariant, which must fail (`controls`). Loom knows
+//! no time, so nothing here has a timeout: what a timer would repair (S9) is a deadlock, which loom
+//! reports.
 
 mod admission;
 mod claiming;
