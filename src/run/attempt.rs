@@ -229,8 +229,8 @@ impl Drop for TimeoutWatch<'_> {
 }
 
 /// Lets a job out of the queue that will never run, accounts for it and tells its handle. It is
-/// counted before its closure is dropped: what a closure captured
-/// may wait for the pool to be idle, or to end, which wait for the count.
+/// counted before its closure is dropped: what a closure captured may wait for the pool to be idle,
+/// or to end, which wait for the count.
 fn resolve(shared: &Shared, withdrawn: Withdrawn<'_>, outcome: Outcome, why: JobError) {
     shared.gate.release();
     shared.outside.count_outcome(outcome);

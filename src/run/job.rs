@@ -222,7 +222,7 @@ impl JobWaiter {
 /// which took 222 ns a job instead of 265, submitted and joined.
 struct Cell<F, T> {
     ticket: Ticket,
-    place: UnsafeCell<Stage<F, T>>,
+    place: Place<Stage<F, T>>,
     waiter: Mutex<Option<JobWaiter>>,
 }
 
@@ -234,9 +234,12 @@ enum Stage<F, T> {
     Ended(Result<T, JobError>),
 }
 
-// SAFETY: ticket and waiter are, and of those who share the cell one at a time is in the place
-// (C2, C4), which is to hand on from thread to thread what is in there.
-unsafe impl<F, T> Sync for Cell<F, T> where Stage<F, T>: Send {}
+/// What closure and result lie in, by turns.
+struct Place<S>(UnsafeCell<S>);
+
+// SAFETY: of those who share the cell one at a time is in the place (C2, C4), which is to hand on
+// from thread to thread what is in there.
+unsafe impl<S: Send> Sync for Place<S> {}
 
 /// Makes a tracked job: the queue's reference to it, and the handle's.
 pub(crate) fn tracked<F, T>(ticket: Ticket, body: F) -> (Arc<dyn Tracked>, Receipt<T>)
@@ -244,7 +247,7 @@ where
     F: FnOnce(&JobContext<'_>) -> T + Send + 'static,
     T: Send + 'static,
 {
-    let place = UnsafeCell::new(Stage::Queued(body));
+    let place = Place(UnsafeCell::new(Stage::Queued(body)));
     let cell = Arc::new(Cell { ticket, place, waiter: Mutex::new(None) });
     (Arc::clone(&cell) as Arc<dyn Tracked>, Receipt(cell))
 }
@@ -259,10 +262,10 @@ impl<F, T> Cell<F, T> {
     unsafe fn exchange(&self, next: Stage<F, T>) -> Stage<F, T> {
         // SAFETY: the place is alive as long as the cell, holds a stage at any time, and nobody
         // else is there now, for it is the caller's. Nothing here calls what a user wrote.
-        self.place.with_mut(|place| unsafe { place.replace(next) })
+        self.place.0.with_mut(|place| unsafe { place.replace(next) })
     }
 
-    /// The result of a published job, once.
+    /// The result of a published job, once; of one that was given up, that it timed out.
     ///
     /// # Safety
     ///
@@ -312,7 +315,8 @@ where
     }
 
     fn give_up(&self) {
-        if self.ticket.claim.give_up().is_some_and(Seen::is_awaited) {
+        let before = self.ticket.claim.give_up();
+        if before.is_some_and(|seen| seen.is_awaited() && !seen.is_detached()) {
             self.wake();
         }
     }

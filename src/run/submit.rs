@@ -90,19 +90,25 @@ pub(crate) fn admit(shared: &Arc<Shared>, when_full: WhenFull) -> Result<Entry, 
 /// As [`admit`], for a caller that will come back when there is room.
 pub(crate) fn admit_or_wait(shared: &Arc<Shared>) -> Result<Entry, Refusal> {
     let desk = Desk::of(shared);
-    let entry = || desk.map_or(Entry::Queue, Entry::Desk);
+    let entry = |desk: Option<Rc<Desk>>| desk.map_or(Entry::Queue, Entry::Desk);
     let refusal = match shared.gate.admit(1) {
-        Ok(_) => return Ok(entry()),
+        Ok(_) => return Ok(entry(desk)),
         // Nobody would ever call a waiter in a forked child.
         Err(NoEntry::Full) if shared.is_forked() => Refusal::Forked,
         Err(NoEntry::Full) if !Inside::is(shared) => {
             shared.sleep.kick();
             return Err(Refusal::QueueFull);
         }
-        Err(NoEntry::Full) => match shared.gate.admit_over_the_bound() {
-            Ok(()) => return Ok(entry()),
-            Err(_) => Refusal::Shutdown,
-        },
+        Err(NoEntry::Full) => {
+            let room = match &desk {
+                Some(desk) => shared.gate.admit_inside(desk.index),
+                None => shared.gate.admit_over_the_bound(),
+            };
+            match room {
+                Ok(()) => return Ok(entry(desk)),
+                Err(_) => Refusal::Shutdown,
+            }
+        }
         Err(NoEntry::Closed) => Refusal::Shutdown,
     };
     Err(refuse(shared, refusal))
@@ -180,10 +186,10 @@ fn wait_for_call(
         if patience.is_zero() {
             // The supervisor finds out whether a wake-up got lost.
             shared.sleep.ring();
-        } else {
-            patience = Duration::ZERO;
-            shared.gate.end_hold();
         }
+        patience = Duration::ZERO;
+        // Ends the hold, if it is this one's, and calls whoever there is room for, itself too.
+        shared.gate.end_hold();
     }
     Ok(())
 }

@@ -48,12 +48,14 @@ pub struct Constants {
     /// oversubscription are 2.
     pub hard_per_core: f64,
     /// Runnable workers on top of the cores, in standard deviations of their number, which at a
-    /// mean of the cores is √(cores · share of sleep). With none a core is idle half of the
-    /// time beside jobs that wait, with 3 one moment in 700. Staffing by the square root is Halfin
-    /// and Whitt's (1981), and what call centres do; spinners do not vary and get none. Simulated:
-    /// of a mixture at 90 % of the cores 5.0 % are late with 0 and 3.3 % with 2 and 3, at cost
-    /// 1.56, 1.64 and 1.67. Measured on a mixture at 85 % of two cores: computing jobs take 148 ms
-    /// (p99) with 0, 98 with 2, 76 with 3; in a pool of 64, a size found by trying, 70 to 85.
+    /// mean of the cores is √(cores · share of sleep). If they want a core independently of one
+    /// another, with none a core is idle two fifths of the time beside jobs that wait, with 3 a
+    /// hundredth (2 to 16 cores, by the binomial distribution). Staffing by the square root is
+    /// Halfin and Whitt's (1981), and what call centres do; spinners do not vary and get none.
+    /// Simulated, medians of five seeds: of a mixture at 90 % of the cores 5.0 % are late with
+    /// 0 and 3.3 % with 2 and 3, at cost 1.56, 1.64 and 1.67. Measured on a mixture at 85 % of
+    /// two cores: computing jobs take 148 ms (p99) with 0, 98 with 2, 76 with 3; in a pool of
+    /// 64, a size found by trying, 70 to 85.
     pub reserve_deviations: f64,
     /// Before anything has completed nobody can say what is long. Then workers are added one by
     /// one, up to the hard ceiling, once the head of the queue has waited this many targets: only

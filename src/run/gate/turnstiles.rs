@@ -1,5 +1,5 @@
-//! The counts that workers write: jobs that left the queue, and jobs submitted inside a job. Only
-//! this file knows their bits.
+//! The counts that workers write: jobs that left the queue, and jobs that their own jobs submit and
+//! that do not ask for room. Only this file knows their bits.
 //!
 //! Each count is the sum of several words, one for a worker while there are no more than
 //! [`TURNSTILES`] of them. In one word that all workers write, each job made its cache line change
@@ -75,6 +75,12 @@ impl Turnstiles {
     /// A job comes in from inside; false once this is closed (G2).
     #[must_use]
     pub(super) fn come(&self, worker: usize) -> bool {
+        #[cfg(loom)]
+        if omitted("come") {
+            let is_open = self.of(worker).came.load(Ordering::Acquire) & FLAG == 0;
+            self.of(worker).came.fetch_add(u64::from(is_open), Ordering::AcqRel);
+            return is_open;
+        }
         // Acquire pairs with the close's AcqRel: whoever sees the bit sees what led to it.
         let come = |seen| (seen & FLAG == 0).then_some(seen + 1);
         self.of(worker).came.fetch_update(Ordering::AcqRel, Ordering::Acquire, come).is_ok()

@@ -162,6 +162,33 @@ fn every_patient_submitter_gets_in() {
     });
 }
 
+/// Attacks G5: who would have begun a hold finds a place after all, and two releases have counted
+/// towards its lot of three. Another waits already, and two places are enough for both.
+#[test]
+fn who_finds_a_place_after_all_leaves_no_hold_behind() {
+    explore("no hold after all x release x 2", 3, || {
+        let gate = Arc::new(Gate::new(24));
+        let waiter = Waiter::thread(thread::current());
+        set_up(|| {
+            gate.open_for(1);
+            assert_eq!(gate.admit(24), Ok(24));
+            assert_eq!(gate.join_line(&waiter, false, Patience::None), Joined::Waiting);
+        });
+        let submitter = spawn(&gate, |gate| {
+            let waiter = Waiter::thread(thread::current());
+            match gate.join_line(&waiter, false, Patience::ForALot) {
+                Joined::TryAgain => drop(gate.admit(1)),
+                Joined::Waiting => gate.end_hold(),
+            }
+        });
+        let releaser = spawn(&gate, |gate| gate.release_by(1));
+        gate.release();
+        join(releaser);
+        join(submitter);
+        assert!(waiter.is_called(), "a place is free, and nobody was called");
+    });
+}
+
 /// Attacks G5: a waiter that loses its patience just as a place is given back.
 #[test]
 fn who_stops_waiting_for_a_lot_misses_no_release() {
@@ -210,7 +237,66 @@ fn closing_counts_everybody_who_got_in() {
     });
 }
 
-/// Attacks G1 and G2: closed and as many released as admitted means that every job has run, if
+/// Attacks G1 and G2: a job submits another one as the pool is closed and looked at. It is in the
+/// final count and is run, or it was refused.
+#[test]
+fn what_a_job_submits_is_counted_before_the_job_is_over() {
+    explore("submit inside x close x drained", 3, || {
+        let gate = Arc::new(Gate::new(2));
+        let is_running = Arc::new(AtomicBool::new(true));
+        let ran = Arc::new(plain::AtomicU64::new(0));
+        set_up(|| {
+            gate.open_for(1);
+            assert_eq!(gate.admit(1), Ok(1));
+            gate.release_by(1);
+        });
+        let worker = {
+            let (is_running, ran) = (Arc::clone(&is_running), Arc::clone(&ran));
+            spawn(&gate, move |gate| {
+                let got_in = gate.admit_inside(1).is_ok();
+                ran.fetch_add(1, Ordering::Relaxed);
+                is_running.store(false, Ordering::Release);
+                if got_in {
+                    is_running.store(true, Ordering::Release);
+                    gate.release_by(1);
+                    ran.fetch_add(1, Ordering::Relaxed);
+                    is_running.store(false, Ordering::Release);
+                }
+                1 + u64::from(got_in)
+            })
+        };
+        let closed_at = gate.close();
+        // As `Shared::is_quiet`.
+        let before = gate.counts();
+        if before.0 == before.1 && !is_running.load(Ordering::Acquire) && gate.counts() == before {
+            assert_eq!(ran.load(Ordering::Relaxed), before.0, "drained, and a job has not run");
+        }
+        let got_in = join(worker);
+        assert_eq!(closed_at, got_in, "somebody got in behind the back of the final count");
+        assert_eq!(gate.counts(), (got_in, got_in));
+    });
+}
+
+/// Attacks G1: whoever looks while jobs from inside come and go sees no more leave than came.
+#[test]
+fn the_length_is_never_understated() {
+    explore("submit inside x 2 x look", 4, || {
+        let gate = Arc::new(Gate::new(2));
+        set_up(|| gate.open_for(1));
+        let workers = [0, 1].map(|worker| {
+            spawn(&gate, move |gate| {
+                assert_eq!(gate.admit_inside(worker), Ok(()));
+                gate.release_by(worker);
+            })
+        });
+        let (got_in, left) = gate.counts();
+        assert!(left <= got_in, "{left} have left, and {got_in} came");
+        let [(), ()] = workers.map(join);
+        assert_eq!(gate.counts(), (2, 2));
+    });
+}
+
+/// Attacks G1 and G2: closed and as many left as got in means that every job has run, if
 /// each is noted as running before it leaves the queue, as `run::attempt` does.
 #[test]
 fn a_drained_pool_has_run_every_job() {

@@ -131,6 +131,17 @@ fn g2_closed_between_the_look_and_the_count() {
 }
 
 #[test]
+fn g1_what_came_is_read_before_what_left() {
+    fails_without("counts", "admission::the_length_is_never_understated", "have left, and");
+}
+
+#[test]
+fn g2_inside_between_the_look_and_the_count() {
+    let model = "admission::what_a_job_submits_is_counted_before_the_job_is_over";
+    fails_without("come", model, "final count");
+}
+
+#[test]
 fn g3_decided_on_stale_counts() {
     fails_without("G3", "admission::a_submitter_about_to_wait_misses_no_release", LOST);
     fails_without("G3", "admission::every_waiting_submitter_gets_in", LOST);
@@ -156,6 +167,12 @@ fn g4_a_call_kept_by_who_gave_up() {
 #[test]
 fn g5_a_hold_ended_on_a_stale_count() {
     fails_without("G5", "admission::who_stops_waiting_for_a_lot_misses_no_release", LOST);
+}
+
+#[test]
+fn g5_a_hold_that_was_not_to_be_is_left_behind() {
+    let model = "admission::who_finds_a_place_after_all_leaves_no_hold_behind";
+    fails_without("end", model, "nobody was called");
 }
 
 #[test]
