@@ -133,11 +133,11 @@ pub(super) fn for_bursts(depth: Depth) -> Vec<Contender> {
 /// find one.
 pub(super) fn for_a_mix(depth: Depth) -> Vec<Contender> {
     if depth == Depth::Quick {
-        // As all that is judged here are fixed sizes, and 16 threads take seconds to catch up.
+        // As all that is judged here are fixed sizes; 16 or 40 threads take seconds to catch up.
         let mut contenders = vec![elastic("springtide", Some(WINDOW_MS))];
         contenders.push(elastic("springtide", None));
         contenders.push(elastic("tokio spawn_blocking", Some(1_000)));
-        contenders.extend(by_hand("crossbeam channel", &[40, 64, 256]));
+        contenders.extend(by_hand("crossbeam channel", &[64, 256]));
         contenders.extend(by_hand("rayon", &[64]));
         contenders.extend(by_hand("threadpool", &[64]));
         return contenders;

@@ -213,7 +213,7 @@ fn idle(depth: Depth, tables: &mut Vec<Table>) {
 }
 
 fn memory(depth: Depth, tables: &mut Vec<Table>) {
-    let jobs = depth.pick(10_000, 1_000_000, 1_000_000);
+    let jobs = depth.pick(10_000, 400_000, 1_000_000);
     tables.push(Table {
         workload: "W7",
         title: format!("memory of {jobs} queued jobs of 16 bytes, workers=2 held"),
