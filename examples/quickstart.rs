@@ -22,8 +22,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     slowest.join()?;
     let stats = pool.stats();
     println!("{} jobs done so far, by {} workers", stats.ok, stats.workers.total);
-    // Sixteen workers take 125 ms for 200 jobs of 10 ms: at its upper bound (`at_max`) the pool cannot
-    // keep waits below the target of 10 ms.
+    // Sixteen workers take 125 ms for 200 jobs of 10 ms: at its upper bound (`at_max`) the pool
+    // cannot keep waits below the target of 10 ms.
     println!("half of them waited less than {:?}", stats.wait.p50);
     for (reason, times) in stats.decisions {
         println!("  decided {reason} {times} times");
