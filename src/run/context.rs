@@ -103,3 +103,22 @@ impl std::fmt::Debug for JobContext<'_> {
         f.debug_struct("JobContext").field("worker", &self.worker).finish_non_exhaustive()
     }
 }
+
+/// No pool at all, for jobs of tests that do not ask it for much.
+#[cfg(test)]
+pub(crate) struct Nowhere;
+
+#[cfg(test)]
+impl Surroundings for Nowhere {
+    fn is_stopping(&self) -> bool {
+        false
+    }
+
+    fn now(&self) -> Nanos {
+        Nanos(0)
+    }
+
+    fn block(&self, _worker: usize) -> Blocked<'_> {
+        unreachable!("no such job declares a wait")
+    }
+}

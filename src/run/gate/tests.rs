@@ -300,3 +300,23 @@ fn jobs_from_inside_take_the_places_of_those_outside() {
     gate.release_by(0);
     assert_eq!(gate.admit(2), Ok(1));
 }
+
+/// Attacks "a blocked submitter looks again by itself": nobody is told that it waits when the place
+/// is given back, and its patience for a lot is over.
+#[test]
+fn a_call_that_is_never_made_is_a_delay() {
+    let pool = crate::Pool::builder("uncalled").workers(1..=1).queue_capacity(1);
+    let pool = pool.build().expect("settings that can be used");
+    pool.pause();
+    let first = pool.submit(|| ()).expect("there is room");
+    let gate = &pool.handle().core.shared.gate;
+    std::thread::scope(|scope| {
+        let submitter = scope.spawn(|| pool.execute(|| ()).is_ok());
+        while gate.waiting() == 0 || gate.hold.load(Ordering::Acquire) > 0 {
+            std::thread::yield_now();
+        }
+        gate.turnstiles.forget();
+        assert!(first.cancel());
+        assert!(submitter.join().expect("it does not panic"));
+    });
+}

@@ -4,28 +4,11 @@ use std::thread;
 
 use super::*;
 use crate::run::claim::Claim;
-use crate::run::current::Blocked;
+use crate::run::context::Nowhere;
 use crate::run::ticket::{JobId, KindId};
 
 /// How often each schedule is left to chance.
 const ROUNDS: usize = if cfg!(miri) { 20 } else { 2_000 };
-
-/// No pool at all; its jobs do not ask.
-struct Nowhere;
-
-impl Surroundings for Nowhere {
-    fn is_stopping(&self) -> bool {
-        false
-    }
-
-    fn now(&self) -> Nanos {
-        Nanos(0)
-    }
-
-    fn block(&self, _worker: usize) -> Blocked<'_> {
-        unreachable!("no job here declares a wait")
-    }
-}
 
 fn job<T: Send + 'static>(
     body: impl FnOnce() -> T + Send + 'static,

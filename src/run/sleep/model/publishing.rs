@@ -8,8 +8,7 @@ use std::task::Waker;
 use super::{explore, join};
 use crate::error::JobError;
 use crate::outcome::Outcome;
-use crate::run::context::{JobContext, Surroundings};
-use crate::run::current::Blocked;
+use crate::run::context::{JobContext, Nowhere};
 use crate::run::job::{JobWaiter, Receipt, Started, Tracked, Withdrawn, tracked};
 use crate::run::ticket::{JobId, KindId, Limits, Ticket};
 use crate::sync::Arc;
@@ -17,23 +16,6 @@ use crate::sync::atomic::AtomicBool;
 use crate::sync::plain::{AtomicUsize, Ordering};
 use crate::sync::thread::{self, Thread};
 use crate::time::Nanos;
-
-/// No pool at all; its jobs do not ask.
-struct Nowhere;
-
-impl Surroundings for Nowhere {
-    fn is_stopping(&self) -> bool {
-        false
-    }
-
-    fn now(&self) -> Nanos {
-        Nanos(0)
-    }
-
-    fn block(&self, _worker: usize) -> Blocked<'_> {
-        unreachable!("no job of the models declares a wait")
-    }
-}
 
 /// How many of a kind there are: captures or results.
 #[derive(Clone)]
