@@ -93,6 +93,8 @@ mod sync;
 #[cfg(not(loom))]
 mod builder;
 #[cfg(not(loom))]
+mod compose;
+#[cfg(not(loom))]
 mod config;
 #[cfg(not(loom))]
 mod control;

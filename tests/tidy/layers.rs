@@ -134,7 +134,7 @@ pub(crate) const RANKS: &[&[&str]] = &[
     &["run", "scale", "sim", "submit_batch"],
     &["pool_handle"],
     &["job_builder", "pool", "submit_async", "recording"],
-    &["builder"],
+    &["builder", "compose"],
     &["docs", "lib", "testing"],
 ];
 

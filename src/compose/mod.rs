@@ -1,0 +1,1 @@
+//! What is put together from jobs: groups, scopes, maps, timers, retries, lanes.
