@@ -8,9 +8,10 @@
 //!
 //! One submitter pushes entries of 32 bytes and two threads take them, up to eight at a time, as
 //! workers do. The rows add what a submission does besides: a compare-and-swap for its place, a
-//! alone writes, with plain stores and a published tail, so without a locked instruction. It is
-//! complete as a queue and no more. Page and `ARCHITECTURE.md` say why the pool has another.
-//! It is complete as a queue and no more. Page and `ARCHITECTURE.md` say why the pool has another.
+//! fence and a look at who sleeps, a time stamp. Below them is a prototype, a *lane*: a ring that
+//! one submitter alone writes, with plain stores and a published tail, so without a locked
+//! instruction. It is complete as a queue and no more. Page and `ARCHITECTURE.md` say why the pool
+//! has another.
 //!
 //! The entries are words of atomics, so that a taker may read one that is being written anew: it
 //! finds out when its claim fails.
