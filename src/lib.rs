@@ -104,6 +104,8 @@ pub mod docs;
 mod ending;
 mod error;
 #[cfg(not(loom))]
+mod fallible;
+#[cfg(not(loom))]
 mod job_builder;
 #[cfg(not(loom))]
 mod name;
@@ -144,6 +146,7 @@ pub use {
         BuildError, CancelReason, Cancelled, ConfigError, JobError, SubmitError, TrySubmitError,
         WaitIdleError,
     },
+    fallible::FallibleError,
     job_builder::JobBuilder,
     outcome::{Outcome, Refusal},
     pool::Pool,

@@ -16,18 +16,18 @@
 
 #![expect(unsafe_code, reason = "a job's closure and result change hands by its claim, unlocked")]
 
-use std::task::Waker;
+use std::any::Any;
 
 use super::claim::{Cancel, Seen};
 use super::closure::Closure;
 use super::context::{JobContext, Surroundings};
 use super::panics::{catch, contain};
 use super::ticket::Ticket;
+use super::waiter::JobWaiter;
 use crate::error::JobError;
 use crate::outcome::Outcome;
 #[cfg(loom)]
 use crate::run::omit::omitted;
-use crate::sync::thread::Thread;
 use crate::sync::{Arc, Mutex, UnsafeCell};
 use crate::time::Nanos;
 
@@ -49,6 +49,44 @@ impl Job {
             Task::Plain(_) => false,
             Task::Tracked(tracked) => !tracked.ticket().claim.is_queued(),
         }
+    }
+}
+
+/// What a tracked job does, and what of that is a failure. Which it is stands in its type, so a job
+/// that cannot fail pays nothing.
+pub(crate) trait Body<T>: Send + 'static {
+    fn call(self, cx: &JobContext<'_>) -> T;
+
+    /// The error in a result that is one.
+    fn error(_result: &T) -> Option<&(dyn Any + Send)> {
+        None
+    }
+}
+
+impl<F, T> Body<T> for F
+where
+    F: FnOnce(&JobContext<'_>) -> T + Send + 'static,
+{
+    #[inline]
+    fn call(self, cx: &JobContext<'_>) -> T {
+        self(cx)
+    }
+}
+
+/// A job that may return an error.
+pub(crate) struct Fallible<F>(pub(crate) F);
+
+impl<F, T, E> Body<Result<T, E>> for Fallible<F>
+where
+    F: FnOnce(&JobContext<'_>) -> Result<T, E> + Send + 'static,
+    E: Send + 'static,
+{
+    fn call(self, cx: &JobContext<'_>) -> Result<T, E> {
+        (self.0)(cx)
+    }
+
+    fn error(result: &Result<T, E>) -> Option<&(dyn Any + Send)> {
+        result.as_ref().err().map(|error| error as _)
     }
 }
 
@@ -200,23 +238,6 @@ impl<T> Drop for Receipt<T> {
     }
 }
 
-/// Whom to wake when the result is there.
-pub(crate) enum JobWaiter {
-    Thread(Thread),
-    Task(Waker),
-}
-
-impl JobWaiter {
-    fn wake(self) {
-        match self {
-            JobWaiter::Thread(thread) => thread.unpark(),
-            JobWaiter::Task(waker) => {
-                contain(|| waker.wake());
-            }
-        }
-    }
-}
-
 /// The one allocation of a tracked job. What it captured and its result share a place, one being
 /// gone before the other comes: the cell of a small job is of a size that allocators have ready,
 /// which took 222 ns a job instead of 265, submitted and joined.
@@ -244,7 +265,7 @@ unsafe impl<S: Send> Sync for Place<S> {}
 /// Makes a tracked job: the queue's reference to it, and the handle's.
 pub(crate) fn tracked<F, T>(ticket: Ticket, body: F) -> (Arc<dyn Tracked>, Receipt<T>)
 where
-    F: FnOnce(&JobContext<'_>) -> T + Send + 'static,
+    F: Body<T>,
     T: Send + 'static,
 {
     let place = Place(UnsafeCell::new(Stage::Queued(body)));
@@ -307,7 +328,7 @@ impl<F, T> Cell<F, T> {
 
 impl<F, T> Tracked for Cell<F, T>
 where
-    F: FnOnce(&JobContext<'_>) -> T + Send + 'static,
+    F: Body<T>,
     T: Send + 'static,
 {
     fn ticket(&self) -> &Ticket {
@@ -327,7 +348,7 @@ where
         let Stage::Queued(body) = (unsafe { self.exchange(Stage::Empty) }) else {
             unreachable!("its runner won the claim, and nobody else (C1, C2)");
         };
-        let result = catch(|| body(cx));
+        let result = catch(|| body.call(cx));
         // Not wanted: the timeout's resolution stands, and the late result is dropped here (C3).
         if !self.ticket.claim.finish() {
             contain(|| drop(result));
@@ -338,6 +359,7 @@ where
                 contain(|| drop(late));
                 (Outcome::TimedOut, Err(JobError::timed_out()))
             }
+            Ok(result) if F::error(&result).is_some() => (Outcome::Error, Ok(result)),
             Ok(result) => (Outcome::Ok, Ok(result)),
             Err(report) => (Outcome::Panicked, Err(JobError::panicked(report))),
         };
@@ -373,7 +395,7 @@ where
 
 impl<F, T> Awaited<T> for Cell<F, T>
 where
-    F: FnOnce(&JobContext<'_>) -> T + Send + 'static,
+    F: Body<T>,
     T: Send + 'static,
 {
     // Safety: as the trait says.

@@ -12,7 +12,7 @@
 //! * [`worker`] finds the next one; [`attempt`] runs it: claim, run, account, publish.
 //! * [`job`] is what is carried, a [`closure`] or a cell shared with a handle, [`ticket`] what is
 //!   fixed about it, [`claim`] who may run it, [`context`] what it sees while it runs, [`handle`]
-//!   its submitter's end.
+//!   its submitter's end, [`waiter`] who waits there.
 //! * [`meter`] counts; [`roster`], [`slot`] and [`current`] know who is there and at what;
 //!   [`phase`] how far the end is, [`quiet`] who waits for it.
 //! * [`tape`] is where the jobs are written down that somebody records, with their [`core_time`].
@@ -31,6 +31,7 @@ pub(crate) mod panics;
 pub(crate) mod parker;
 pub(crate) mod sleep;
 pub(crate) mod ticket;
+pub(crate) mod waiter;
 
 #[cfg(not(loom))]
 pub(crate) mod attempt;

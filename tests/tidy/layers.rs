@@ -59,6 +59,7 @@ pub(crate) const RANKS: &[&[&str]] = &[
         "sim::oracle",
         "sim::load::bursty_hour",
         "run::tape",
+        "run::waiter",
     ],
     &["config", "run::current", "run::gate", "sim::load"],
     &["run::context", "scale::sample", "sim::machine"],
@@ -134,7 +135,7 @@ pub(crate) const RANKS: &[&[&str]] = &[
     &["run", "scale", "sim", "submit_batch"],
     &["pool_handle"],
     &["job_builder", "pool", "submit_async", "recording"],
-    &["builder", "compose"],
+    &["builder", "compose", "fallible"],
     &["docs", "lib", "testing"],
 ];
 
