@@ -11,6 +11,7 @@ use crate::run::attempt;
 use crate::run::current::JobInfo;
 use crate::run::desk::Inside;
 use crate::run::job::{Job, Task};
+use crate::run::news;
 use crate::run::phase::Stage;
 pub use crate::run::returned::ReturnedJob;
 use crate::run::shared::Shared;
@@ -138,6 +139,7 @@ fn take_back(shared: &Shared, job: Job) {
             let unwanted = shared.returned.keep(ReturnedJob::new(body, waited));
             shared.gate.release();
             shared.outside.count_outcome(Outcome::Returned);
+            news::returned(shared, job.queued_at);
             drop(unwanted);
         }
     }

@@ -6,16 +6,15 @@ use std::fmt;
 use crate::error::{JobError, SubmitError, TrySubmitError};
 use crate::job_builder::JobBuilder;
 use crate::pool_handle::{PoolHandle, into_try};
-use crate::run::context::JobContext;
+use crate::run::context::{Fallible, JobContext};
 use crate::run::handle::JobHandle;
-use crate::run::job::Fallible;
 use crate::run::submit::{self, Terms, WhenFull};
 
 /// # Submitting jobs that may fail
 impl PoolHandle {
     /// [`PoolHandle::submit`] of a job whose `Err` is a failure: it ends as
-    /// [`Outcome::Error`](crate::Outcome::Error), in the counts, in the metrics and in a
-    /// shutdown report. The handle yields what the job returned, untouched.
+    /// [`Outcome::Error`](crate::Outcome::Error), in the counts, in the metrics and for the
+    /// [observer](crate::Observer). The handle yields what the job returned, untouched.
     ///
     /// Plain [`submit`](PoolHandle::submit) takes such a job as well, and counts it as ok whatever
     /// it returns.

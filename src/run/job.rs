@@ -16,15 +16,14 @@
 
 #![expect(unsafe_code, reason = "a job's closure and result change hands by its claim, unlocked")]
 
-use std::any::Any;
-
 use super::claim::{Cancel, Seen};
 use super::closure::Closure;
-use super::context::{JobContext, Surroundings};
+use super::context::{Body, JobContext, Surroundings};
 use super::panics::{catch, contain};
 use super::ticket::Ticket;
 use super::waiter::JobWaiter;
 use crate::error::JobError;
+use crate::observer::Failure;
 use crate::outcome::Outcome;
 #[cfg(loom)]
 use crate::run::omit::omitted;
@@ -52,44 +51,6 @@ impl Job {
     }
 }
 
-/// What a tracked job does, and what of that is a failure. Which it is stands in its type, so a job
-/// that cannot fail pays nothing.
-pub(crate) trait Body<T>: Send + 'static {
-    fn call(self, cx: &JobContext<'_>) -> T;
-
-    /// The error in a result that is one.
-    fn error(_result: &T) -> Option<&(dyn Any + Send)> {
-        None
-    }
-}
-
-impl<F, T> Body<T> for F
-where
-    F: FnOnce(&JobContext<'_>) -> T + Send + 'static,
-{
-    #[inline]
-    fn call(self, cx: &JobContext<'_>) -> T {
-        self(cx)
-    }
-}
-
-/// A job that may return an error.
-pub(crate) struct Fallible<F>(pub(crate) F);
-
-impl<F, T, E> Body<Result<T, E>> for Fallible<F>
-where
-    F: FnOnce(&JobContext<'_>) -> Result<T, E> + Send + 'static,
-    E: Send + 'static,
-{
-    fn call(self, cx: &JobContext<'_>) -> Result<T, E> {
-        (self.0)(cx)
-    }
-
-    fn error(result: &Result<T, E>) -> Option<&(dyn Any + Send)> {
-        result.as_ref().err().map(|error| error as _)
-    }
-}
-
 /// A tracked job as the queue, the workers and the supervisor see it.
 pub(crate) trait Tracked: Send + Sync {
     fn ticket(&self) -> &Ticket;
@@ -101,6 +62,9 @@ pub(crate) trait Tracked: Send + Sync {
     /// Runs the closure and leaves the result in its place, if it is wanted. Safety: only by
     /// [`Started`], once.
     unsafe fn run(&self, cx: &JobContext<'_>) -> Outcome;
+
+    /// Shows what has gone wrong in a job that was run. Safety: only by [`Unpublished`].
+    unsafe fn lend_failure(&self, look: &mut dyn FnMut(Option<Failure<'_>>));
 
     /// Frees the closure of a job that will never run and leaves the reason in its place. Safety:
     /// only by [`Withdrawn`], once.
@@ -146,6 +110,12 @@ impl Started {
 pub(crate) struct Unpublished(Arc<dyn Tracked>);
 
 impl Unpublished {
+    /// Shows what has gone wrong.
+    pub(crate) fn lend_failure(&self, look: &mut dyn FnMut(Option<Failure<'_>>)) {
+        // SAFETY: made by `Started::run`, and `publish` would take it away.
+        unsafe { self.0.lend_failure(look) }
+    }
+
     /// Shows the result to the handle and wakes it.
     #[inline]
     pub(crate) fn publish(self) {
@@ -162,6 +132,10 @@ impl<'a> Withdrawn<'a> {
     /// `None` if somebody was first.
     pub(crate) fn of(job: &'a dyn Tracked) -> Option<Withdrawn<'a>> {
         job.ticket().claim.withdraw().then_some(Withdrawn(job))
+    }
+
+    pub(crate) fn ticket(&self) -> &Ticket {
+        self.0.ticket()
     }
 
     /// `None` if the job has begun; then it is told, if it still runs.
@@ -366,6 +340,18 @@ where
         // SAFETY: as above.
         let _empty = unsafe { self.exchange(Stage::Ended(result)) };
         outcome
+    }
+
+    // Safety: as the trait says.
+    unsafe fn lend_failure(&self, look: &mut dyn FnMut(Option<Failure<'_>>)) {
+        self.place.0.with_mut(|place| {
+            // SAFETY: the caller has won the claim (C2), and cannot publish before this returns.
+            look(match unsafe { &*place } {
+                Stage::Ended(Ok(result)) => F::error(result).map(Failure::Returned),
+                Stage::Ended(Err(error)) => error.panic_report().map(Failure::Panicked),
+                Stage::Queued(_) | Stage::Empty => None,
+            });
+        });
     }
 
     // Safety: as the trait says.

@@ -15,6 +15,7 @@
 //!   its submitter's end, [`waiter`] who waits there.
 //! * [`meter`] counts; [`roster`], [`slot`] and [`current`] know who is there and at what;
 //!   [`phase`] how far the end is, [`quiet`] who waits for it.
+//! * [`news`] is what an observer is told of all that.
 //! * [`tape`] is where the jobs are written down that somebody records, with their [`core_time`].
 //!
 //! Nothing here knows of `scale`: a pool whose supervisor sleeps for ever works at fixed size.
@@ -45,6 +46,8 @@ pub(crate) mod handle;
 pub(crate) mod histogram;
 #[cfg(not(loom))]
 pub(crate) mod meter;
+#[cfg(not(loom))]
+pub(crate) mod news;
 #[cfg(not(loom))]
 pub(crate) mod phase;
 #[cfg(not(loom))]

@@ -5,11 +5,12 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use super::attempt;
-use super::context::JobContext;
+use super::context::{Body, JobContext};
 use super::desk::{Desk, Inside};
 use super::gate::{Joined, NoEntry, Patience, Waiter};
 use super::handle::JobHandle;
-use super::job::{self, Body, Job, Task, Tracked};
+use super::job::{self, Job, Task, Tracked};
+use super::news;
 use super::shared::Shared;
 use super::ticket::{JobId, KindId, Limits, Ticket};
 use crate::error::SubmitError;
@@ -64,7 +65,7 @@ impl Terms {
 /// make room is the one that waits, so what would wait goes in over the bound.
 pub(crate) fn admit(shared: &Arc<Shared>, when_full: WhenFull) -> Result<Entry, Refusal> {
     if in_forked_child(shared) {
-        shared.outside.count_refusal(Refusal::Forked, 1);
+        news::refused(shared, Refusal::Forked, 1);
         return Err(Refusal::Forked);
     }
     let desk = Desk::of(shared);
@@ -117,7 +118,7 @@ pub(crate) fn admit_or_wait(shared: &Arc<Shared>) -> Result<Entry, Refusal> {
 
 /// Counts a refusal. One by a closed pool may be all that happens there for a long time.
 fn refuse(shared: &Shared, refusal: Refusal) -> Refusal {
-    shared.outside.count_refusal(refusal, 1);
+    news::refused(shared, refusal, 1);
     if refusal == Refusal::Shutdown {
         shared.sleep.nudge();
     }

@@ -61,7 +61,7 @@ pub(crate) const RANKS: &[&[&str]] = &[
         "run::tape",
         "run::waiter",
     ],
-    &["config", "run::current", "run::gate", "sim::load"],
+    &["config", "observer", "run::current", "run::gate", "sim::load"],
     &["run::context", "scale::sample", "sim::machine"],
     &["run::job", "scale::policy"],
     &[
@@ -106,6 +106,7 @@ pub(crate) const RANKS: &[&[&str]] = &[
     ],
     &[
         "run::desk",
+        "run::news",
         "prometheus::page",
         "scale::probe",
         "scale::reconcile",
