@@ -8,6 +8,7 @@ use crate::config::{
 };
 use crate::error::{BuildError, ConfigError};
 use crate::name::PoolName;
+use crate::observer::Observer;
 use crate::pool::Pool;
 use crate::pool_handle::PoolHandle;
 use crate::run::panics;
@@ -86,6 +87,7 @@ impl Builder {
                 parker: Arc::new(SystemParker),
                 spawner: Arc::new(SystemSpawner),
                 metered: true,
+                observer: None,
             },
         }
     }
@@ -170,6 +172,12 @@ impl Builder {
         self
     }
 
+    /// Whom to tell what happens, at the moment when it does; see [`Observer`]. Nobody unless set.
+    pub fn observer(mut self, observer: impl Observer) -> Self {
+        self.seams.observer = Some(Box::new(observer));
+        self
+    }
+
     /// Exports nothing for this pool. [`stats`](PoolHandle::stats) works all the same: the meters
     /// are the pool's own senses and always on.
     pub fn without_metrics(mut self) -> Self {
@@ -216,7 +224,7 @@ impl Builder {
         if !problems.is_empty() {
             return Err(BuildError::Invalid(problems));
         }
-        panics::note_locations();
+        panics::note_panics();
         let settings = self.settings;
         let ceiling = self.ceiling.unwrap_or(settings.max_workers.max(SLOTS_AT_LEAST));
         let spawner = Arc::clone(&self.seams.spawner);

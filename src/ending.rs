@@ -11,6 +11,7 @@ use crate::run::attempt;
 use crate::run::current::JobInfo;
 use crate::run::desk::Inside;
 use crate::run::job::{Job, Task};
+use crate::run::news;
 use crate::run::phase::Stage;
 pub use crate::run::returned::ReturnedJob;
 use crate::run::shared::Shared;
@@ -28,9 +29,9 @@ const PUSH_GRACE: Duration = Duration::from_millis(20);
 /// How things stood when a call that ends the pool returned.
 ///
 /// The counts are those of the pool's whole life, so two calls agree and the accounting can be
-/// checked: accepted = ok + panicked + cancelled + expired + timed out + returned + running
-/// (+ still queued, if the call could not wait until the queue was empty: inside one of the pool's
-/// own jobs, which cannot wait for itself, or at its deadline).
+/// checked: accepted = completed + errored + panicked + timed out + cancelled + expired + returned,
+/// plus those running (and those still queued, if the call could not wait until the queue was
+/// empty: inside one of the pool's own jobs, which cannot wait for itself, or at its deadline).
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct ShutdownReport {
@@ -38,6 +39,8 @@ pub struct ShutdownReport {
     pub accepted: u64,
     /// Jobs that ran and returned.
     pub completed: u64,
+    /// Jobs that returned an error, of those that [may fail](crate::PoolHandle::submit_fallible).
+    pub errored: u64,
     /// Jobs that panicked.
     pub panicked: u64,
     /// Jobs cancelled before they started, by their handles or by this shutdown.
@@ -69,6 +72,7 @@ pub(crate) fn report(core: &Core) -> ShutdownReport {
     ShutdownReport {
         accepted: totals.accepted,
         completed: of(Outcome::Ok),
+        errored: of(Outcome::Error),
         panicked: of(Outcome::Panicked),
         cancelled: of(Outcome::Cancelled),
         expired: of(Outcome::Expired),
@@ -135,6 +139,7 @@ fn take_back(shared: &Shared, job: Job) {
             let unwanted = shared.returned.keep(ReturnedJob::new(body, waited));
             shared.gate.release();
             shared.outside.count_outcome(Outcome::Returned);
+            news::returned(shared, job.queued_at);
             drop(unwanted);
         }
     }

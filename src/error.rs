@@ -1,6 +1,7 @@
 //! Errors: one type a verb, and whoever refuses a job gives it back.
 
 use std::any::Any;
+use std::backtrace::Backtrace;
 use std::fmt;
 use std::io;
 
@@ -91,21 +92,30 @@ impl JobError {
         }
     }
 
-    /// The panic's message, if the job panicked with text.
-    pub fn panic_message(&self) -> Option<&str> {
+    /// What is known of the panic, if the job panicked.
+    pub fn panic_report(&self) -> Option<&PanicReport> {
         match &self.cause {
-            Cause::Panicked(report) => Some(report.message()),
+            Cause::Panicked(report) => Some(report),
             _ => None,
         }
+    }
+
+    /// The panic's message, if the job panicked with text.
+    pub fn panic_message(&self) -> Option<&str> {
+        self.panic_report().map(PanicReport::message)
     }
 
     /// Where the job panicked, as `file:line:column`. `None` also when the program replaced the
     /// panic hook after the first pool was built.
     pub fn panic_location(&self) -> Option<&str> {
-        match &self.cause {
-            Cause::Panicked(report) => report.location(),
-            _ => None,
-        }
+        self.panic_report()?.location()
+    }
+
+    /// The stack where the job panicked, if the environment asks for one: `RUST_BACKTRACE=1`, or
+    /// `RUST_LIB_BACKTRACE`, as for [`Backtrace::capture`]. Without that it costs nothing. `None`
+    /// also where there is no [location](JobError::panic_location).
+    pub fn panic_backtrace(&self) -> Option<&Backtrace> {
+        self.panic_report()?.backtrace()
     }
 
     /// The panic's payload, for [`std::panic::resume_unwind`]; the error itself if the job did not

@@ -27,8 +27,8 @@ use crate::run::submit::{self, Terms, WhenFull};
 #[derive(Clone, Copy, Debug)]
 #[must_use = "nothing is submitted until one of the submit methods is called"]
 pub struct JobBuilder<'a> {
-    pool: &'a PoolHandle,
-    terms: Terms,
+    pub(crate) pool: &'a PoolHandle,
+    pub(crate) terms: Terms,
 }
 
 /// # Submitting with options

@@ -104,9 +104,12 @@ pub mod docs;
 mod ending;
 mod error;
 #[cfg(not(loom))]
+mod fallible;
+#[cfg(not(loom))]
 mod job_builder;
 #[cfg(not(loom))]
 mod name;
+mod observer;
 mod outcome;
 #[cfg(not(loom))]
 mod pool;
@@ -144,13 +147,19 @@ pub use {
         BuildError, CancelReason, Cancelled, ConfigError, JobError, SubmitError, TrySubmitError,
         WaitIdleError,
     },
+    fallible::FallibleError,
     job_builder::JobBuilder,
-    outcome::{Outcome, Refusal},
+    observer::{
+        Failure, JobEnded, JobRefused, JobStarting, Observer, PoolEnded, WorkerStarted,
+        WorkerStopped,
+    },
+    outcome::{Outcome, Refusal, StopCause},
     pool::Pool,
     pool_handle::PoolHandle,
     recording::{Recorded, RecordedJob, Recording},
     run::{
-        context::JobContext, current::JobInfo, handle::JobHandle, histogram::Cells, ticket::JobId,
+        context::JobContext, current::JobInfo, handle::JobHandle, histogram::Cells,
+        panics::PanicReport, ticket::JobId,
     },
     scale::{
         Constants, Decision, FAST_TICK, Fixed, HistogramSink, KICK_SPACING, Plan, PredictedWait,

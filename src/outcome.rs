@@ -6,6 +6,9 @@
 pub enum Outcome {
     /// It ran and returned.
     Ok,
+    /// It ran and returned an error: a job submitted as one that may fail, see
+    /// [`submit_fallible`](crate::PoolHandle::submit_fallible).
+    Error,
     /// It ran and panicked.
     Panicked,
     /// It was cancelled before it started.
@@ -20,8 +23,9 @@ pub enum Outcome {
 
 impl Outcome {
     /// Every outcome, in the order of their discriminants.
-    pub const ALL: [Outcome; 6] = [
+    pub const ALL: [Outcome; 7] = [
         Outcome::Ok,
+        Outcome::Error,
         Outcome::Panicked,
         Outcome::Cancelled,
         Outcome::Expired,
@@ -33,6 +37,7 @@ impl Outcome {
     pub fn as_str(self) -> &'static str {
         match self {
             Outcome::Ok => "ok",
+            Outcome::Error => "error",
             Outcome::Panicked => "panic",
             Outcome::Cancelled => "cancelled",
             Outcome::Expired => "expired",
@@ -73,19 +78,23 @@ impl Refusal {
 }
 
 /// Why a worker's thread ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum StopCause {
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum StopCause {
+    /// It was not needed any more, or the upper bound was lowered.
     Retired,
+    /// A defect of the pool itself: no panic of a job ends a worker.
     Panic,
+    /// The pool was shut down.
     Shutdown,
 }
 
 impl StopCause {
-    pub(crate) const ALL: [StopCause; 3] =
-        [StopCause::Retired, StopCause::Panic, StopCause::Shutdown];
+    /// Every cause, in the order of their discriminants.
+    pub const ALL: [StopCause; 3] = [StopCause::Retired, StopCause::Panic, StopCause::Shutdown];
 
-    #[cfg(feature = "metrics")]
-    pub(crate) fn as_str(self) -> &'static str {
+    /// The metric label.
+    pub fn as_str(self) -> &'static str {
         match self {
             StopCause::Retired => "retired",
             StopCause::Panic => "panic",

@@ -9,7 +9,7 @@ use crate::sync::plain::Ordering;
 use crate::time::Nanos;
 
 /// The pool at one moment. In every snapshot `accepted` equals
-/// `queued + running + ok + panicked + cancelled + expired + timed_out + returned`.
+/// `queued + running + ok + errored + panicked + cancelled + expired + timed_out + returned`.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Stats {
@@ -29,6 +29,8 @@ pub struct Stats {
     pub running: u64,
     /// Jobs that returned.
     pub ok: u64,
+    /// Jobs that returned an error, of those that [may fail](crate::PoolHandle::submit_fallible).
+    pub errored: u64,
     /// Jobs that panicked.
     pub panicked: u64,
     /// Jobs cancelled before they started.
@@ -146,6 +148,7 @@ pub(crate) fn stats(core: &Core) -> Stats {
         queued: totals.accepted - totals.dequeued,
         running: totals.dequeued - over,
         ok: of(Outcome::Ok),
+        errored: of(Outcome::Error),
         panicked: of(Outcome::Panicked),
         cancelled: of(Outcome::Cancelled),
         expired: of(Outcome::Expired),

@@ -4,6 +4,7 @@ use crate::outcome::Refusal;
 use crate::run::desk::Desk;
 use crate::run::handle::JobHandle;
 use crate::run::job::{Job, Task};
+use crate::run::news;
 use crate::run::shared::Shared;
 use crate::run::submit::{self, Entry, Terms, WhenFull};
 use crate::sync::Arc;
@@ -72,7 +73,7 @@ where
                     batch.refused = chunk;
                     batch.refused.extend(jobs);
                     let rest = batch.refused.len() as u64 - 1;
-                    shared.outside.count_refusal(refusal, rest);
+                    news::refused(shared, refusal, rest);
                     return batch;
                 }
             }

@@ -138,6 +138,7 @@ impl Default for Steps {
             parker: Arc::new(SystemParker),
             spawner: Arc::new(SystemSpawner),
             metered: true,
+            observer: None,
         };
         let injector = Arc::new(Queue::new(1));
         Steps {

@@ -15,7 +15,7 @@ use springtide::{CancelReason, DropPolicy, Pool, Refusal, ShutdownReport, Troubl
 
 /// The accounting of a report: everything accepted is somewhere.
 fn assert_report(report: &ShutdownReport) {
-    let over = report.completed + report.panicked + report.timed_out;
+    let over = report.completed + report.errored + report.panicked + report.timed_out;
     let unrun = report.cancelled + report.expired + report.returned_count;
     let left = report.still_queued + report.running;
     assert_eq!(report.accepted, over + unrun + left, "{report:?}");

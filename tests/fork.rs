@@ -15,7 +15,8 @@ use common::{
     within,
 };
 use springtide::{
-    JobError, Plan, Pool, PoolHandle, Reason, Refusal, Sample, ScalingPolicy, WaitIdleError,
+    JobEnded, JobError, JobRefused, Observer, Plan, Pool, PoolHandle, Reason, Refusal, Sample,
+    ScalingPolicy, WaitIdleError,
 };
 
 /// What a child says when everything was as it should be.
@@ -90,6 +91,48 @@ fn one_at_a_time(name: &str, body: impl FnOnce() + Send + 'static) {
 
 fn assert_forked<T>(joined: Result<T, JobError>) {
     assert!(joined.is_err_and(|error| error.is_forked()));
+}
+
+/// Hears of nothing in a child: a lock of its own may be held there for ever.
+struct Deaf(u32);
+
+impl Deaf {
+    /// Ends the child: a panic would go no further than the hook.
+    fn hears(&self, event: &dyn std::fmt::Debug) {
+        if std::process::id() != self.0 {
+            eprintln!("told in a child: {event:?}");
+            std::process::abort();
+        }
+    }
+}
+
+impl Observer for Deaf {
+    fn job_refused(&self, refused: &JobRefused<'_>) {
+        self.hears(refused);
+    }
+
+    fn job_ended(&self, job: &JobEnded<'_>) {
+        self.hears(job);
+    }
+}
+
+#[test]
+fn a_child_calls_no_hook() {
+    one_at_a_time("forkhooks", || {
+        let builder = Pool::builder("forkhooks").workers(2..=2).policy(Sleepy);
+        let pool = build(builder.observer(Deaf(std::process::id())));
+        let held = occupy(&pool, 2);
+        let queued = pool.submit(|| {}).expect("open");
+        until_the_supervisor_sleeps(&pool);
+        in_child(|| {
+            assert!(queued.cancel());
+            pool.shutdown_now();
+            assert!(pool.submit(|| {}).is_err());
+        });
+        held.release();
+        queued.join().expect("it returns");
+        assert_submitted(&pool, 3);
+    });
 }
 
 #[test]

@@ -88,6 +88,7 @@ fn expected(stats: &Stats) -> Vec<(&'static str, f64)> {
     vec![
         ("jobs_submitted_total", stats.accepted as f64),
         ("jobs_completed_total{outcome=\"ok\"}", stats.ok as f64),
+        ("jobs_completed_total{outcome=\"error\"}", stats.errored as f64),
         ("jobs_completed_total{outcome=\"panic\"}", stats.panicked as f64),
         ("jobs_completed_total{outcome=\"cancelled\"}", stats.cancelled as f64),
         ("jobs_completed_total{outcome=\"expired\"}", stats.expired as f64),

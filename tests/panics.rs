@@ -4,6 +4,7 @@ mod common;
 
 use std::cell::RefCell;
 use std::panic::{self, AssertUnwindSafe};
+use std::process::Command;
 use std::sync::{Arc, Barrier, mpsc};
 
 use std::time::Duration;
@@ -65,6 +66,36 @@ fn a_panic_comes_with_its_message_its_place_and_its_payload() {
         assert_eq!(payload.downcast_ref::<u64>(), Some(&7));
         assert_submitted(&pool, 2);
     });
+}
+
+/// Which stack the child that runs this very test is to find.
+const STACK: &str = "SPRINGTIDE_TEST_STACK";
+
+// Whether there is one is read from the environment once in a process
+#[test]
+fn the_stack_of_a_panic_is_kept_if_the_environment_asks_for_it() {
+    const NAME: &str = "the_stack_of_a_panic_is_kept_if_the_environment_asks_for_it";
+    #[inline(never)]
+    fn the_one_to_blame() {
+        panic!("why");
+    }
+    match std::env::var(STACK) {
+        Err(_) => ["0", "1"].into_iter().for_each(|asked| {
+            let mut child = Command::new(std::env::current_exe().expect("it runs"));
+            child.args(["--exact", NAME]).env("RUST_BACKTRACE", asked).env(STACK, asked);
+            let ended = child.env_remove("RUST_LIB_BACKTRACE").output().expect("a process");
+            assert!(ended.status.success(), "{asked}: {ended:?}");
+        }),
+        Ok(asked) => {
+            let pool = fixed("stack", 1, 64);
+            let error = pool.submit(the_one_to_blame).expect("open").join();
+            let error = error.expect_err("it panicked");
+            let stack = error.panic_backtrace().map(ToString::to_string);
+            assert_eq!(stack.is_some(), asked == "1");
+            assert!(stack.is_none_or(|stack| stack.contains("the_one_to_blame")));
+            assert!(error.panic_location().is_some());
+        }
+    }
 }
 
 // A place is worse than none if it is another panic's

@@ -10,7 +10,8 @@ use super::closure::Closure;
 use super::core_time;
 use super::current::Running;
 use super::desk::{Desk, Inside};
-use super::job::{Job, Started, Task, Tracked, Unpublished, Withdrawn};
+use super::job::{Job, Started, Task, Tracked, Withdrawn};
+use super::news::{self, About, Left};
 use super::panics::catch;
 use super::shared::Shared;
 use super::slot::Timed;
@@ -30,9 +31,10 @@ pub(crate) fn take_on(desk: &Desk, job: Job, now: Nanos) -> Nanos {
     let Job { task, queued_at } = job;
     let ended = match task {
         Task::Plain(body) => {
-            slot.current.begin(describe(None, now));
+            let running = describe(None, now);
+            slot.current.begin(running);
             shared.gate.release_by(desk.index);
-            run_on_worker(desk, queued_at, now, || call(body))
+            run_on_worker(desk, queued_at, running, |_| call(body))
         }
         Task::Tracked(tracked) => {
             if tracked.ticket().has_expired(now)
@@ -47,9 +49,10 @@ pub(crate) fn take_on(desk: &Desk, job: Job, now: Nanos) -> Nanos {
                 shared.gate.shells_removed(1);
                 return now;
             };
-            slot.current.begin(describe(Some(&**job.tracked()), now));
+            let running = describe(Some(&**job.tracked()), now);
+            slot.current.begin(running);
             shared.gate.release_by(desk.index);
-            run_on_worker(desk, queued_at, now, || watched(desk, job, now))
+            run_on_worker(desk, queued_at, running, |started| watched(desk, job, started))
         }
     };
     slot.current.end();
@@ -72,10 +75,11 @@ pub(crate) fn take_over(desk: &Desk, tracked: Arc<dyn Tracked>) {
     let slot = shared.roster.slot(desk.index);
     let waiting = slot.current.look();
     let queued_at = job.tracked().ticket().queued_at;
-    slot.current.begin(describe(Some(&**job.tracked()), now));
+    let running = describe(Some(&**job.tracked()), now);
+    slot.current.begin(running);
     desk.shell_made();
     shared.gate.release_by(desk.index);
-    run_on_worker(desk, queued_at, now, || watched(desk, job, now));
+    run_on_worker(desk, queued_at, running, |started| watched(desk, job, started));
     if let Some(waiting) = waiting {
         slot.current.begin(waiting);
     }
@@ -93,13 +97,15 @@ fn describe(tracked: Option<&dyn Tracked>, started: Nanos) -> Running {
 fn run_on_worker(
     desk: &Desk,
     queued_at: Nanos,
-    started: Nanos,
-    run: impl FnOnce() -> (Outcome, Option<Unpublished>),
+    running: Running,
+    run: impl FnOnce(Nanos) -> (Outcome, Left),
 ) -> Nanos {
     let shared = &*desk.shared;
     let slot = shared.roster.slot(desk.index);
+    let about = About::running(running, desk.index, queued_at);
+    let started = news::starting(shared, about, running.started);
     let recorded = Record::begin(shared);
-    let (outcome, unpublished) = run();
+    let (outcome, left) = run(started);
     let mut ended = shared.stamp();
     if shared.metered {
         slot.meter().job_took(queued_at, started, ended);
@@ -110,10 +116,9 @@ fn run_on_worker(
         // That took a while, which belongs neither to this job nor to the next one.
         ended = shared.stamp();
     }
-    if let Some(unpublished) = unpublished {
-        unpublished.publish();
-    }
-    ended
+    let free = news::ended(shared, about, (started, ended), outcome, &left);
+    left.publish();
+    free
 }
 
 /// What is written down about a job that somebody records.
@@ -139,13 +144,19 @@ impl Record {
 /// Runs a job on the thread that submitted it, because the queue is full and the pool's rule says
 /// so. The job has been admitted.
 pub(crate) fn run_on_submitter(shared: &Shared, job: Job) {
-    match job.task {
-        Task::Plain(body) => outside(shared, job.queued_at, |_| call(body)),
+    let Job { task, queued_at } = job;
+    match task {
+        Task::Plain(body) => {
+            let about = About { kind: KindId::default(), id: None, worker: None, queued_at };
+            outside(shared, about, |_| call(body));
+        }
         Task::Tracked(tracked) => {
             if let Some(tracked) = Started::of(tracked) {
-                outside(shared, job.queued_at, |started| {
+                let (kind, id) = (tracked.tracked().ticket().kind, tracked.tracked().ticket().id);
+                let about = About { kind, id: Some(id), worker: None, queued_at };
+                outside(shared, about, |started| {
                     let (outcome, unpublished) = tracked.run(shared, None, started);
-                    (outcome, Some(unpublished))
+                    (outcome, Left::Result(unpublished))
                 });
             }
         }
@@ -153,48 +164,40 @@ pub(crate) fn run_on_submitter(shared: &Shared, job: Job) {
 }
 
 /// The same for a job that has been claimed.
-fn outside(
-    shared: &Shared,
-    queued_at: Nanos,
-    run: impl FnOnce(Nanos) -> (Outcome, Option<Unpublished>),
-) {
+fn outside(shared: &Shared, about: About, run: impl FnOnce(Nanos) -> (Outcome, Left)) {
     shared.outside.running.fetch_add(1, Ordering::AcqRel);
     let inside = Inside::enter(shared);
     shared.gate.release();
-    let started = shared.now();
+    let started = news::starting(shared, about, shared.now());
     let recorded = Record::begin(shared);
-    let (outcome, unpublished) = run(started);
+    let (outcome, left) = run(started);
     let ended = shared.now();
-    shared.outside.meter.lock().job_ran(outcome, queued_at, started, ended);
+    shared.outside.meter.lock().job_ran(outcome, about.queued_at, started, ended);
     if let Some(record) = recorded {
-        record.end(queued_at, started, ended);
+        record.end(about.queued_at, started, ended);
     }
-    if let Some(unpublished) = unpublished {
-        unpublished.publish();
-    }
+    news::ended(shared, about, (started, ended), outcome, &left);
+    left.publish();
     drop(inside);
     shared.outside.running.fetch_sub(1, Ordering::AcqRel);
     shared.ring();
 }
 
 /// Runs a job without a handle.
-fn call(body: Closure) -> (Outcome, Option<Unpublished>) {
+fn call(body: Closure) -> (Outcome, Left) {
     match catch(|| body.call()) {
-        Ok(()) => (Outcome::Ok, None),
-        Err(report) => {
-            drop(report);
-            (Outcome::Panicked, None)
-        }
+        Ok(()) => (Outcome::Ok, Left::Nothing),
+        Err(report) => (Outcome::Panicked, Left::Panic(Box::new(report))),
     }
 }
 
 /// Runs a job with a handle on this worker, listed meanwhile if it has a timeout.
-fn watched(desk: &Desk, job: Started, started: Nanos) -> (Outcome, Option<Unpublished>) {
+fn watched(desk: &Desk, job: Started, started: Nanos) -> (Outcome, Left) {
     let shared = &*desk.shared;
     let watch = TimeoutWatch::begin(shared, desk.index, job.tracked(), started);
     let (outcome, unpublished) = job.run(shared, Some(desk.index), started);
     drop(watch);
-    (outcome, Some(unpublished))
+    (outcome, Left::Result(unpublished))
 }
 
 /// A job with a timeout is listed with its slot while it runs, for the supervisor to give up on.
@@ -234,6 +237,7 @@ impl Drop for TimeoutWatch<'_> {
 fn resolve(shared: &Shared, withdrawn: Withdrawn<'_>, outcome: Outcome, why: JobError) {
     shared.gate.release();
     shared.outside.count_outcome(outcome);
+    news::withdrawn(shared, &withdrawn, outcome);
     withdrawn.refuse(why);
     shared.ring();
 }

@@ -1,5 +1,6 @@
-//! What a running job may ask, and say, about itself.
+//! What a running job may ask, and say, about itself; and what it takes to be one.
 
+use std::any::Any;
 use std::time::Duration;
 
 use super::claim::Claim;
@@ -101,6 +102,44 @@ impl JobContext<'_> {
 impl std::fmt::Debug for JobContext<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("JobContext").field("worker", &self.worker).finish_non_exhaustive()
+    }
+}
+
+/// What a tracked job does, and what of that is a failure. Which it is stands in its type, so a job
+/// that cannot fail pays nothing.
+pub(crate) trait Body<T>: Send + 'static {
+    fn call(self, cx: &JobContext<'_>) -> T;
+
+    /// The error in a result that is one.
+    fn error(_result: &T) -> Option<&(dyn Any + Send)> {
+        None
+    }
+}
+
+impl<F, T> Body<T> for F
+where
+    F: FnOnce(&JobContext<'_>) -> T + Send + 'static,
+{
+    #[inline]
+    fn call(self, cx: &JobContext<'_>) -> T {
+        self(cx)
+    }
+}
+
+/// A job that may return an error.
+pub(crate) struct Fallible<F>(pub(crate) F);
+
+impl<F, T, E> Body<Result<T, E>> for Fallible<F>
+where
+    F: FnOnce(&JobContext<'_>) -> Result<T, E> + Send + 'static,
+    E: Send + 'static,
+{
+    fn call(self, cx: &JobContext<'_>) -> Result<T, E> {
+        (self.0)(cx)
+    }
+
+    fn error(result: &Result<T, E>) -> Option<&(dyn Any + Send)> {
+        result.as_ref().err().map(|error| error as _)
     }
 }
 

@@ -8,9 +8,10 @@ use std::time::Duration;
 
 use super::attempt;
 use super::desk::Desk;
-use super::job::{JobWaiter, Receipt};
+use super::job::Receipt;
 use super::shared::Shared;
 use super::ticket::JobId;
+use super::waiter::JobWaiter;
 use crate::error::{CancelReason, JobError};
 use crate::sync::Arc;
 use crate::sync::thread;

@@ -16,18 +16,17 @@
 
 #![expect(unsafe_code, reason = "a job's closure and result change hands by its claim, unlocked")]
 
-use std::task::Waker;
-
 use super::claim::{Cancel, Seen};
 use super::closure::Closure;
-use super::context::{JobContext, Surroundings};
+use super::context::{Body, JobContext, Surroundings};
 use super::panics::{catch, contain};
 use super::ticket::Ticket;
+use super::waiter::JobWaiter;
 use crate::error::JobError;
+use crate::observer::Failure;
 use crate::outcome::Outcome;
 #[cfg(loom)]
 use crate::run::omit::omitted;
-use crate::sync::thread::Thread;
 use crate::sync::{Arc, Mutex, UnsafeCell};
 use crate::time::Nanos;
 
@@ -63,6 +62,9 @@ pub(crate) trait Tracked: Send + Sync {
     /// Runs the closure and leaves the result in its place, if it is wanted. Safety: only by
     /// [`Started`], once.
     unsafe fn run(&self, cx: &JobContext<'_>) -> Outcome;
+
+    /// Shows what has gone wrong in a job that was run. Safety: only by [`Unpublished`].
+    unsafe fn lend_failure(&self, look: &mut dyn FnMut(Option<Failure<'_>>));
 
     /// Frees the closure of a job that will never run and leaves the reason in its place. Safety:
     /// only by [`Withdrawn`], once.
@@ -108,6 +110,12 @@ impl Started {
 pub(crate) struct Unpublished(Arc<dyn Tracked>);
 
 impl Unpublished {
+    /// Shows what has gone wrong.
+    pub(crate) fn lend_failure(&self, look: &mut dyn FnMut(Option<Failure<'_>>)) {
+        // SAFETY: made by `Started::run`, and `publish` would take it away.
+        unsafe { self.0.lend_failure(look) }
+    }
+
     /// Shows the result to the handle and wakes it.
     #[inline]
     pub(crate) fn publish(self) {
@@ -124,6 +132,10 @@ impl<'a> Withdrawn<'a> {
     /// `None` if somebody was first.
     pub(crate) fn of(job: &'a dyn Tracked) -> Option<Withdrawn<'a>> {
         job.ticket().claim.withdraw().then_some(Withdrawn(job))
+    }
+
+    pub(crate) fn ticket(&self) -> &Ticket {
+        self.0.ticket()
     }
 
     /// `None` if the job has begun; then it is told, if it still runs.
@@ -200,23 +212,6 @@ impl<T> Drop for Receipt<T> {
     }
 }
 
-/// Whom to wake when the result is there.
-pub(crate) enum JobWaiter {
-    Thread(Thread),
-    Task(Waker),
-}
-
-impl JobWaiter {
-    fn wake(self) {
-        match self {
-            JobWaiter::Thread(thread) => thread.unpark(),
-            JobWaiter::Task(waker) => {
-                contain(|| waker.wake());
-            }
-        }
-    }
-}
-
 /// The one allocation of a tracked job. What it captured and its result share a place, one being
 /// gone before the other comes: the cell of a small job is of a size that allocators have ready,
 /// which took 222 ns a job instead of 265, submitted and joined.
@@ -244,7 +239,7 @@ unsafe impl<S: Send> Sync for Place<S> {}
 /// Makes a tracked job: the queue's reference to it, and the handle's.
 pub(crate) fn tracked<F, T>(ticket: Ticket, body: F) -> (Arc<dyn Tracked>, Receipt<T>)
 where
-    F: FnOnce(&JobContext<'_>) -> T + Send + 'static,
+    F: Body<T>,
     T: Send + 'static,
 {
     let place = Place(UnsafeCell::new(Stage::Queued(body)));
@@ -307,7 +302,7 @@ impl<F, T> Cell<F, T> {
 
 impl<F, T> Tracked for Cell<F, T>
 where
-    F: FnOnce(&JobContext<'_>) -> T + Send + 'static,
+    F: Body<T>,
     T: Send + 'static,
 {
     fn ticket(&self) -> &Ticket {
@@ -327,7 +322,7 @@ where
         let Stage::Queued(body) = (unsafe { self.exchange(Stage::Empty) }) else {
             unreachable!("its runner won the claim, and nobody else (C1, C2)");
         };
-        let result = catch(|| body(cx));
+        let result = catch(|| body.call(cx));
         // Not wanted: the timeout's resolution stands, and the late result is dropped here (C3).
         if !self.ticket.claim.finish() {
             contain(|| drop(result));
@@ -338,12 +333,25 @@ where
                 contain(|| drop(late));
                 (Outcome::TimedOut, Err(JobError::timed_out()))
             }
+            Ok(result) if F::error(&result).is_some() => (Outcome::Error, Ok(result)),
             Ok(result) => (Outcome::Ok, Ok(result)),
             Err(report) => (Outcome::Panicked, Err(JobError::panicked(report))),
         };
         // SAFETY: as above.
         let _empty = unsafe { self.exchange(Stage::Ended(result)) };
         outcome
+    }
+
+    // Safety: as the trait says.
+    unsafe fn lend_failure(&self, look: &mut dyn FnMut(Option<Failure<'_>>)) {
+        self.place.0.with_mut(|place| {
+            // SAFETY: the caller has won the claim (C2), and cannot publish before this returns.
+            look(match unsafe { &*place } {
+                Stage::Ended(Ok(result)) => F::error(result).map(Failure::Returned),
+                Stage::Ended(Err(error)) => error.panic_report().map(Failure::Panicked),
+                Stage::Queued(_) | Stage::Empty => None,
+            });
+        });
     }
 
     // Safety: as the trait says.
@@ -373,7 +381,7 @@ where
 
 impl<F, T> Awaited<T> for Cell<F, T>
 where
-    F: FnOnce(&JobContext<'_>) -> T + Send + 'static,
+    F: Body<T>,
     T: Send + 'static,
 {
     // Safety: as the trait says.

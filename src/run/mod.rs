@@ -12,9 +12,10 @@
 //! * [`worker`] finds the next one; [`attempt`] runs it: claim, run, account, publish.
 //! * [`job`] is what is carried, a [`closure`] or a cell shared with a handle, [`ticket`] what is
 //!   fixed about it, [`claim`] who may run it, [`context`] what it sees while it runs, [`handle`]
-//!   its submitter's end.
+//!   its submitter's end, [`waiter`] who waits there.
 //! * [`meter`] counts; [`roster`], [`slot`] and [`current`] know who is there and at what;
 //!   [`phase`] how far the end is, [`quiet`] who waits for it.
+//! * [`news`] is what an observer is told of all that.
 //! * [`tape`] is where the jobs are written down that somebody records, with their [`core_time`].
 //!
 //! Nothing here knows of `scale`: a pool whose supervisor sleeps for ever works at fixed size.
@@ -31,6 +32,7 @@ pub(crate) mod panics;
 pub(crate) mod parker;
 pub(crate) mod sleep;
 pub(crate) mod ticket;
+pub(crate) mod waiter;
 
 #[cfg(not(loom))]
 pub(crate) mod attempt;
@@ -44,6 +46,8 @@ pub(crate) mod handle;
 pub(crate) mod histogram;
 #[cfg(not(loom))]
 pub(crate) mod meter;
+#[cfg(not(loom))]
+pub(crate) mod news;
 #[cfg(not(loom))]
 pub(crate) mod phase;
 #[cfg(not(loom))]

@@ -1,6 +1,7 @@
 //! Keeping the panics of user code inside the job they belong to.
 
 use std::any::Any;
+use std::backtrace::{Backtrace, BacktraceStatus};
 use std::cell::{Cell, RefCell};
 use std::panic::{self, AssertUnwindSafe};
 use std::sync::Once;
@@ -8,16 +9,16 @@ use std::sync::Once;
 use crate::sync::Mutex;
 use crate::sync::plain::{panicking, thread_local};
 
-/// What is known of one panic.
-pub(crate) struct PanicReport {
+/// What is known of one panic of a job.
+pub struct PanicReport {
     /// In a lock only so that the report is `Sync`; a payload need not be.
     payload: Mutex<Option<Box<dyn Any + Send>>>,
     message: String,
-    location: Option<String>,
+    noted: Option<Noted>,
 }
 
 impl PanicReport {
-    fn new(payload: Box<dyn Any + Send>, location: Option<String>) -> PanicReport {
+    fn new(payload: Box<dyn Any + Send>, noted: Option<Noted>) -> PanicReport {
         let message = match payload.downcast_ref::<&'static str>() {
             Some(text) => (*text).to_owned(),
             None => payload
@@ -25,15 +26,24 @@ impl PanicReport {
                 .cloned()
                 .unwrap_or_else(|| "a payload that is not text".to_owned()),
         };
-        PanicReport { payload: Mutex::new(Some(payload)), message, location }
+        PanicReport { payload: Mutex::new(Some(payload)), message, noted }
     }
 
-    pub(crate) fn message(&self) -> &str {
+    /// Its message, if it panicked with text.
+    pub fn message(&self) -> &str {
         &self.message
     }
 
-    pub(crate) fn location(&self) -> Option<&str> {
-        self.location.as_deref()
+    /// Where it happened, as `file:line:column`. `None` when the program replaced the panic hook
+    /// after the first pool was built.
+    pub fn location(&self) -> Option<&str> {
+        self.noted.as_ref().map(|noted| noted.location.as_str())
+    }
+
+    /// The stack at the panic, if the environment asks for one (`RUST_BACKTRACE=1`); `None`
+    /// otherwise, and where there is no location either.
+    pub fn backtrace(&self) -> Option<&Backtrace> {
+        self.noted.as_ref()?.backtrace.as_deref()
     }
 
     pub(crate) fn into_payload(self) -> Box<dyn Any + Send> {
@@ -52,7 +62,7 @@ impl std::fmt::Debug for PanicReport {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("PanicReport")
             .field("message", &self.message)
-            .field("location", &self.location)
+            .field("location", &self.location())
             .finish_non_exhaustive()
     }
 }
@@ -60,8 +70,17 @@ impl std::fmt::Debug for PanicReport {
 // Plain: the panic hook also runs where a checker has none of its own threads.
 thread_local! {
     static WATCH: Cell<Watch> = const { Cell::new(Watch { depth: 0, entered: 0 }) };
-    /// The place of the latest panic, and how many `catch`es had been entered by then.
-    static LOCATION: RefCell<Option<(u64, String)>> = const { RefCell::new(None) };
+    /// The latest panic.
+    static LATEST: RefCell<Option<Noted>> = const { RefCell::new(None) };
+}
+
+/// What only the panic hook gets to see of a panic.
+struct Noted {
+    /// How many `catch`es had been entered by then.
+    entered: u64,
+    location: String,
+    /// Boxed, for it is rare.
+    backtrace: Option<Box<Backtrace>>,
 }
 
 /// The `catch`es of one thread.
@@ -83,10 +102,11 @@ impl Watch {
     }
 }
 
-/// A panic's location is shown to the panic hook only, so ours notes it and passes the panic on to
-/// the hook that was there before. A program that sets its own hook later loses nothing but
-/// [`PanicReport::location`]. A thread that unwinds may not touch the hook; the next pool will.
-pub(crate) fn note_locations() {
+/// A panic's location and its stack are shown to the panic hook only, so ours notes them and passes
+/// the panic on to the hook that was there before. A program that sets its own hook later loses
+/// nothing but [`PanicReport::location`] and [`PanicReport::backtrace`]. A thread that unwinds may
+/// not touch the hook; the next pool will.
+pub(crate) fn note_panics() {
     static ONCE: Once = Once::new();
     if panicking() {
         return;
@@ -98,9 +118,14 @@ pub(crate) fn note_locations() {
             if watch.depth > 0
                 && let Some(location) = info.location()
             {
-                let _ = LOCATION.try_with(|noted| {
-                    if let Ok(mut noted) = noted.try_borrow_mut() {
-                        *noted = Some((watch.entered, location.to_string()));
+                let noted = Noted {
+                    entered: watch.entered,
+                    location: location.to_string(),
+                    backtrace: backtrace(),
+                };
+                let _ = LATEST.try_with(|latest| {
+                    if let Ok(mut latest) = latest.try_borrow_mut() {
+                        *latest = Some(noted);
                     }
                 });
             }
@@ -109,16 +134,21 @@ pub(crate) fn note_locations() {
     });
 }
 
+/// The stack of the calling thread, if the environment asks for it: a look at a flag if not.
+fn backtrace() -> Option<Box<Backtrace>> {
+    let stack = Backtrace::capture();
+    (stack.status() == BacktraceStatus::Captured).then(|| Box::new(stack))
+}
+
 /// Runs user code; a panic comes back as a report.
 pub(crate) fn catch<T>(code: impl FnOnce() -> T) -> Result<T, PanicReport> {
     let here = Watch::update(|w| Watch { depth: w.depth + 1, entered: w.entered + 1 }).entered;
     let result = panic::catch_unwind(AssertUnwindSafe(code));
     Watch::update(|w| Watch { depth: w.depth.saturating_sub(1), ..w });
     result.map_err(|payload| {
-        let noted = LOCATION.try_with(|noted| noted.borrow_mut().take()).ok().flatten();
+        let latest = LATEST.try_with(|latest| latest.borrow_mut().take()).ok().flatten();
         // An older one belongs to a panic that the code of an earlier `catch` dealt with itself.
-        let location = noted.filter(|(entered, _)| *entered >= here).map(|(_, place)| place);
-        PanicReport::new(payload, location)
+        PanicReport::new(payload, latest.filter(|noted| noted.entered >= here))
     })
 }
 

@@ -7,6 +7,7 @@ use super::current::{Blocked, JobInfo};
 use super::gate::Gate;
 use super::job::Job;
 use super::meter::Meter;
+use super::panics::contain;
 use super::parker::Parker;
 use super::phase::Phase;
 use super::queue::Queue;
@@ -20,6 +21,7 @@ use super::tape::Tapes;
 use super::ticket::KindId;
 use crate::config::Overflow;
 use crate::name::PoolName;
+use crate::observer::Observer;
 use crate::outcome::{Outcome, Refusal};
 use crate::sync::atomic::{AtomicBool, AtomicU32};
 use crate::sync::plain::{AtomicU8, AtomicU64, Ordering};
@@ -48,6 +50,8 @@ pub(crate) struct Shared {
     /// Whether the clock is read and the histograms are kept for each job: always, but in the
     /// bench that measures what that costs.
     pub(crate) metered: bool,
+    /// Who wants to be told what happens.
+    pub(crate) observer: Option<Box<dyn Observer>>,
     pub(crate) gate: Gate,
     pub(crate) queue: Arc<Queue<Job>>,
     pub(crate) sleep: Sleep,
@@ -111,6 +115,7 @@ pub(crate) struct Seams {
     pub(crate) parker: Arc<dyn Parker>,
     pub(crate) spawner: Arc<dyn Spawner>,
     pub(crate) metered: bool,
+    pub(crate) observer: Option<Box<dyn Observer>>,
 }
 
 impl Shared {
@@ -130,6 +135,7 @@ impl Shared {
             spawner: seams.spawner,
             stack_size,
             metered: seams.metered,
+            observer: seams.observer,
             gate: Gate::new(capacity),
             queue: Arc::new(Queue::new(ceiling)),
             roster: Roster::new(ceiling),
@@ -214,6 +220,17 @@ impl Shared {
             }
             None => 1,
         })
+    }
+
+    pub(crate) fn kind_name(&self, kind: KindId) -> &'static str {
+        self.kinds.lock().get(kind.0 as usize).copied().unwrap_or("other")
+    }
+
+    /// Tells the observer, if there is one; a panic of its own goes no further.
+    pub(crate) fn tell(&self, news: impl FnOnce(&dyn Observer, &str)) {
+        if let Some(observer) = &self.observer {
+            contain(|| news(&**observer, self.name.as_str()));
+        }
     }
 
     /// The jobs running on workers now.

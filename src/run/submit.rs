@@ -5,13 +5,15 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use super::attempt;
-use super::context::JobContext;
+use super::context::{Body, JobContext};
 use super::desk::{Desk, Inside};
 use super::gate::{Joined, NoEntry, Patience, Waiter};
 use super::handle::JobHandle;
 use super::job::{self, Job, Task, Tracked};
+use super::news;
 use super::shared::Shared;
 use super::ticket::{JobId, KindId, Limits, Ticket};
+use crate::error::SubmitError;
 use crate::outcome::Refusal;
 use crate::sync::plain::{AtomicU64, Ordering};
 use crate::sync::{Arc, may_be_held_up, thread, thread_local};
@@ -63,7 +65,7 @@ impl Terms {
 /// make room is the one that waits, so what would wait goes in over the bound.
 pub(crate) fn admit(shared: &Arc<Shared>, when_full: WhenFull) -> Result<Entry, Refusal> {
     if in_forked_child(shared) {
-        shared.outside.count_refusal(Refusal::Forked, 1);
+        news::refused(shared, Refusal::Forked, 1);
         return Err(Refusal::Forked);
     }
     let desk = Desk::of(shared);
@@ -116,7 +118,7 @@ pub(crate) fn admit_or_wait(shared: &Arc<Shared>) -> Result<Entry, Refusal> {
 
 /// Counts a refusal. One by a closed pool may be all that happens there for a long time.
 fn refuse(shared: &Shared, refusal: Refusal) -> Refusal {
-    shared.outside.count_refusal(refusal, 1);
+    news::refused(shared, refusal, 1);
     if refusal == Refusal::Shutdown {
         shared.sleep.nudge();
     }
@@ -204,6 +206,19 @@ where
     F: FnOnce(&JobContext<'_>) -> T + Send + 'static,
     T: Send + 'static,
 {
+    tracked_body(shared, terms, body)
+}
+
+/// The same for what is not just a closure.
+pub(crate) fn tracked_body<B, T>(
+    shared: &Arc<Shared>,
+    terms: Terms,
+    body: B,
+) -> (Arc<dyn Tracked>, JobHandle<T>)
+where
+    B: Body<T>,
+    T: Send + 'static,
+{
     let now = shared.now();
     let ticket = Ticket {
         claim: super::claim::Claim::new(),
@@ -214,6 +229,28 @@ where
     };
     let (job, receipt) = job::tracked(ticket, body);
     (job, JobHandle::new(receipt, Arc::clone(shared)))
+}
+
+/// Gets in a job whose body is made only then: whoever is refused gets back what it brought.
+pub(crate) fn enter<J, B, T>(
+    shared: &Arc<Shared>,
+    terms: Terms,
+    when_full: WhenFull,
+    job: J,
+    body: impl FnOnce(J) -> B,
+) -> Result<JobHandle<T>, SubmitError<J>>
+where
+    B: Body<T>,
+    T: Send + 'static,
+{
+    match admit(shared, when_full) {
+        Ok(entry) => {
+            let (tracked, handle) = tracked_body(shared, terms, body(job));
+            deliver(shared, entry, Task::Tracked(tracked));
+            Ok(handle)
+        }
+        Err(refusal) => Err(SubmitError::new(job, refusal)),
+    }
 }
 
 /// Hands an admitted job to the pool, or runs it here if that is how it got in.

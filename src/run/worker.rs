@@ -12,6 +12,7 @@ use super::phase::Stage;
 use super::shared::{NO_LIMIT, Shared};
 use super::sleep::Order;
 use super::slot::State;
+use crate::observer::{WorkerStarted, WorkerStopped};
 use crate::outcome::StopCause;
 use crate::sync::Arc;
 use crate::sync::atomic::Ordering;
@@ -82,6 +83,7 @@ fn live(shared: Arc<Shared>, index: usize) {
     slot.thread_id.store(os_thread_id(), Ordering::Relaxed);
     shared.sleep.occupy(index);
     let _inside = Inside::enter(&shared);
+    shared.tell(|to, pool| to.worker_started(&WorkerStarted { pool, worker: index }));
     let desk = Desk::open(Arc::clone(&shared), index);
     let worker = Worker { desk, searching: Cell::new(true) };
     let cause = match panics::catch(|| worker.work()) {
@@ -101,6 +103,7 @@ fn live(shared: Arc<Shared>, index: usize) {
     drop(worker);
     Desk::clear();
     shared.stopped[cause as usize].fetch_add(1, Ordering::Relaxed);
+    shared.tell(|to, pool| to.worker_stopped(&WorkerStopped { pool, worker: index, cause }));
     slot.thread_id.store(0, Ordering::Relaxed);
     slot.set_state(State::Gone);
     shared.ring();

@@ -11,6 +11,7 @@ use super::sample::Sample;
 use crate::config::Settings;
 use crate::ending;
 use crate::error::CancelReason;
+use crate::observer::PoolEnded;
 use crate::run::desk::Inside;
 use crate::run::panics::catch;
 use crate::run::phase::Stage;
@@ -261,6 +262,7 @@ impl Supervisor {
         }
         self.export.close(&core, &mut self.observer);
         shared.name.release();
+        shared.tell(|to, pool| to.pool_ended(&PoolEnded { pool }));
         shared.phase.advance(Stage::Ended);
         shared.quiet.ring();
         true

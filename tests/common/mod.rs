@@ -25,8 +25,8 @@ pub(crate) const SOON: Duration = Duration::from_secs(5);
 pub(crate) const FOREVER: Duration = Duration::from_secs(3600);
 
 /// Waits until the pool is at rest and checks that it has lost no job and invented none: at rest
-/// `accepted = ok + panicked + cancelled + expired + timed_out + returned`, and every refusal has
-/// its reason. Returns the snapshot it looked at.
+/// `accepted = ok + errored + panicked + timed_out + cancelled + expired + returned`, and every
+/// refusal has its reason. Returns the snapshot it looked at.
 pub(crate) fn assert_accounts(pool: &PoolHandle) -> Stats {
     assert_snapshot(&pool.stats());
     let quiet = pool.wait_idle_timeout(PATIENCE);
@@ -34,7 +34,7 @@ pub(crate) fn assert_accounts(pool: &PoolHandle) -> Stats {
     let stats = pool.stats();
     assert_snapshot(&stats);
     assert_eq!((stats.queued, stats.running), (0, 0), "at rest: {stats:?}");
-    let ran = stats.ok + stats.panicked + stats.timed_out;
+    let ran = stats.ok + stats.errored + stats.panicked + stats.timed_out;
     assert_eq!((stats.wait.count, stats.run.count), (ran, ran), "each run is measured once");
     stats
 }
@@ -42,7 +42,7 @@ pub(crate) fn assert_accounts(pool: &PoolHandle) -> Stats {
 /// What holds in every snapshot, at rest or not.
 pub(crate) fn assert_snapshot(stats: &Stats) {
     let unrun = stats.cancelled + stats.expired + stats.returned;
-    let over = stats.ok + stats.panicked + stats.timed_out + unrun;
+    let over = stats.ok + stats.errored + stats.panicked + stats.timed_out + unrun;
     assert_eq!(stats.accepted, over + stats.queued + stats.running, "{stats:?}");
     let by_reason: u64 = stats.refused_by.iter().map(|(_, count)| count).sum();
     assert_eq!(stats.refused, by_reason, "{stats:?}");

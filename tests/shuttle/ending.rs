@@ -56,7 +56,8 @@ fn join_all(submitted: &mut Submitted) {
 
 /// In every snapshot every job accepted is in one place.
 fn check_snapshot(stats: &Stats) {
-    let over = stats.ok + stats.panicked + stats.cancelled + stats.expired + stats.timed_out;
+    let ran = stats.ok + stats.errored + stats.panicked + stats.timed_out;
+    let over = ran + stats.cancelled + stats.expired;
     let all = stats.queued + stats.running + over + stats.returned;
     assert_eq!(stats.accepted, all, "{stats:?}");
     assert!(stats.running <= 2, "two workers run two jobs at most: {stats:?}");

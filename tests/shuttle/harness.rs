@@ -154,6 +154,7 @@ pub(crate) fn settle(pool: &Pool) -> ShutdownReport {
 /// The jobs of a report that have ended in one way or another.
 pub(crate) fn over(report: &ShutdownReport) -> u64 {
     report.completed
+        + report.errored
         + report.panicked
         + report.cancelled
         + report.expired

@@ -77,6 +77,7 @@ pub fn spin(span: Duration) {
 #[track_caller]
 pub fn assert_accounts(stats: &Stats) {
     let ended = stats.ok
+        + stats.errored
         + stats.panicked
         + stats.cancelled
         + stats.expired

@@ -59,8 +59,9 @@ pub(crate) const RANKS: &[&[&str]] = &[
         "sim::oracle",
         "sim::load::bursty_hour",
         "run::tape",
+        "run::waiter",
     ],
-    &["config", "run::current", "run::gate", "sim::load"],
+    &["config", "observer", "run::current", "run::gate", "sim::load"],
     &["run::context", "scale::sample", "sim::machine"],
     &["run::job", "scale::policy"],
     &[
@@ -105,6 +106,7 @@ pub(crate) const RANKS: &[&[&str]] = &[
     ],
     &[
         "run::desk",
+        "run::news",
         "prometheus::page",
         "scale::probe",
         "scale::reconcile",
@@ -134,7 +136,7 @@ pub(crate) const RANKS: &[&[&str]] = &[
     &["run", "scale", "sim", "submit_batch"],
     &["pool_handle"],
     &["job_builder", "pool", "submit_async", "recording"],
-    &["builder", "compose"],
+    &["builder", "compose", "fallible"],
     &["docs", "lib", "testing"],
 ];
 

@@ -1,5 +1,5 @@
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
-use std::task::Wake;
+use std::task::{Wake, Waker};
 use std::thread;
 
 use super::*;

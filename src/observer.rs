@@ -1,0 +1,204 @@
+//! Hooks: what a program may be told of its pool, at the moment and on the thread where it happens.
+
+use std::any::Any;
+use std::time::Duration;
+
+use crate::outcome::{Outcome, Refusal, StopCause};
+use crate::run::panics::PanicReport;
+use crate::run::ticket::JobId;
+use crate::sync::Arc;
+
+/// What a program wants to be told of its pool; given to
+/// [`Builder::observer`](crate::Builder::observer). Every hook does nothing unless it is written.
+///
+/// A hook runs on the thread where it happens, outside every lock of the pool, and whoever is there
+/// waits for it: keep it short. It must not wait for the job it is told of, nor for the pool's
+/// end. A panic in it goes no further, and changes no count. In a forked child no hook is called.
+///
+/// ```
+/// use springtide::{Failure, JobEnded, Observer, Pool};
+/// use std::io;
+/// use std::sync::Arc;
+/// use std::sync::atomic::{AtomicU64, Ordering};
+///
+/// /// Writes down every failure, and counts those of the disk.
+/// #[derive(Default)]
+/// struct Failures {
+///     of_the_disk: AtomicU64,
+/// }
+///
+/// impl Observer for Failures {
+///     fn job_ended(&self, job: &JobEnded<'_>) {
+///         match job.failure {
+///             Some(Failure::Returned(error)) if error.is::<io::Error>() => {
+///                 self.of_the_disk.fetch_add(1, Ordering::Relaxed);
+///             }
+///             Some(failure) => eprintln!("{} in {}: {failure:?}", job.kind, job.pool),
+///             None => {}
+///         }
+///     }
+/// }
+///
+/// let failures = Arc::new(Failures::default());
+/// let pool = Pool::builder("reader").observer(Arc::clone(&failures)).build()?;
+/// pool.submit_fallible(|| std::fs::read("no such file"))?.detach();
+/// pool.wait_idle()?;
+/// assert_eq!(failures.of_the_disk.load(Ordering::Relaxed), 1);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub trait Observer: Send + Sync + 'static {
+    /// Jobs were refused; on the submitter's thread. A hook that submits to the same pool is told
+    /// of that refusal as well, and so on.
+    fn job_refused(&self, _refused: &JobRefused<'_>) {}
+
+    /// A job is about to run; on the thread that runs it. The time that this takes belongs to the
+    /// job's wait. For each call there will be one of [`Observer::job_ended`], even if the job
+    /// panics.
+    fn job_starting(&self, _job: &JobStarting<'_>) {}
+
+    /// A job is over, and counted: on the thread that ran it, before its handle yields and before
+    /// the next job starts there. For a job that never ran, on the thread that found out.
+    ///
+    /// This is the failure hook too: [`JobEnded::failure`] says what went wrong, whether or not
+    /// anybody holds the job's handle.
+    fn job_ended(&self, _job: &JobEnded<'_>) {}
+
+    /// A worker's thread is there; on that thread, before its first job.
+    fn worker_started(&self, _worker: &WorkerStarted<'_>) {}
+
+    /// A worker has run its last job; on its thread, after its
+    /// [state](crate::PoolHandle::with_state) was dropped. One for each
+    /// [`Observer::worker_started`].
+    fn worker_stopped(&self, _worker: &WorkerStopped<'_>) {}
+
+    /// The pool was shut down and every worker has stopped: the last call, once. On the
+    /// supervisor's thread, before whoever waits for the end returns.
+    fn pool_ended(&self, _pool: &PoolEnded<'_>) {}
+}
+
+/// Jobs that were refused.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub struct JobRefused<'a> {
+    /// The pool's name.
+    pub pool: &'a str,
+    /// Why.
+    pub reason: Refusal,
+    /// How many: 1, but for the rest of a batch.
+    pub jobs: u64,
+}
+
+/// A job about to run.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub struct JobStarting<'a> {
+    /// The pool's name.
+    pub pool: &'a str,
+    /// The kind given to [`PoolHandle::job`](crate::PoolHandle::job); `"job"` for the others.
+    pub kind: &'static str,
+    /// Its number, if it has a handle.
+    pub id: Option<JobId>,
+    /// The index of the worker; `None` if the submitter runs the job itself.
+    pub worker: Option<usize>,
+    /// Time since it was submitted.
+    pub wait: Duration,
+}
+
+/// A job that is over.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub struct JobEnded<'a> {
+    /// The pool's name.
+    pub pool: &'a str,
+    /// The kind given to [`PoolHandle::job`](crate::PoolHandle::job); `"job"` for the others.
+    pub kind: &'static str,
+    /// Its number, if it has a handle.
+    pub id: Option<JobId>,
+    /// The index of the worker; `None` if its submitter ran the job itself, or nobody did.
+    pub worker: Option<usize>,
+    /// How it ended.
+    pub outcome: Outcome,
+    /// From submission to start, or to the end of a job that never ran.
+    pub wait: Duration,
+    /// From start to end; `None` if it never ran.
+    pub run: Option<Duration>,
+    /// What went wrong, if it returned an error or panicked.
+    pub failure: Option<Failure<'a>>,
+}
+
+/// What went wrong in a job.
+#[derive(Clone, Copy)]
+#[non_exhaustive]
+pub enum Failure<'a> {
+    /// It [may fail](crate::PoolHandle::submit_fallible) and returned this error, to be told by its
+    /// type.
+    Returned(&'a (dyn Any + Send)),
+    /// It panicked.
+    Panicked(&'a PanicReport),
+}
+
+/// A worker that has started.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub struct WorkerStarted<'a> {
+    /// The pool's name.
+    pub pool: &'a str,
+    /// Its index; free again for another worker once this one has stopped.
+    pub worker: usize,
+}
+
+/// A worker that has stopped.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub struct WorkerStopped<'a> {
+    /// The pool's name.
+    pub pool: &'a str,
+    /// Its index.
+    pub worker: usize,
+    /// Why.
+    pub cause: StopCause,
+}
+
+/// A pool that has ended.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub struct PoolEnded<'a> {
+    /// Its name.
+    pub pool: &'a str,
+}
+
+impl std::fmt::Debug for Failure<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Failure::Returned(_) => f.write_str("Returned(..)"),
+            Failure::Panicked(report) => f.debug_tuple("Panicked").field(report).finish(),
+        }
+    }
+}
+
+/// An observer that the program keeps a hand on, or that several pools share.
+impl<O: Observer + ?Sized> Observer for Arc<O> {
+    fn job_refused(&self, refused: &JobRefused<'_>) {
+        (**self).job_refused(refused);
+    }
+
+    fn job_starting(&self, job: &JobStarting<'_>) {
+        (**self).job_starting(job);
+    }
+
+    fn job_ended(&self, job: &JobEnded<'_>) {
+        (**self).job_ended(job);
+    }
+
+    fn worker_started(&self, worker: &WorkerStarted<'_>) {
+        (**self).worker_started(worker);
+    }
+
+    fn worker_stopped(&self, worker: &WorkerStopped<'_>) {
+        (**self).worker_stopped(worker);
+    }
+
+    fn pool_ended(&self, pool: &PoolEnded<'_>) {
+        (**self).pool_ended(pool);
+    }
+}

@@ -1,0 +1,145 @@
+//! What the pool's [`Observer`] is told of its jobs. A pool without one pays a look whether there
+//! is one.
+
+use super::current::Running;
+use super::job::{Unpublished, Withdrawn};
+use super::panics::{PanicReport, contain};
+use super::shared::Shared;
+use super::ticket::{JobId, KindId};
+use crate::observer::{Failure, JobEnded, JobRefused, JobStarting, Observer};
+use crate::outcome::{Outcome, Refusal};
+use crate::time::Nanos;
+
+/// A job as its observer knows it.
+#[derive(Clone, Copy)]
+pub(crate) struct About {
+    pub(crate) kind: KindId,
+    pub(crate) id: Option<JobId>,
+    pub(crate) worker: Option<usize>,
+    pub(crate) queued_at: Nanos,
+}
+
+impl About {
+    /// A job that runs on a worker.
+    pub(crate) fn running(job: Running, worker: usize, queued_at: Nanos) -> About {
+        About { kind: job.kind, id: job.id, worker: Some(worker), queued_at }
+    }
+
+    fn ended<'a>(self, shared: &'a Shared, outcome: Outcome, until: Nanos) -> JobEnded<'a> {
+        let (pool, kind) = (shared.name.as_str(), shared.kind_name(self.kind));
+        let (id, worker, wait) = (self.id, self.worker, until.since(self.queued_at));
+        JobEnded { pool, kind, id, worker, outcome, wait, run: None, failure: None }
+    }
+}
+
+/// What is left of a job that has been run.
+pub(crate) enum Left {
+    Nothing,
+    Panic(Box<PanicReport>),
+    Result(Unpublished),
+}
+
+impl Left {
+    /// Shows the result to the handle, if there is one.
+    pub(crate) fn publish(self) {
+        if let Left::Result(unpublished) = self {
+            unpublished.publish();
+        }
+    }
+
+    fn lend_failure(&self, look: &mut dyn FnMut(Option<Failure<'_>>)) {
+        match self {
+            Left::Nothing => look(None),
+            Left::Panic(report) => look(Some(Failure::Panicked(report))),
+            Left::Result(unpublished) => unpublished.lend_failure(look),
+        }
+    }
+}
+
+/// A job is about to run. Returns when: after the hook, which is part of its wait.
+#[inline]
+pub(crate) fn starting(shared: &Shared, job: About, now: Nanos) -> Nanos {
+    if shared.observer.is_some() { tell_starting(shared, job, now) } else { now }
+}
+
+#[cold]
+fn tell_starting(shared: &Shared, job: About, now: Nanos) -> Nanos {
+    let Some(observer) = here(shared, job.worker) else { return now };
+    let event = JobStarting {
+        pool: shared.name.as_str(),
+        kind: shared.kind_name(job.kind),
+        id: job.id,
+        worker: job.worker,
+        wait: now.since(job.queued_at),
+    };
+    contain(|| observer.job_starting(&event));
+    shared.stamp()
+}
+
+/// A job has been run, in this time, and is counted. Returns when the next one may start.
+#[inline]
+pub(crate) fn ended(
+    shared: &Shared,
+    job: About,
+    (started, ended): (Nanos, Nanos),
+    outcome: Outcome,
+    left: &Left,
+) -> Nanos {
+    if shared.observer.is_none() {
+        return ended;
+    }
+    let run = Some(ended.since(started));
+    tell_ended(shared, JobEnded { run, ..job.ended(shared, outcome, started) }, left);
+    shared.stamp()
+}
+
+#[cold]
+fn tell_ended(shared: &Shared, event: JobEnded<'_>, left: &Left) {
+    if let Some(observer) = here(shared, event.worker) {
+        left.lend_failure(&mut |failure| {
+            contain(|| observer.job_ended(&JobEnded { failure, ..event }));
+        });
+    }
+}
+
+/// A job with a handle will never be run; it is counted.
+pub(crate) fn withdrawn(shared: &Shared, job: &Withdrawn<'_>, outcome: Outcome) {
+    let ticket = job.ticket();
+    let id = Some(ticket.id);
+    unrun(
+        shared,
+        About { kind: ticket.kind, id, worker: None, queued_at: ticket.queued_at },
+        outcome,
+    );
+}
+
+/// A job without a handle was taken back; it is counted.
+pub(crate) fn returned(shared: &Shared, queued_at: Nanos) {
+    let job = About { kind: KindId::default(), id: None, worker: None, queued_at };
+    unrun(shared, job, Outcome::Returned);
+}
+
+fn unrun(shared: &Shared, job: About, outcome: Outcome) {
+    if let Some(observer) = here(shared, None) {
+        let event = job.ended(shared, outcome, shared.now());
+        contain(|| observer.job_ended(&event));
+    }
+}
+
+/// Counts jobs that were refused, and tells of them.
+pub(crate) fn refused(shared: &Shared, reason: Refusal, jobs: u64) {
+    shared.outside.count_refusal(reason, jobs);
+    if jobs > 0
+        && let Some(observer) = here(shared, None)
+    {
+        let event = JobRefused { pool: shared.name.as_str(), reason, jobs };
+        contain(|| observer.job_refused(&event));
+    }
+}
+
+/// The observer, but not in a forked child, which has no workers: a lock that a hook wants may be
+/// held there for ever, by a thread that the child does not have.
+fn here(shared: &Shared, worker: Option<usize>) -> Option<&dyn Observer> {
+    let observer = shared.observer.as_deref()?;
+    (worker.is_some() || !shared.is_forked()).then_some(observer)
+}
