@@ -158,8 +158,14 @@ pub use {
     pool_handle::PoolHandle,
     recording::{Recorded, RecordedJob, Recording},
     run::{
-        context::JobContext, current::JobInfo, handle::JobHandle, histogram::Cells,
-        panics::PanicReport, ticket::JobId,
+        cancel::CancelToken,
+        context::JobContext,
+        current::JobInfo,
+        handle::JobHandle,
+        histogram::Cells,
+        on_cancel::{OnCancel, WaitForCancel},
+        panics::PanicReport,
+        ticket::JobId,
     },
     scale::{
         Constants, Decision, FAST_TICK, Fixed, HistogramSink, KICK_SPACING, Plan, PredictedWait,

@@ -151,14 +151,17 @@ pub(crate) fn run_on_submitter(shared: &Shared, job: Job) {
             outside(shared, about, |_| call(body));
         }
         Task::Tracked(tracked) => {
-            if let Some(tracked) = Started::of(tracked) {
-                let (kind, id) = (tracked.tracked().ticket().kind, tracked.tracked().ticket().id);
-                let about = About { kind, id: Some(id), worker: None, queued_at };
-                outside(shared, about, |started| {
-                    let (outcome, unpublished) = tracked.run(shared, None, started);
-                    (outcome, Left::Result(unpublished))
-                });
-            }
+            let Some(tracked) = Started::of(tracked) else {
+                // Its token was cancelled first.
+                shared.gate.shells_removed(1);
+                return;
+            };
+            let (kind, id) = (tracked.tracked().ticket().kind, tracked.tracked().ticket().id);
+            let about = About { kind, id: Some(id), worker: None, queued_at };
+            outside(shared, about, |started| {
+                let (outcome, unpublished) = tracked.run(shared, None, started);
+                (outcome, Left::Result(unpublished))
+            });
         }
     }
 }
@@ -244,7 +247,10 @@ fn resolve(shared: &Shared, withdrawn: Withdrawn<'_>, outcome: Outcome, why: Job
 
 /// Cancels a tracked job; true if it had not started and never will.
 pub(crate) fn cancel(shared: &Arc<Shared>, tracked: &dyn Tracked, reason: CancelReason) -> bool {
-    let Some(withdrawn) = Withdrawn::by_cancelling(tracked) else { return false };
+    let Some(withdrawn) = Withdrawn::by_cancelling(tracked) else {
+        shared.tokens.cancel(tracked.ticket());
+        return false;
+    };
     match Desk::of(shared) {
         Some(desk) => desk.shell_made(),
         None => drop(shared.gate.shell_left()),
@@ -277,7 +283,10 @@ pub(crate) fn give_up_overdue(shared: &Shared, now: Nanos) -> Option<Nanos> {
                 next = Some(next.map_or(timed.deadline, |n| n.min(timed.deadline)));
             }
         }
-        overdue.iter().for_each(|job| job.give_up());
+        for job in overdue {
+            job.give_up();
+            shared.tokens.cancel(job.ticket());
+        }
     }
     next
 }

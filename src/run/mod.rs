@@ -13,6 +13,8 @@
 //! * [`job`] is what is carried, a [`closure`] or a cell shared with a handle, [`ticket`] what is
 //!   fixed about it, [`claim`] who may run it, [`context`] what it sees while it runs, [`handle`]
 //!   its submitter's end, [`waiter`] who waits there.
+//! * [`cancel`] is a token that stops many at once, [`on_cancel`] what may hang on one besides
+//!   jobs, [`tokens`] those that running jobs have asked for.
 //! * [`meter`] counts; [`roster`], [`slot`] and [`current`] know who is there and at what;
 //!   [`phase`] how far the end is, [`quiet`] who waits for it.
 //! * [`news`] is what an observer is told of all that.
@@ -20,6 +22,7 @@
 //!
 //! Nothing here knows of `scale`: a pool whose supervisor sleeps for ever works at fixed size.
 
+pub(crate) mod cancel;
 pub(crate) mod claim;
 pub(crate) mod closure;
 pub(crate) mod context;
@@ -32,6 +35,7 @@ pub(crate) mod panics;
 pub(crate) mod parker;
 pub(crate) mod sleep;
 pub(crate) mod ticket;
+pub(crate) mod tokens;
 pub(crate) mod waiter;
 
 #[cfg(not(loom))]
@@ -48,6 +52,8 @@ pub(crate) mod histogram;
 pub(crate) mod meter;
 #[cfg(not(loom))]
 pub(crate) mod news;
+#[cfg(not(loom))]
+pub(crate) mod on_cancel;
 #[cfg(not(loom))]
 pub(crate) mod phase;
 #[cfg(not(loom))]

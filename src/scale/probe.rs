@@ -304,6 +304,7 @@ mod tests {
             clock: crate::time::Clock::system(),
             parker: crate::sync::Arc::new(crate::run::parker::SystemParker),
             spawner: crate::sync::Arc::new(crate::run::spawner::SystemSpawner),
+            observer: None,
             metered: true,
         };
         let name = crate::name::PoolName::take("probe-test");

@@ -41,6 +41,7 @@ pub(crate) const RANKS: &[&[&str]] = &[
         "sim::trace",
         "run::core_time",
         "run::gate::turnstiles",
+        "run::cancel",
     ],
     &[
         "error",
@@ -60,8 +61,9 @@ pub(crate) const RANKS: &[&[&str]] = &[
         "sim::load::bursty_hour",
         "run::tape",
         "run::waiter",
+        "run::on_cancel",
     ],
-    &["config", "observer", "run::current", "run::gate", "sim::load"],
+    &["config", "observer", "run::current", "run::gate", "sim::load", "run::tokens"],
     &["run::context", "scale::sample", "sim::machine"],
     &["run::job", "scale::policy"],
     &[
