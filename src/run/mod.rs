@@ -33,6 +33,8 @@ pub(crate) mod sleep;
 pub(crate) mod ticket;
 
 #[cfg(not(loom))]
+pub(crate) mod agenda;
+#[cfg(not(loom))]
 pub(crate) mod attempt;
 #[cfg(not(loom))]
 pub(crate) mod core_time;
