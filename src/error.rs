@@ -199,9 +199,9 @@ impl<F> SubmitError<F> {
         self.refusal
     }
 
-    /// The queue was full.
+    /// The queue was full, or as many jobs delayed as may be.
     pub fn is_full(&self) -> bool {
-        self.refusal == Refusal::QueueFull
+        matches!(self.refusal, Refusal::QueueFull | Refusal::DelayedFull)
     }
 
     /// The queue stayed full until the deadline.
@@ -221,6 +221,8 @@ fn why(refusal: Refusal) -> &'static str {
         Refusal::Deadline => "the queue stayed full until the deadline",
         Refusal::Shutdown => "the pool is closed",
         Refusal::Forked => "the pool's threads live in the parent of this fork",
+        Refusal::DelayedFull => "too many jobs are delayed",
+        Refusal::NoThread => "the system refused the thread that waits for its time",
     }
 }
 
@@ -241,7 +243,7 @@ impl<F> std::error::Error for SubmitError<F> {}
 /// What [`try_submit`](crate::PoolHandle::try_submit) answers instead of waiting.
 #[non_exhaustive]
 pub enum TrySubmitError<F> {
-    /// The queue is full; here is the job.
+    /// There is no room, or no thread to wait for the job's time; here is the job.
     Full(F),
     /// The pool takes no more jobs; here is this one.
     Closed(F),
@@ -250,7 +252,9 @@ pub enum TrySubmitError<F> {
 impl<F> TrySubmitError<F> {
     pub(crate) fn new(job: F, refusal: Refusal) -> Self {
         match refusal {
-            Refusal::QueueFull | Refusal::Deadline => TrySubmitError::Full(job),
+            Refusal::QueueFull | Refusal::Deadline | Refusal::DelayedFull | Refusal::NoThread => {
+                TrySubmitError::Full(job)
+            }
             Refusal::Shutdown | Refusal::Forked => TrySubmitError::Closed(job),
         }
     }

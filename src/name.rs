@@ -42,6 +42,14 @@ impl PoolName {
     }
 }
 
+/// Linux keeps 15 bytes of a thread's name: the pool's part gives way to the suffix.
+pub(crate) fn of_thread(pool: &str, suffix: &str) -> String {
+    let room = 15 - suffix.len();
+    let kept = pool.char_indices().map(|(at, c)| at + c.len_utf8()).take_while(|end| *end <= room);
+    let end = kept.last().unwrap_or(0);
+    format!("{}{suffix}", &pool[..end])
+}
+
 impl fmt::Display for PoolName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.text)
@@ -57,6 +65,13 @@ impl Drop for PoolName {
 #[cfg(all(test, not(any(loom, shuttle))))]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_thread_name_keeps_its_number_within_fifteen_bytes() {
+        assert_eq!(of_thread("thumbnails", "-3"), "thumbnails-3");
+        assert_eq!(of_thread("a-very-long-pool-name", "-1022"), "a-very-lon-1022");
+        assert_eq!(of_thread("nääääääääääää", "-10"), "näääää-10");
+    }
 
     #[test]
     fn a_second_pool_of_a_name_gets_a_number_and_the_name_is_free_after_the_first() {

@@ -59,12 +59,22 @@ pub enum Refusal {
     Shutdown,
     /// The process was forked; the workers live in the parent only.
     Forked,
+    /// As many jobs were delayed as may be.
+    DelayedFull,
+    /// It was to wait for its time, and the system refused the thread that waits.
+    NoThread,
 }
 
 impl Refusal {
     /// Every refusal, in the order of their discriminants.
-    pub const ALL: [Refusal; 4] =
-        [Refusal::QueueFull, Refusal::Deadline, Refusal::Shutdown, Refusal::Forked];
+    pub const ALL: [Refusal; 6] = [
+        Refusal::QueueFull,
+        Refusal::Deadline,
+        Refusal::Shutdown,
+        Refusal::Forked,
+        Refusal::DelayedFull,
+        Refusal::NoThread,
+    ];
 
     /// The metric label.
     pub fn as_str(self) -> &'static str {
@@ -73,6 +83,8 @@ impl Refusal {
             Refusal::Deadline => "deadline",
             Refusal::Shutdown => "shutdown",
             Refusal::Forked => "forked",
+            Refusal::DelayedFull => "delayed_full",
+            Refusal::NoThread => "no_thread",
         }
     }
 }

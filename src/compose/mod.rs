@@ -1,1 +1,3 @@
 //! What is put together from jobs: groups, scopes, maps, timers, retries, lanes.
+
+pub(crate) mod timer;

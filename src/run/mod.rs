@@ -39,6 +39,8 @@ pub(crate) mod tokens;
 pub(crate) mod waiter;
 
 #[cfg(not(loom))]
+pub(crate) mod agenda;
+#[cfg(not(loom))]
 pub(crate) mod attempt;
 #[cfg(not(loom))]
 pub(crate) mod core_time;

@@ -12,6 +12,7 @@ use super::phase::Stage;
 use super::shared::{NO_LIMIT, Shared};
 use super::sleep::Order;
 use super::slot::State;
+use crate::name;
 use crate::observer::{WorkerStarted, WorkerStopped};
 use crate::outcome::StopCause;
 use crate::sync::Arc;
@@ -37,7 +38,7 @@ pub(crate) fn start(shared: &Arc<Shared>) -> io::Result<bool> {
     };
     let slot = shared.roster.slot(index);
     match shared.spawner.spawn(
-        thread_name(shared.name.as_str(), &format!("-{index}")),
+        name::of_thread(shared.name.as_str(), &format!("-{index}")),
         shared.stack_size,
         body,
     ) {
@@ -53,17 +54,9 @@ pub(crate) fn start(shared: &Arc<Shared>) -> io::Result<bool> {
     }
 }
 
-/// Linux keeps 15 bytes of a thread's name: the pool's part gives way to the suffix.
-fn thread_name(pool: &str, suffix: &str) -> String {
-    let room = 15 - suffix.len();
-    let kept = pool.char_indices().map(|(at, c)| at + c.len_utf8()).take_while(|end| *end <= room);
-    let end = kept.last().unwrap_or(0);
-    format!("{}{suffix}", &pool[..end])
-}
-
 /// The name of the supervisor's thread; no worker's, so that workers can be counted by name.
 pub(crate) fn supervisor_name(pool: &str) -> String {
-    thread_name(pool, "/tide")
+    name::of_thread(pool, "/tide")
 }
 
 /// Sends home the workers of a pool that could not be built; there is no supervisor to do it.
@@ -253,17 +246,5 @@ impl Worker {
     /// Spinning helps the next submitter only if a core is free for it.
     fn may_spin(&self) -> bool {
         self.shared().has_core_to_spare() && self.shared().sleep.look().searching() <= 1
-    }
-}
-
-#[cfg(all(test, not(any(loom, shuttle))))]
-mod tests {
-    use super::thread_name;
-
-    #[test]
-    fn a_thread_name_keeps_its_number_within_fifteen_bytes() {
-        assert_eq!(thread_name("thumbnails", "-3"), "thumbnails-3");
-        assert_eq!(thread_name("a-very-long-pool-name", "-1022"), "a-very-lon-1022");
-        assert_eq!(thread_name("nääääääääääää", "-10"), "näääää-10");
     }
 }

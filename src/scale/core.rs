@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::journal::Journal;
 use super::totals::{Levels, Totals};
+use crate::compose::timer::Timer;
 use crate::config::Settings;
 use crate::outcome::{Outcome, Refusal, StopCause};
 use crate::run::meter::MeterSum;
@@ -18,6 +19,7 @@ const LOOKS_AGAIN: u32 = 8;
 /// The running pool: its data plane, the settings in force, and what the supervisor wrote down.
 pub(crate) struct Core {
     pub(crate) shared: Arc<Shared>,
+    pub(crate) timer: Arc<Timer>,
     pub(crate) settings: Swap<Settings>,
     pub(crate) journal: Mutex<Journal>,
     #[cfg_attr(not(feature = "metrics"), allow(dead_code, reason = "it is a metric's label"))]
@@ -49,6 +51,7 @@ impl Core {
         ceiling: usize,
     ) -> Core {
         Core {
+            timer: Arc::new(Timer::new(Arc::clone(&shared))),
             shared,
             settings: Swap::new(settings),
             journal: Mutex::new(Journal::default()),

@@ -257,7 +257,8 @@ impl Supervisor {
         shared.phase.advance(Stage::Leaving);
         shared.rouse_all();
         shared.roster.reap();
-        if shared.sleep.look().live() > 0 || shared.roster.anyone_left() {
+        let timer_left = core.timer.end();
+        if shared.sleep.look().live() > 0 || shared.roster.anyone_left() || !timer_left {
             return false;
         }
         self.export.close(&core, &mut self.observer);

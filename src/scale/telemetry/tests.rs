@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use metrics::{CounterFn, GaugeFn, HistogramFn, KeyName, SharedString};
 
 use super::*;
+use crate::outcome::Refusal;
 use crate::scale::policy::Reason;
 use crate::sync::Mutex;
 
@@ -268,14 +269,14 @@ fn a_recorder_that_panics_costs_one_series_and_counts_nothing_twice() {
     let sick = bench.ledger.find("jobs_refused_total{reason=shutdown}");
     sick.panics.store(true, Ordering::Relaxed);
     bench.totals.accepted = 3;
-    bench.totals.refused = [3; 4];
+    bench.totals.refused = [3; Refusal::ALL.len()];
     bench.totals.steals = 3;
     assert!(!bench.flush(1));
     assert!(bench.flush(1), "the series that panicked is left out");
     assert_eq!(bench.ledger.total("jobs_submitted_total"), 3);
     assert_eq!(bench.ledger.total("steals_total"), 3, "series after it get through");
     sick.panics.store(false, Ordering::Relaxed);
-    bench.totals.refused = [5; 4];
+    bench.totals.refused = [5; Refusal::ALL.len()];
     assert!(bench.flush(1000));
     for reason in ["queue_full", "shutdown", "forked"] {
         assert_eq!(bench.ledger.total(&format!("jobs_refused_total{{reason={reason}}}")), 5);
