@@ -136,6 +136,7 @@ struct Readme;
 #[cfg(not(loom))]
 pub use {
     builder::Builder,
+    compose::scope::{Scope, ScopedHandle},
     config::{
         DEFAULT_QUEUE_CAPACITY, DEFAULT_TARGET_WAIT, DropPolicy, Overflow, Settings, WORKER_CEILING,
     },

@@ -152,6 +152,26 @@ pub(crate) fn run_on_submitter(shared: &Shared, job: Job) {
     }
 }
 
+/// Deals with a queued job that the calling thread, which is no worker of the pool, would otherwise
+/// wait for: runs it here, or lets it expire, unless somebody else has it. As a job that its
+/// submitter runs it is counted, and no timeout is watched.
+pub(crate) fn take_over_outside(shared: &Shared, tracked: Arc<dyn Tracked>) {
+    if tracked.ticket().has_expired(shared.now())
+        && let Some(withdrawn) = Withdrawn::of(&*tracked)
+    {
+        let _ = shared.gate.shell_left();
+        resolve(shared, withdrawn, Outcome::Expired, JobError::expired());
+        return;
+    }
+    let Some(job) = Started::of(tracked) else { return };
+    let _ = shared.gate.shell_left();
+    let queued_at = job.tracked().ticket().queued_at;
+    outside(shared, queued_at, |started| {
+        let (outcome, unpublished) = job.run(shared, None, started);
+        (outcome, Some(unpublished))
+    });
+}
+
 /// The same for a job that has been claimed.
 fn outside(
     shared: &Shared,

@@ -207,7 +207,7 @@ pub(crate) enum JobWaiter {
 }
 
 impl JobWaiter {
-    fn wake(self) {
+    pub(crate) fn wake(self) {
         match self {
             JobWaiter::Thread(thread) => thread.unpark(),
             JobWaiter::Task(waker) => {
