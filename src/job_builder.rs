@@ -27,8 +27,8 @@ use crate::run::submit::{self, Terms, WhenFull};
 #[derive(Clone, Copy, Debug)]
 #[must_use = "nothing is submitted until one of the submit methods is called"]
 pub struct JobBuilder<'a> {
-    pool: &'a PoolHandle,
-    terms: Terms,
+    pub(crate) pool: &'a PoolHandle,
+    pub(crate) terms: Terms,
 }
 
 /// # Submitting with options
@@ -111,7 +111,11 @@ impl JobBuilder<'_> {
         self.submit(job).map(JobHandle::detach)
     }
 
-    fn enter<F, T>(self, job: F, when_full: WhenFull) -> Result<JobHandle<T>, SubmitError<F>>
+    pub(crate) fn enter<F, T>(
+        self,
+        job: F,
+        when_full: WhenFull,
+    ) -> Result<JobHandle<T>, SubmitError<F>>
     where
         F: FnOnce(&JobContext<'_>) -> T + Send + 'static,
         T: Send + 'static,

@@ -136,7 +136,12 @@ struct Readme;
 #[cfg(not(loom))]
 pub use {
     builder::Builder,
-    compose::scope::{Scope, ScopedHandle},
+    compose::{
+        job_set::{JobSet, JobSetHandle, NextOutcome},
+        joined::{Joined, SetError},
+        progress::Progress,
+        scope::{Scope, ScopedHandle},
+    },
     config::{
         DEFAULT_QUEUE_CAPACITY, DEFAULT_TARGET_WAIT, DropPolicy, Overflow, Settings, WORKER_CEILING,
     },

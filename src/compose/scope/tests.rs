@@ -4,15 +4,13 @@ use std::sync::mpsc;
 
 use super::*;
 use crate::Pool;
-use crate::testing::ManualClock;
 
 /// Small enough for Miri, which interprets a whole pool here.
 const ROUNDS: usize = if cfg!(miri) { 2 } else { 200 };
 
-/// With a clock of its own: Miri cannot read the processor's counter.
 fn pool(name: &str, workers: usize) -> Pool {
     let builder = Pool::builder(name).workers(workers..=workers).queue_capacity(64);
-    builder.clock(ManualClock::new().clock()).build().expect("settings that can be used")
+    builder.build().expect("settings that can be used")
 }
 
 /// Attacks B1 and B3: whoever gets there first, a job is over before the scope is.
@@ -131,8 +129,10 @@ fn a_panic_is_raised_when_the_others_have_ended_unless_it_was_joined() {
     assert_eq!(ended.load(Ordering::Relaxed), 3);
 
     let error = pool.scope(|s| s.spawn(|| panic!("in sight")).join());
-    assert_eq!(error.map_err(|error| error.panic_message().map(str::to_owned)).err().flatten(),
-        Some("in sight".to_owned()));
+    assert_eq!(
+        error.map_err(|error| error.panic_message().map(str::to_owned)).err().flatten(),
+        Some("in sight".to_owned())
+    );
 }
 
 #[test]
