@@ -139,6 +139,7 @@ pub use {
     compose::{
         job_set::{JobSet, JobSetHandle, NextOutcome},
         joined::{Joined, SetError},
+        map::{Map, NextResult},
         progress::Progress,
         scope::{Scope, ScopedHandle},
     },

@@ -3,6 +3,7 @@
 mod inbox;
 pub(crate) mod job_set;
 pub(crate) mod joined;
+pub(crate) mod map;
 pub(crate) mod progress;
 pub(crate) mod scope;
 mod waiting;
