@@ -93,6 +93,7 @@ pub(crate) fn begin_drain(shared: &Shared) {
 pub(crate) fn stop(shared: &Shared) {
     begin_drain(shared);
     shared.phase.advance(Stage::Stopping);
+    shared.tokens.cancel_all();
     sweep(shared, Some(shared.now().after(PUSH_GRACE)));
     shared.sleep.announce_to_all();
 }

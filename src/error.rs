@@ -29,6 +29,8 @@ enum Cause {
 pub enum CancelReason {
     /// [`JobHandle::cancel`](crate::JobHandle::cancel), or the drop of a handle that cancels.
     Requested,
+    /// The [`CancelToken`](crate::CancelToken) that the job was submitted with.
+    Token,
     /// The pool was shut down before the job started.
     Shutdown,
     /// The system refused the pool its first thread, again and again.
@@ -133,6 +135,7 @@ impl fmt::Display for JobError {
                 }
             }
             Cause::Cancelled(CancelReason::Requested) => f.write_str("job cancelled on request"),
+            Cause::Cancelled(CancelReason::Token) => f.write_str("job cancelled by its token"),
             Cause::Cancelled(CancelReason::Shutdown) => f.write_str("job cancelled by shutdown"),
             Cause::Cancelled(CancelReason::NoWorkers) => {
                 f.write_str("job cancelled: the system refuses to start a worker thread")

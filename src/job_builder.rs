@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use crate::error::{SubmitError, TrySubmitError};
 use crate::pool_handle::{PoolHandle, into_try};
+use crate::run::cancel::CancelToken;
 use crate::run::context::JobContext;
 use crate::run::handle::JobHandle;
 use crate::run::job::Task;
@@ -24,7 +25,7 @@ use crate::run::submit::{self, Entry, Terms, WhenFull};
 /// assert!(!handle.join()?);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 #[must_use = "nothing is submitted until one of the submit methods is called"]
 pub struct JobBuilder<'a> {
     pub(crate) pool: &'a PoolHandle,
@@ -56,6 +57,16 @@ impl JobBuilder<'_> {
         self
     }
 
+    /// Puts the job under a token, in place of the one before if there is one. Cancelled while the
+    /// job is queued, the job never runs: what it captured is freed and its place is given back at
+    /// that moment, and its handle resolves with [`CancelReason::Token`](crate::CancelReason::Token).
+    /// Cancelled later, its [`JobContext::is_cancelled`] says so. A job whose token is cancelled
+    /// already is accepted, and never runs.
+    pub fn token(mut self, token: &CancelToken) -> Self {
+        self.terms.token = Some(token.clone());
+        self
+    }
+
     /// [`PoolHandle::submit`] with these options.
     ///
     /// # Errors
@@ -66,7 +77,8 @@ impl JobBuilder<'_> {
         F: FnOnce(&JobContext<'_>) -> T + Send + 'static,
         T: Send + 'static,
     {
-        self.enter(job, self.pool.when_full())
+        let when_full = self.pool.when_full();
+        self.enter(job, when_full)
     }
 
     /// [`PoolHandle::try_submit`] with these options.
@@ -96,7 +108,8 @@ impl JobBuilder<'_> {
         F: FnOnce(&JobContext<'_>) -> T + Send + 'static,
         T: Send + 'static,
     {
-        self.enter(job, self.pool.until(timeout))
+        let when_full = self.pool.until(timeout);
+        self.enter(job, when_full)
     }
 
     /// [`PoolHandle::execute`] with these options.

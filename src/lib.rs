@@ -157,7 +157,13 @@ pub use {
     pool_handle::PoolHandle,
     recording::{Recorded, RecordedJob, Recording},
     run::{
-        context::JobContext, current::JobInfo, handle::JobHandle, histogram::Cells, ticket::JobId,
+        cancel::CancelToken,
+        context::JobContext,
+        current::JobInfo,
+        handle::JobHandle,
+        histogram::Cells,
+        on_cancel::{OnCancel, WaitForCancel},
+        ticket::JobId,
     },
     scale::{
         Constants, Decision, FAST_TICK, Fixed, HistogramSink, KICK_SPACING, Plan, PredictedWait,

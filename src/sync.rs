@@ -9,7 +9,6 @@
 
 pub(crate) use std::sync::Arc;
 pub(crate) use std::sync::OnceLock;
-#[cfg(feature = "prometheus")]
 pub(crate) use std::sync::Weak;
 
 pub(crate) mod plain {

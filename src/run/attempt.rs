@@ -142,12 +142,15 @@ pub(crate) fn run_on_submitter(shared: &Shared, job: Job) {
     match job.task {
         Task::Plain(body) => outside(shared, job.queued_at, |_| call(body)),
         Task::Tracked(tracked) => {
-            if let Some(tracked) = Started::of(tracked) {
-                outside(shared, job.queued_at, |started| {
-                    let (outcome, unpublished) = tracked.run(shared, None, started);
-                    (outcome, Some(unpublished))
-                });
-            }
+            let Some(tracked) = Started::of(tracked) else {
+                // Its token was cancelled first.
+                shared.gate.shells_removed(1);
+                return;
+            };
+            outside(shared, job.queued_at, |started| {
+                let (outcome, unpublished) = tracked.run(shared, None, started);
+                (outcome, Some(unpublished))
+            });
         }
     }
 }
@@ -260,7 +263,10 @@ fn resolve(shared: &Shared, withdrawn: Withdrawn<'_>, outcome: Outcome, why: Job
 
 /// Cancels a tracked job; true if it had not started and never will.
 pub(crate) fn cancel(shared: &Arc<Shared>, tracked: &dyn Tracked, reason: CancelReason) -> bool {
-    let Some(withdrawn) = Withdrawn::by_cancelling(tracked) else { return false };
+    let Some(withdrawn) = Withdrawn::by_cancelling(tracked) else {
+        shared.tokens.cancel(tracked.ticket());
+        return false;
+    };
     match Desk::of(shared) {
         Some(desk) => desk.shell_made(),
         None => drop(shared.gate.shell_left()),
@@ -293,7 +299,10 @@ pub(crate) fn give_up_overdue(shared: &Shared, now: Nanos) -> Option<Nanos> {
                 next = Some(next.map_or(timed.deadline, |n| n.min(timed.deadline)));
             }
         }
-        overdue.iter().for_each(|job| job.give_up());
+        for job in overdue {
+            job.give_up();
+            shared.tokens.cancel(job.ticket());
+        }
     }
     next
 }

@@ -42,6 +42,8 @@ const PUBLISHED: u8 = 16;
 const AWAITED: u8 = 32;
 /// There is no handle any more.
 const DETACHED: u8 = 64;
+/// The job has asked for a token of its own.
+const TOKEN_LENT: u8 = 128;
 
 /// What became of an attempt to cancel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -79,6 +81,16 @@ impl Seen {
 
     pub(crate) fn is_detached(self) -> bool {
         self.0 & DETACHED != 0
+    }
+
+    /// It runs on, and is not wanted any more.
+    pub(crate) fn is_to_stop(self) -> bool {
+        self.0 & CANCEL_REQUESTED != 0 || self.is_given_up()
+    }
+
+    /// Whoever stops the job has a token to cancel (K5).
+    pub(crate) fn has_lent_token(self) -> bool {
+        self.0 & TOKEN_LENT != 0
     }
 }
 
@@ -185,6 +197,13 @@ impl Claim {
         }
         // Acquire: pairs with `publish`. Nothing is released: the handle was never in the place.
         Seen(self.0.fetch_or(DETACHED, Ordering::Acquire))
+    }
+
+    /// The running job has a token of its own from now on (K5); the word as it was.
+    #[must_use]
+    pub(crate) fn lend_token(&self) -> Seen {
+        // AcqRel: pairs with `cancel` and `give_up`, both ways.
+        Seen(self.0.fetch_or(TOKEN_LENT, Ordering::AcqRel))
     }
 
     pub(crate) fn look(&self) -> Seen {

@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
-use super::claim::Claim;
+use super::cancel::CancelToken;
 use super::current::Blocked;
+use super::ticket::Ticket;
 use crate::error::Cancelled;
 use crate::time::Nanos;
 
@@ -16,6 +17,12 @@ pub(crate) trait Surroundings: Sync {
 
     /// Marks a worker as waiting, until the mark is dropped.
     fn block(&self, worker: usize) -> Blocked<'_>;
+
+    /// The own token of a running job.
+    fn token_of(&self, ticket: &Ticket) -> CancelToken;
+
+    /// The job is over that had a token of its own.
+    fn forget_token_of(&self, ticket: &Ticket);
 }
 
 /// Handed to jobs submitted through [`PoolHandle::job`](crate::PoolHandle::job).
@@ -39,19 +46,52 @@ pub(crate) trait Surroundings: Sync {
 /// ```
 pub struct JobContext<'a> {
     pub(crate) pool: &'a dyn Surroundings,
-    pub(crate) claim: &'a Claim,
+    pub(crate) ticket: &'a Ticket,
     pub(crate) worker: Option<usize>,
     pub(crate) started: Nanos,
-    pub(crate) timeout: Option<Duration>,
 }
 
 impl JobContext<'_> {
-    /// Whether the job should stop: its handle was cancelled, its timeout has passed, or the pool
-    /// is being shut down without waiting for it. Reads the clock only if the job has a timeout.
+    /// Whether the job should stop: its handle or its token was cancelled, its timeout has passed,
+    /// or the pool is being shut down without waiting for it. Reads the clock only if the job has a
+    /// timeout.
     pub fn is_cancelled(&self) -> bool {
-        self.claim.is_cancel_requested()
+        self.ticket.claim.is_cancel_requested()
             || self.pool.is_stopping()
+            || self.ticket.token().is_some_and(CancelToken::is_cancelled)
             || self.remaining() == Some(Duration::ZERO)
+    }
+
+    /// The job's own token, to hand to what it calls and submits: it is cancelled when the job is
+    /// told to stop, whatever for, and may be cancelled without stopping the job. A child of the
+    /// [token that the job was submitted with](crate::JobBuilder::token), if there is one. Once the
+    /// job is over, only that one cancels it.
+    ///
+    /// It is made when it is first asked for. A job that its submitter runs
+    /// ([`Overflow::CallerRuns`](crate::Overflow::CallerRuns)) is not watched, so its timeout does
+    /// not cancel the token.
+    ///
+    /// ```
+    /// use springtide::Pool;
+    ///
+    /// let pool = Pool::builder("parts").workers(2..=2).build()?;
+    /// let parts = pool.handle();
+    /// let whole = pool.job("whole").submit(move |cx| {
+    ///     let token = cx.token();
+    ///     let part = parts.job("part").token(&token).submit(|cx| {
+    ///         while !cx.is_cancelled() {
+    ///             std::thread::yield_now();
+    ///         }
+    ///     });
+    ///     part.is_ok_and(|part| part.join().is_ok())
+    /// })?;
+    /// # while pool.stats().running == 0 { std::thread::yield_now(); }
+    /// whole.cancel(); // And with it, its part.
+    /// whole.join()?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn token(&self) -> CancelToken {
+        self.pool.token_of(self.ticket)
     }
 
     /// [`JobContext::is_cancelled`] as a value to put a `?` behind.
@@ -65,18 +105,18 @@ impl JobContext<'_> {
 
     /// The time left until the job's timeout; zero once it has passed, `None` if it has none.
     pub fn remaining(&self) -> Option<Duration> {
-        let timeout = self.timeout?;
+        let timeout = self.ticket.timeout()?;
         Some(timeout.saturating_sub(self.pool.now().since(self.started)))
     }
 
     /// Whether the job has taken longer than its timeout, now that it has ended.
     pub(crate) fn overran(&self) -> bool {
-        self.timeout.is_some_and(|timeout| self.pool.now().since(self.started) > timeout)
+        self.ticket.timeout().is_some_and(|timeout| self.pool.now().since(self.started) > timeout)
     }
 
     /// When the job's timeout passes, as the time since the pool was built; `None` if it has none.
     pub fn deadline(&self) -> Option<Duration> {
-        Some(self.started.after(self.timeout?).as_duration())
+        Some(self.started.after(self.ticket.timeout()?).as_duration())
     }
 
     /// Which run of the job this is, counted from 1.
@@ -121,4 +161,10 @@ impl Surroundings for Nowhere {
     fn block(&self, _worker: usize) -> Blocked<'_> {
         unreachable!("no such job declares a wait")
     }
+
+    fn token_of(&self, _ticket: &Ticket) -> CancelToken {
+        unreachable!("no such job asks for a token")
+    }
+
+    fn forget_token_of(&self, _ticket: &Ticket) {}
 }

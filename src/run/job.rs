@@ -80,7 +80,11 @@ impl Started {
     /// `None` if somebody was first.
     #[inline]
     pub(crate) fn of(job: Arc<dyn Tracked>) -> Option<Started> {
-        job.ticket().claim.start().then(|| Started(job))
+        if !job.ticket().claim.start() {
+            return None;
+        }
+        job.ticket().leave_token();
+        Some(Started(job))
     }
 
     pub(crate) fn tracked(&self) -> &Arc<dyn Tracked> {
@@ -96,9 +100,11 @@ impl Started {
         started: Nanos,
     ) -> (Outcome, Unpublished) {
         let ticket = self.0.ticket();
-        let (claim, timeout) = (&ticket.claim, ticket.timeout());
         // SAFETY: this is who won `start`, and it is gone afterwards.
-        let outcome = unsafe { self.0.run(&JobContext { pool, claim, worker, started, timeout }) };
+        let outcome = unsafe { self.0.run(&JobContext { pool, ticket, worker, started }) };
+        if ticket.claim.look().has_lent_token() {
+            pool.forget_token_of(ticket);
+        }
         (outcome, Unpublished(self.0))
     }
 }
@@ -133,6 +139,7 @@ impl<'a> Withdrawn<'a> {
 
     /// Frees what the job captured, and tells its handle why.
     pub(crate) fn refuse(self, why: JobError) {
+        self.0.ticket().leave_token();
         // SAFETY: this is who won `withdraw`, and it is gone afterwards.
         unsafe {
             self.0.refuse(why);

@@ -13,12 +13,15 @@
 //! * [`job`] is what is carried, a [`closure`] or a cell shared with a handle, [`ticket`] what is
 //!   fixed about it, [`claim`] who may run it, [`context`] what it sees while it runs, [`handle`]
 //!   its submitter's end.
+//! * [`cancel`] is a token that stops many at once, [`on_cancel`] what may hang on one besides
+//!   jobs, [`tokens`] those that running jobs have asked for.
 //! * [`meter`] counts; [`roster`], [`slot`] and [`current`] know who is there and at what;
 //!   [`phase`] how far the end is, [`quiet`] who waits for it.
 //! * [`tape`] is where the jobs are written down that somebody records, with their [`core_time`].
 //!
 //! Nothing here knows of `scale`: a pool whose supervisor sleeps for ever works at fixed size.
 
+pub(crate) mod cancel;
 pub(crate) mod claim;
 pub(crate) mod closure;
 pub(crate) mod context;
@@ -31,6 +34,7 @@ pub(crate) mod panics;
 pub(crate) mod parker;
 pub(crate) mod sleep;
 pub(crate) mod ticket;
+pub(crate) mod tokens;
 
 #[cfg(not(loom))]
 pub(crate) mod attempt;
@@ -44,6 +48,8 @@ pub(crate) mod handle;
 pub(crate) mod histogram;
 #[cfg(not(loom))]
 pub(crate) mod meter;
+#[cfg(not(loom))]
+pub(crate) mod on_cancel;
 #[cfg(not(loom))]
 pub(crate) mod phase;
 #[cfg(not(loom))]

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::cancel::CancelToken;
 use super::context::Surroundings;
 use super::current::{Blocked, JobInfo};
 use super::gate::Gate;
@@ -17,7 +18,8 @@ use super::sleep::Sleep;
 use super::slot::State;
 use super::spawner::Spawner;
 use super::tape::Tapes;
-use super::ticket::KindId;
+use super::ticket::{KindId, Ticket};
+use super::tokens::Tokens;
 use crate::config::Overflow;
 use crate::name::PoolName;
 use crate::outcome::{Outcome, Refusal};
@@ -70,6 +72,7 @@ pub(crate) struct Shared {
     pub(crate) outside: Outside,
     pub(crate) returned: ReturnedJobs,
     pub(crate) tapes: Tapes,
+    pub(crate) tokens: Tokens,
     pub(crate) stopped: [AtomicU64; 3],
     kinds: Mutex<Vec<&'static str>>,
 }
@@ -145,6 +148,7 @@ impl Shared {
             outside: Outside::default(),
             returned: ReturnedJobs::default(),
             tapes: Tapes::default(),
+            tokens: Tokens::default(),
             stopped: Default::default(),
             kinds: Mutex::new(vec!["job", "other"]),
         }
@@ -331,6 +335,14 @@ impl Surroundings for Shared {
 
     fn block(&self, worker: usize) -> Blocked<'_> {
         self.blocked(worker)
+    }
+
+    fn token_of(&self, ticket: &Ticket) -> CancelToken {
+        self.tokens.of(ticket, || self.is_stopping())
+    }
+
+    fn forget_token_of(&self, ticket: &Ticket) {
+        self.tokens.forget(ticket);
     }
 }
 

@@ -5,6 +5,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use super::attempt;
+use super::cancel::CancelToken;
 use super::context::JobContext;
 use super::desk::{Desk, Inside};
 use super::gate::{Joined, NoEntry, Patience, Waiter};
@@ -12,6 +13,7 @@ use super::handle::JobHandle;
 use super::job::{self, Job, Task, Tracked};
 use super::shared::Shared;
 use super::ticket::{JobId, KindId, Limits, Ticket};
+use crate::error::CancelReason;
 use crate::outcome::Refusal;
 use crate::sync::plain::{AtomicU64, Ordering};
 use crate::sync::{Arc, may_be_held_up, thread, thread_local};
@@ -42,20 +44,22 @@ pub(crate) enum Entry {
 }
 
 /// What a job brings along besides its closure.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Terms {
     pub(crate) kind: KindId,
     pub(crate) expires_in: Option<Duration>,
     pub(crate) timeout: Option<Duration>,
+    pub(crate) token: Option<CancelToken>,
 }
 
 impl Terms {
     fn limits(&self, now: Nanos) -> Option<Box<Limits>> {
-        if self.expires_in.is_none() && self.timeout.is_none() {
+        if self.expires_in.is_none() && self.timeout.is_none() && self.token.is_none() {
             return None;
         }
         let expires_at = self.expires_in.map_or(Nanos::NEVER, |d| now.after(d));
-        Some(Box::new(Limits { expires_at, timeout: self.timeout }))
+        let place = self.token.as_ref().map(CancelToken::place);
+        Some(Box::new(Limits { expires_at, timeout: self.timeout, place }))
     }
 }
 
@@ -213,7 +217,26 @@ where
         limits: terms.limits(now),
     };
     let (job, receipt) = job::tracked(ticket, body);
+    if job.ticket().limits.is_some() {
+        follow_token(shared, &job);
+    }
     (job, JobHandle::new(receipt, Arc::clone(shared)))
+}
+
+/// Leaves word with the job's token to take it out of the queue. The token keeps nothing alive: its
+/// word is for as long as the job waits, and the pool lives.
+#[cold]
+fn follow_token(shared: &Arc<Shared>, job: &Arc<dyn Tracked>) {
+    let Some(place) = job.ticket().place() else { return };
+    let (pool, queued) = (Arc::downgrade(shared), Arc::downgrade(job));
+    let call = place.bind(Box::new(move || {
+        if let (Some(pool), Some(job)) = (pool.upgrade(), queued.upgrade()) {
+            attempt::cancel(&pool, &*job, CancelReason::Token);
+        }
+    }));
+    if let Err(is_cancelled) = call {
+        is_cancelled();
+    }
 }
 
 /// Hands an admitted job to the pool, or runs it here if that is how it got in.

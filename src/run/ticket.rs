@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::cancel::{CancelToken, Place};
 use super::claim::Claim;
 use crate::time::Nanos;
 
@@ -30,11 +31,13 @@ pub(crate) struct Ticket {
     pub(crate) limits: Option<Box<Limits>>,
 }
 
-/// How long a job may wait and run.
+/// How long a job may wait and run, and who may stop it.
 #[derive(Debug)]
 pub(crate) struct Limits {
     pub(crate) expires_at: Nanos,
     pub(crate) timeout: Option<Duration>,
+    /// The job's place with its token, while it is queued.
+    pub(crate) place: Option<Place>,
 }
 
 impl Ticket {
@@ -44,5 +47,22 @@ impl Ticket {
 
     pub(crate) fn timeout(&self) -> Option<Duration> {
         self.limits.as_ref()?.timeout
+    }
+
+    /// The token that the job was submitted with.
+    pub(crate) fn token(&self) -> Option<&CancelToken> {
+        Some(self.place()?.token())
+    }
+
+    /// The job's place with that token.
+    pub(crate) fn place(&self) -> Option<&Place> {
+        self.limits.as_ref()?.place.as_ref()
+    }
+
+    /// The job is in no queue any more, and its token has nothing to take out of one.
+    pub(crate) fn leave_token(&self) {
+        if let Some(place) = self.place() {
+            drop(place.leave());
+        }
     }
 }

@@ -41,6 +41,7 @@ pub(crate) const RANKS: &[&[&str]] = &[
         "sim::trace",
         "run::core_time",
         "run::gate::turnstiles",
+        "run::cancel",
     ],
     &[
         "error",
@@ -59,8 +60,9 @@ pub(crate) const RANKS: &[&[&str]] = &[
         "sim::oracle",
         "sim::load::bursty_hour",
         "run::tape",
+        "run::on_cancel",
     ],
-    &["config", "run::current", "run::gate", "sim::load"],
+    &["config", "run::current", "run::gate", "sim::load", "run::tokens"],
     &["run::context", "scale::sample", "sim::machine"],
     &["run::job", "scale::policy"],
     &[

@@ -57,7 +57,7 @@ struct Made {
 }
 
 fn make() -> Made {
-    let limits = Limits { expires_at: Nanos::NEVER, timeout: None };
+    let limits = Limits { expires_at: Nanos::NEVER, timeout: None, place: None };
     let ticket = Ticket {
         claim: crate::run::claim::Claim::new(),
         id: JobId(1),
