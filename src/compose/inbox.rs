@@ -8,8 +8,9 @@ use std::collections::{BTreeMap, VecDeque};
 use std::task::{Context, Poll, Wake, Waker};
 
 use super::waiting::{Unmet, wait};
-use crate::error::JobError;
+use crate::error::{CancelReason, JobError};
 use crate::run::attempt;
+use crate::run::cancel::CancelToken;
 use crate::run::desk::Desk;
 use crate::run::handle::JobHandle;
 use crate::run::job::{JobWaiter, Tracked};
@@ -24,6 +25,8 @@ pub(crate) type Outcome<T> = Result<T, JobError>;
 /// The outcomes of several jobs that have numbers in the order in which they were submitted.
 pub(crate) struct Inbox<T> {
     shared: Arc<Shared>,
+    /// What all the jobs are under, if they are.
+    token: Option<CancelToken>,
     state: Mutex<State<T>>,
 }
 
@@ -35,8 +38,6 @@ struct State<T> {
     arrived: VecDeque<(usize, Outcome<T>)>,
     tally: Tally,
     cancels_rest: bool,
-    /// Whatever comes in now is cancelled.
-    is_cancelled: bool,
     owner: Option<JobWaiter>,
     /// The owner is a worker of the pool, and runs what nobody has begun.
     owner_helps: bool,
@@ -89,18 +90,19 @@ enum Found<T> {
 }
 
 impl<T: Send + 'static> Inbox<T> {
-    pub(crate) fn new(shared: &Arc<Shared>) -> Arc<Inbox<T>> {
+    /// For jobs that are all under a token, or for such as are cancelled one by one. The latter costs
+    /// less for each job, but is no good where some are submitted while others are being cancelled.
+    pub(crate) fn new(shared: &Arc<Shared>, token: Option<CancelToken>) -> Arc<Inbox<T>> {
         let state = State {
             pending: BTreeMap::new(),
             sought: 0,
             arrived: VecDeque::new(),
             tally: Tally::default(),
             cancels_rest: false,
-            is_cancelled: false,
             owner: None,
             owner_helps: false,
         };
-        Arc::new(Inbox { shared: Arc::clone(shared), state: Mutex::new(state) })
+        Arc::new(Inbox { shared: Arc::clone(shared), token, state: Mutex::new(state) })
     }
 
     pub(crate) fn shared(&self) -> &Arc<Shared> {
@@ -124,16 +126,13 @@ impl<T: Send + 'static> Inbox<T> {
 
     /// Waits for one more job; `fails` says which results are failures.
     pub(crate) fn expect(self: &Arc<Self>, mut handle: JobHandle<T>, fails: fn(&T) -> bool) {
-        let (number, is_cancelled) = {
+        let number = {
             let mut state = self.state.lock();
             let number = state.tally.submitted;
             state.tally.submitted += 1;
             state.pending.insert(number, Slot::Coming);
-            (number, state.is_cancelled)
+            number
         };
-        if is_cancelled {
-            handle.cancel();
-        }
         let call = Waker::from(Arc::new(Call { inbox: Arc::clone(self), number }));
         if let Some(outcome) = handle.take_or_leave(call) {
             return self.arrive(number, outcome, fails);
@@ -197,15 +196,17 @@ impl<T: Send + 'static> Inbox<T> {
         contain(|| drop(unwanted));
     }
 
-    /// Cancels what is queued, tells what runs, and does the same to whatever still comes.
+    /// Cancels what is queued, and tells what runs.
     pub(crate) fn cancel(&self) {
+        if let Some(token) = &self.token {
+            return token.cancel();
+        }
         let jobs: Vec<Arc<dyn Tracked>> = {
-            let mut state = self.state.lock();
-            state.is_cancelled = true;
+            let state = self.state.lock();
             state.pending.values().filter_map(Slot::tracked).collect()
         };
         for job in jobs {
-            attempt::cancel(&self.shared, &*job, crate::error::CancelReason::Requested);
+            attempt::cancel(&self.shared, &*job, CancelReason::Requested);
         }
     }
 

@@ -12,6 +12,7 @@ use super::progress::{Progress, Report};
 use crate::error::{JobError, SubmitError};
 use crate::job_builder::JobBuilder;
 use crate::pool_handle::PoolHandle;
+use crate::run::cancel::CancelToken;
 use crate::run::context::JobContext;
 use crate::run::submit::Terms;
 use crate::sync::Arc;
@@ -63,7 +64,9 @@ pub struct JobSet<T: Send + 'static> {
 /// What is added once the set was cancelled or dropped is cancelled.
 pub struct JobSetHandle<T: Send + 'static> {
     pool: PoolHandle,
+    /// All under the token of the set.
     terms: Terms,
+    token: CancelToken,
     inbox: Arc<Inbox<T>>,
 }
 
@@ -112,7 +115,13 @@ impl<T: Send + 'static> JobSetHandle<T> {
     /// Cancels the set: its queued jobs never run, its running ones are told, and so are those that
     /// are added from now on. Their outcomes arrive as those of others do.
     pub fn cancel(&self) {
-        self.inbox.cancel();
+        self.token.cancel();
+    }
+
+    /// The token that all jobs of the set are under. It is a child of the one that was given to
+    /// [`JobBuilder::token`], if any was.
+    pub fn token(&self) -> &CancelToken {
+        &self.token
     }
 
     /// How far the set has come. Its total is how many jobs it was given so far.
@@ -122,7 +131,7 @@ impl<T: Send + 'static> JobSetHandle<T> {
     }
 
     fn builder(&self) -> JobBuilder<'_> {
-        JobBuilder { pool: &self.pool, terms: self.terms }
+        JobBuilder { pool: &self.pool, terms: self.terms.clone() }
     }
 }
 
@@ -144,8 +153,10 @@ impl<T: Send + 'static, E: Send + 'static> JobSetHandle<Result<T, E>> {
 
 impl<T: Send + 'static> JobSet<T> {
     fn new(pool: &PoolHandle, terms: Terms) -> JobSet<T> {
-        let inbox = Inbox::new(&pool.core.shared);
-        JobSet { handle: JobSetHandle { pool: pool.clone(), terms, inbox }, report: None }
+        let token = terms.token.as_ref().map_or_else(CancelToken::new, CancelToken::child);
+        let inbox = Inbox::new(&pool.core.shared, Some(token.clone()));
+        let terms = Terms { token: Some(token.clone()), ..terms };
+        JobSet { handle: JobSetHandle { pool: pool.clone(), terms, token, inbox }, report: None }
     }
 
     /// The first failure cancels the rest, as [`JobSetHandle::cancel`] does, at the moment it
@@ -213,7 +224,7 @@ impl<T: Send + 'static> JobSet<T> {
             }
         };
         if is_timed_out {
-            self.inbox.cancel();
+            self.token.cancel();
             // What has arrived by now, the cancelled among it; then those that still run.
             while let Some(Some(next)) = self.take_next(Some(Nanos::default())) {
                 ended.push(next);
@@ -278,7 +289,7 @@ impl<T: Send + 'static, E: Send + 'static> JobSet<Result<T, E>> {
     /// The first failure if all have failed; [`SetError::Empty`] if there was nothing to wait for.
     pub fn first_ok(mut self) -> Result<T, SetError<E>> {
         let mut first = None;
-        while let Some(outcome) = self.next() {
+        for outcome in self.by_ref() {
             match outcome {
                 Ok(Ok(value)) => return Ok(value),
                 Ok(Err(error)) => first.get_or_insert(SetError::Failed(error)),
@@ -316,7 +327,12 @@ impl<T: Send + 'static> Drop for JobSet<T> {
 
 impl<T: Send + 'static> Clone for JobSetHandle<T> {
     fn clone(&self) -> Self {
-        JobSetHandle { pool: self.pool.clone(), terms: self.terms, inbox: Arc::clone(&self.inbox) }
+        JobSetHandle {
+            pool: self.pool.clone(),
+            terms: self.terms.clone(),
+            token: self.token.clone(),
+            inbox: Arc::clone(&self.inbox),
+        }
     }
 }
 

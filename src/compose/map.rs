@@ -163,7 +163,7 @@ where
             fails: |_| false,
             pool: pool.clone(),
             terms,
-            inbox: Inbox::new(&pool.core.shared),
+            inbox: Inbox::new(&pool.core.shared, None),
             order,
             look_ahead: workers.saturating_mul(AHEAD_PER_WORKER).max(1),
             under_way: 0,
@@ -253,7 +253,7 @@ where
         while self.under_way < self.look_ahead
             && let Some(work) = self.unsubmitted.take().or_else(|| self.next_work())
         {
-            let jobs = JobBuilder { pool: &self.pool, terms: self.terms };
+            let jobs = JobBuilder { pool: &self.pool, terms: self.terms.clone() };
             let submitted = jobs.submit_or_wait(work);
             if !self.note(submitted) {
                 break;
@@ -264,7 +264,7 @@ where
     /// Waits for room for the one that found none.
     fn submit_waiting(&mut self) {
         if let Some(work) = self.unsubmitted.take() {
-            let jobs = JobBuilder { pool: &self.pool, terms: self.terms };
+            let jobs = JobBuilder { pool: &self.pool, terms: self.terms.clone() };
             let submitted = jobs.enter(work, WhenFull::Wait);
             self.note(submitted);
         }
