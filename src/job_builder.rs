@@ -8,7 +8,7 @@ use crate::run::cancel::CancelToken;
 use crate::run::context::JobContext;
 use crate::run::handle::JobHandle;
 use crate::run::job::Task;
-use crate::run::submit::{self, Terms, WhenFull};
+use crate::run::submit::{self, Entry, Terms, WhenFull};
 
 /// The options of one job; made by [`PoolHandle::job`].
 ///
@@ -124,19 +124,42 @@ impl JobBuilder<'_> {
         self.submit(job).map(JobHandle::detach)
     }
 
-    fn enter<F, T>(self, job: F, when_full: WhenFull) -> Result<JobHandle<T>, SubmitError<F>>
+    /// [`PoolHandle::submit_or_wait`] with these options.
+    pub(crate) fn submit_or_wait<F, T>(self, job: F) -> Result<JobHandle<T>, SubmitError<F>>
+    where
+        F: FnOnce(&JobContext<'_>) -> T + Send + 'static,
+        T: Send + 'static,
+    {
+        match submit::admit_or_wait(&self.pool.core.shared) {
+            Ok(entry) => Ok(self.deliver(entry, job)),
+            Err(refusal) => Err(SubmitError::new(job, refusal)),
+        }
+    }
+
+    pub(crate) fn enter<F, T>(
+        self,
+        job: F,
+        when_full: WhenFull,
+    ) -> Result<JobHandle<T>, SubmitError<F>>
     where
         F: FnOnce(&JobContext<'_>) -> T + Send + 'static,
         T: Send + 'static,
     {
         let shared = &self.pool.core.shared;
         match submit::admit(shared, when_full) {
-            Ok(entry) => {
-                let (tracked, handle) = submit::tracked(shared, self.terms, job);
-                submit::deliver(shared, entry, Task::Tracked(tracked));
-                Ok(handle)
-            }
+            Ok(entry) => Ok(self.deliver(entry, job)),
             Err(refusal) => Err(SubmitError::new(job, refusal)),
         }
+    }
+
+    fn deliver<F, T>(self, entry: Entry, job: F) -> JobHandle<T>
+    where
+        F: FnOnce(&JobContext<'_>) -> T + Send + 'static,
+        T: Send + 'static,
+    {
+        let shared = &self.pool.core.shared;
+        let (tracked, handle) = submit::tracked(shared, self.terms, job);
+        submit::deliver(shared, entry, Task::Tracked(tracked));
+        handle
     }
 }

@@ -139,6 +139,13 @@ struct Readme;
 #[cfg(not(loom))]
 pub use {
     builder::Builder,
+    compose::{
+        job_set::{JobSet, JobSetHandle, NextOutcome},
+        joined::{Joined, SetError},
+        map::{Map, NextResult},
+        progress::Progress,
+        scope::{Scope, ScopedHandle},
+    },
     config::{
         DEFAULT_QUEUE_CAPACITY, DEFAULT_TARGET_WAIT, DropPolicy, Overflow, Settings, WORKER_CEILING,
     },

@@ -1,3 +1,10 @@
 //! What is put together from jobs: groups, scopes, maps, timers, retries, lanes.
 
+mod inbox;
+pub(crate) mod job_set;
+pub(crate) mod joined;
+pub(crate) mod map;
+pub(crate) mod progress;
+pub(crate) mod scope;
 pub(crate) mod timer;
+mod waiting;

@@ -156,14 +156,35 @@ pub(crate) fn run_on_submitter(shared: &Shared, job: Job) {
                 shared.gate.shells_removed(1);
                 return;
             };
-            let (kind, id) = (tracked.tracked().ticket().kind, tracked.tracked().ticket().id);
-            let about = About { kind, id: Some(id), worker: None, queued_at };
-            outside(shared, about, |started| {
-                let (outcome, unpublished) = tracked.run(shared, None, started);
-                (outcome, Left::Result(unpublished))
-            });
+            tracked_outside(shared, tracked);
         }
     }
+}
+
+/// Deals with a queued job that the calling thread, which is no worker of the pool, would otherwise
+/// wait for: runs it here, or lets it expire, unless somebody else has it. As a job that its
+/// submitter runs it is counted, and no timeout is watched.
+pub(crate) fn take_over_outside(shared: &Shared, tracked: Arc<dyn Tracked>) {
+    if tracked.ticket().has_expired(shared.now())
+        && let Some(withdrawn) = Withdrawn::of(&*tracked)
+    {
+        let _ = shared.gate.shell_left();
+        resolve(shared, withdrawn, Outcome::Expired, JobError::expired());
+        return;
+    }
+    let Some(job) = Started::of(tracked) else { return };
+    let _ = shared.gate.shell_left();
+    tracked_outside(shared, job);
+}
+
+/// Runs a job with a handle here, which is no worker's thread.
+fn tracked_outside(shared: &Shared, job: Started) {
+    let ticket = job.tracked().ticket();
+    let (kind, id, queued_at) = (ticket.kind, Some(ticket.id), ticket.queued_at);
+    outside(shared, About { kind, id, worker: None, queued_at }, |started| {
+        let (outcome, unpublished) = job.run(shared, None, started);
+        (outcome, Left::Result(unpublished))
+    });
 }
 
 /// The same for a job that has been claimed.

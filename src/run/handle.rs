@@ -3,12 +3,12 @@
 use std::future::Future;
 use std::pin::Pin;
 use std::rc::Rc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use super::attempt;
 use super::desk::Desk;
-use super::job::Receipt;
+use super::job::{Receipt, Tracked};
 use super::shared::Shared;
 use super::ticket::JobId;
 use super::waiter::JobWaiter;
@@ -129,6 +129,17 @@ impl<T: Send + 'static> JobHandle<T> {
             // The supervisor finds out whether a wake-up got lost.
             self.shared.sleep.ring();
         }
+    }
+
+    /// The result if it is there; otherwise leaves whom to wake, in place of whoever was left
+    /// before. Unlike a poll it never runs the job.
+    pub(crate) fn take_or_leave(&mut self, waker: Waker) -> Option<Result<T, JobError>> {
+        self.job.take_or_wait(|| JobWaiter::Task(waker))
+    }
+
+    /// The job, for whoever may run or cancel it in its handle's stead.
+    pub(crate) fn tracked(&self) -> Arc<dyn Tracked> {
+        self.job.share()
     }
 
     /// Runs the awaited job on this worker if it is still queued.

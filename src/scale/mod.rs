@@ -24,7 +24,7 @@ mod load;
 #[cfg(feature = "metrics")]
 #[cfg_attr(not(feature = "prometheus"), allow(dead_code, reason = "the page needs all of it"))]
 pub(crate) mod metric_table;
-mod pace;
+pub(crate) mod pace;
 pub(crate) mod policy;
 mod predicted_wait;
 mod queue_depth;
