@@ -57,11 +57,12 @@ impl JobBuilder<'_> {
         self
     }
 
-    /// Puts the job under a token, in place of the one before if there is one. Cancelled while the
-    /// job is queued, the job never runs: what it captured is freed and its place is given back at
-    /// that moment, and its handle resolves with [`CancelReason::Token`](crate::CancelReason::Token).
-    /// Cancelled later, its [`JobContext::is_cancelled`] says so. A job whose token is cancelled
-    /// already is accepted, and never runs.
+    /// Puts the job under a token, in place of the one before if there is one. If that is cancelled
+    /// while the job is queued, the job never runs: what it captured is freed and its place is given
+    /// back at that moment, and its handle resolves with
+    /// [`CancelReason::Token`](crate::CancelReason::Token). Once the job runs, its
+    /// [`JobContext::is_cancelled`] says so. A job whose token is cancelled already is accepted, and
+    /// never runs.
     pub fn token(mut self, token: &CancelToken) -> Self {
         self.terms.token = Some(token.clone());
         self

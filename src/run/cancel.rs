@@ -23,10 +23,10 @@ use crate::sync::{Arc, Mutex, Weak};
 
 /// Asks any number of jobs, and whatever else looks at it, to stop.
 ///
-/// Clones are the same token. A [`child`](CancelToken::child) is cancelled with its parent, and by
-/// itself without it. A job is put under a token by [`JobBuilder::token`](crate::JobBuilder::token):
-/// as long as it is queued a cancel takes it out and frees what it captured, and once it runs its
-/// context says that it is cancelled.
+/// Clones are the same token. A [`child`](CancelToken::child) is cancelled with its parent, and may
+/// be without it. [`JobBuilder::token`](crate::JobBuilder::token) puts a job under a token: as long
+/// as it is queued a cancel takes it out and frees what it captured, and once it runs its context
+/// says that it is cancelled.
 ///
 /// ```
 /// use springtide::{CancelReason, CancelToken, Pool};
@@ -74,8 +74,8 @@ impl CancelToken {
         CancelToken(Arc::new(Node::new(None, false)))
     }
 
-    /// A token that is cancelled with this one, and may be cancelled without it. That of a cancelled
-    /// token is cancelled from the beginning.
+    /// A token that is cancelled with this one, and may be without it. That of a cancelled token is
+    /// cancelled from the beginning.
     pub fn child(&self) -> CancelToken {
         let key = self.0.take_key();
         let parent = Upwards { node: Arc::clone(&self.0), key };

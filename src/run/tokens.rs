@@ -1,11 +1,12 @@
-//! The tokens that running jobs have asked for, so that whatever stops a job stops what hangs on it.
+//! The tokens that running jobs have asked for: what stops a job stops what hangs on its token.
 //!
 //! A job's own token is made when it is first asked for ([`JobContext::token`]) and is listed here
 //! until the job ends. Few jobs ask, so this costs the others a look at their claim word.
 //!
 //! * **K5** A token is in the list before the word says so. Saying so, asking the job to stop and
-//!   giving up on it are read-modify-writes of one word: of two the second sees the first, so either
-//!   whoever stops the job cancels its token or whoever made the token does.
+//!   giving up on it are read-modify-writes of one word: of two the second sees the first, so
+//!   whoever stops the job cancels its token, or whoever made the token does. A pool that is
+//!   stopping says so before it looks at the list.
 //!
 //! [`JobContext::token`]: super::context::JobContext::token
 
@@ -24,6 +25,8 @@ impl Tokens {
     /// The token of a running job, made when it is first asked for. Whether its pool is stopping is
     /// asked when the token is in the list.
     pub(crate) fn of(&self, ticket: &Ticket, is_stopping: impl FnOnce() -> bool) -> CancelToken {
+        #[cfg(loom)]
+        let early = omitted("lent").then(|| ticket.claim.lend_token());
         let token = {
             let mut tokens = self.0.lock();
             let make = || ticket.token().map_or_else(CancelToken::new, CancelToken::child);
@@ -35,6 +38,8 @@ impl Tokens {
         if omitted("K5") {
             return token;
         }
+        #[cfg(loom)]
+        let before = early.unwrap_or(before);
         if before.is_to_stop() || is_stopping() {
             token.cancel();
         }

@@ -7,6 +7,7 @@
 //! reports.
 
 mod admission;
+mod cancelling;
 mod claiming;
 mod controls;
 mod leaving;

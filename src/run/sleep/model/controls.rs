@@ -215,6 +215,37 @@ fn c6_let_go_on_a_stale_look() {
 }
 
 #[test]
+fn k1_looked_at_the_token_and_then_left_word() {
+    fails_without("K1", "cancelling::a_job_that_nobody_starts_is_taken_out_by_its_token", LOST);
+    fails_without("K1", "cancelling::a_child_is_cancelled_whenever_it_was_made", "goes on");
+}
+
+#[test]
+fn c1_started_although_its_token_took_it_out() {
+    fails_without("C1", "cancelling::a_job_is_run_or_taken_out_by_its_token", TWICE);
+}
+
+#[test]
+fn k5_nobody_looks_whether_the_job_is_to_stop() {
+    fails_without(
+        "K5",
+        "cancelling::a_token_of_a_job_that_is_told_to_stop_is_cancelled",
+        "goes on",
+    );
+    fails_without("K5", "cancelling::a_token_of_a_job_that_is_given_up_is_cancelled", "goes on");
+    fails_without("K5", "cancelling::a_token_in_a_pool_that_stops_is_cancelled", "goes on");
+}
+
+#[test]
+fn k5_in_the_word_before_it_is_in_the_list() {
+    fails_without(
+        "lent",
+        "cancelling::a_token_of_a_job_that_is_told_to_stop_is_cancelled",
+        "goes on",
+    );
+}
+
+#[test]
 fn c7_the_first_task_stays() {
     fails_without("C7", "publishing::a_future_wakes_the_task_that_has_polled_it_last", LOST);
 }

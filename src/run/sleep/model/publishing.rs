@@ -20,10 +20,10 @@ use crate::time::Nanos;
 
 /// How many of a kind there are: captures or results.
 #[derive(Clone)]
-struct Count(Arc<AtomicUsize>);
+pub(super) struct Count(Arc<AtomicUsize>);
 
 /// One of them.
-struct One(Count);
+pub(super) struct One(Count);
 
 impl Count {
     fn new() -> Count {
@@ -35,7 +35,7 @@ impl Count {
         One(self.clone())
     }
 
-    fn left(&self) -> usize {
+    pub(super) fn left(&self) -> usize {
         self.0.load(Ordering::Relaxed)
     }
 }
@@ -48,17 +48,20 @@ impl Drop for One {
 }
 
 /// A job that captures one thing and returns another, and what is left of either.
-struct Made {
-    job: Arc<dyn Tracked>,
-    receipt: Receipt<One>,
-    captured: Count,
-    returned: Count,
+pub(super) struct Made {
+    pub(super) job: Arc<dyn Tracked>,
+    pub(super) receipt: Receipt<One>,
+    pub(super) captured: Count,
+    pub(super) returned: Count,
     /// What the job does; whoever sees its result sees this, though it is relaxed.
     done: Arc<AtomicBool>,
 }
 
 fn make() -> Made {
-    let limits = Limits { expires_at: Nanos::NEVER, timeout: None, place: None };
+    make_with(Limits { expires_at: Nanos::NEVER, timeout: None, place: None })
+}
+
+pub(super) fn make_with(limits: Limits) -> Made {
     let ticket = Ticket {
         claim: crate::run::claim::Claim::new(),
         id: JobId(1),
@@ -77,7 +80,7 @@ fn make() -> Made {
 }
 
 /// A worker that takes the job from the queue.
-fn work(job: &Arc<dyn Tracked>) -> loom::thread::JoinHandle<()> {
+pub(super) fn work(job: &Arc<dyn Tracked>) -> loom::thread::JoinHandle<()> {
     let job = Arc::clone(job);
     loom::thread::spawn(move || {
         if let Some(started) = Started::of(job) {
@@ -88,7 +91,7 @@ fn work(job: &Arc<dyn Tracked>) -> loom::thread::JoinHandle<()> {
 }
 
 /// What `JobHandle::wait` does, without its timeouts.
-fn wait(receipt: &mut Receipt<One>) -> Result<One, JobError> {
+pub(super) fn wait(receipt: &mut Receipt<One>) -> Result<One, JobError> {
     loop {
         let waiter = || JobWaiter::Thread(thread::current());
         if let Some(result) = receipt.take_or_wait(waiter) {
