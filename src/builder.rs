@@ -15,6 +15,7 @@ use crate::run::panics;
 use crate::run::parker::{Parker, SystemParker};
 use crate::run::shared::{Seams, Shared};
 use crate::run::spawner::{Spawner, SystemSpawner};
+use crate::run::stuck::{Stuck, StuckJob, StuckRule};
 use crate::run::worker;
 use crate::scale::{Core, Export, HistogramSink, PredictedWait, ScalingPolicy, Supervisor};
 use crate::sync::Arc;
@@ -50,6 +51,7 @@ pub struct Builder {
     metrics: bool,
     stack_size: Option<usize>,
     on_drop: DropPolicy,
+    stuck: StuckRule,
     seams: Seams,
 }
 
@@ -82,6 +84,7 @@ impl Builder {
             metrics: true,
             stack_size: None,
             on_drop: DropPolicy::default(),
+            stuck: StuckRule::default(),
             seams: Seams {
                 clock: Clock::system(),
                 parker: Arc::new(SystemParker),
@@ -166,6 +169,51 @@ impl Builder {
         self
     }
 
+    /// For how long a job may go on after its timeout or its deadline before it counts as stuck.
+    /// [`DEFAULT_STUCK_AFTER`](crate::DEFAULT_STUCK_AFTER) unless set; [`Duration::MAX`] for never.
+    /// A job with neither is never stuck, however long it runs.
+    ///
+    /// Stuck jobs are counted, listed by [`running_jobs`](PoolHandle::running_jobs), told to the
+    /// [hook](Builder::on_stuck), and may be worked around
+    /// ([`max_replacements`](Builder::max_replacements)). They cannot be stopped.
+    pub fn stuck_after(mut self, grace: Duration) -> Self {
+        self.stuck.grace = grace;
+        self
+    }
+
+    /// Asks what to do about a job that is stuck, once for each. Called on the supervisor's thread,
+    /// so it should be short; a panic in it is contained and means [`Stuck::Leave`].
+    ///
+    /// ```
+    /// use springtide::{Pool, Stuck};
+    /// use std::time::Duration;
+    ///
+    /// let pool = Pool::builder("parser")
+    ///     .workers(1..=4)
+    ///     .stuck_after(Duration::from_secs(30))
+    ///     .max_replacements(2)
+    ///     .on_stuck(|stuck| {
+    ///         eprintln!("{} should have ended {:?} ago", stuck.job.kind, stuck.overdue);
+    ///         Stuck::Replace
+    ///     })
+    ///     .build()?;
+    /// # pool.submit(|| ())?.join()?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn on_stuck(mut self, hook: impl Fn(&StuckJob) -> Stuck + Send + Sync + 'static) -> Self {
+        self.stuck.hook = Some(Box::new(hook));
+        self
+    }
+
+    /// How many workers that stuck jobs keep may be replaced at a time, above the upper bound: the
+    /// policy then sees a pool without the one, and starts another when it needs to. When the stuck
+    /// job ends, the pool goes back to its bounds. 0 unless set. Without a
+    /// [hook](Builder::on_stuck) each stuck job's worker is replaced, up to this many.
+    pub fn max_replacements(mut self, workers: usize) -> Self {
+        self.stuck.max_replacements = workers;
+        self
+    }
+
     /// How the wait and run histograms leave the process; see [`HistogramSink`].
     pub fn histogram_sink(mut self, sink: HistogramSink) -> Self {
         self.sink = sink;
@@ -225,16 +273,17 @@ impl Builder {
             return Err(BuildError::Invalid(problems));
         }
         panics::note_panics();
+        let ceiling = self.ceiling_in_force();
         let settings = self.settings;
-        let ceiling = self.ceiling.unwrap_or(settings.max_workers.max(SLOTS_AT_LEAST));
         let spawner = Arc::clone(&self.seams.spawner);
         let name = PoolName::take(&self.name);
         let capacity = settings.capacity();
-        let shared = Shared::new(name, ceiling, capacity, self.stack_size, self.seams);
+        let slots = ceiling + self.stuck.max_replacements;
+        let shared = Shared::new(name, slots, capacity, self.stack_size, self.seams);
         shared.set_overflow(settings.overflow);
         let core = Arc::new(Core::new(Arc::new(shared), settings, self.policy.name(), ceiling));
         let export = Export::new(&core, self.metrics, self.sink);
-        let supervisor = Supervisor::new(Arc::clone(&core), self.policy, export);
+        let supervisor = Supervisor::new(Arc::clone(&core), self.policy, export, self.stuck);
         let started = start_first_workers(&core).and_then(|()| {
             let thread_name = worker::supervisor_name(core.shared.name.as_str());
             spawner.spawn(thread_name, None, Box::new(move || supervisor.run()))
@@ -247,6 +296,10 @@ impl Builder {
                 Err(BuildError::Spawn(error))
             }
         }
+    }
+
+    fn ceiling_in_force(&self) -> usize {
+        self.ceiling.unwrap_or(self.settings.max_workers.max(SLOTS_AT_LEAST))
     }
 
     fn problems(&self) -> Vec<ConfigError> {
@@ -274,6 +327,15 @@ impl Builder {
         {
             let problem = format!("{bytes} bytes are too few; write at least {STACK_AT_LEAST}");
             problems.push(ConfigError { field: "stack_size", problem });
+        }
+        let (replacements, ceiling) = (self.stuck.max_replacements, self.ceiling_in_force());
+        let room = WORKER_CEILING.saturating_sub(ceiling);
+        if replacements > room {
+            let problem = format!(
+                "{replacements} above a ceiling of {ceiling} are more workers than \
+                 {WORKER_CEILING}; write at most {room}, or a lower ceiling"
+            );
+            problems.push(ConfigError { field: "max_replacements", problem });
         }
         problems
     }

@@ -69,13 +69,13 @@ impl JobError {
         matches!(self.cause, Cause::Cancelled(_))
     }
 
-    /// The job waited longer than its `expires_in` and was never run.
+    /// The job waited longer than its `expires_in`, or past its `deadline`, and was never run.
     pub fn is_expired(&self) -> bool {
         matches!(self.cause, Cause::Expired)
     }
 
-    /// The job ran longer than its `timeout`. It may still be running: a thread cannot be stopped
-    /// from outside, only asked through
+    /// The job ran longer than its `timeout`, or past its `deadline`. It may still be running: a
+    /// thread cannot be stopped from outside, only asked through
     /// [`JobContext::is_cancelled`](crate::JobContext::is_cancelled).
     pub fn is_timed_out(&self) -> bool {
         matches!(self.cause, Cause::TimedOut)
@@ -151,7 +151,7 @@ impl fmt::Display for JobError {
                 f.write_str("job cancelled: the system refuses to start a worker thread")
             }
             Cause::Expired => f.write_str("job expired in the queue"),
-            Cause::TimedOut => f.write_str("job ran longer than its timeout"),
+            Cause::TimedOut => f.write_str("job ran longer than its timeout, or past its deadline"),
             Cause::Forked => f.write_str("the pool's threads live in the parent of this fork"),
         }
     }

@@ -1,6 +1,6 @@
 //! A job with options.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::error::{SubmitError, TrySubmitError};
 use crate::pool_handle::{PoolHandle, into_try};
@@ -57,12 +57,53 @@ impl JobBuilder<'_> {
         self
     }
 
+    /// The job must be over by then, however long it waits and runs. If it has not started it is
+    /// not run and ends as expired; if it runs, it is told and ends as timed out, as with
+    /// [`timeout`](JobBuilder::timeout).
+    ///
+    /// Unlike a timeout, a deadline is inherited. What this job submits, to whatever pool, must be
+    /// over by then too, or by a deadline of its own if that is earlier. Only
+    /// [`PoolHandle::execute`] and [`try_execute`](PoolHandle::try_execute) leave it out: there is
+    /// nobody to be told that such a job expired.
+    ///
+    /// ```
+    /// use springtide::Pool;
+    /// use std::time::{Duration, Instant};
+    ///
+    /// let pool = Pool::builder("requests").workers(1..=2).build()?;
+    /// let stages = pool.handle();
+    /// let deadline = Instant::now() + Duration::from_secs(10);
+    /// let request = pool.job("request").deadline(deadline).submit(move |_| {
+    ///     let stage = stages.job("stage").submit(|cx| cx.remaining());
+    ///     stage.ok().and_then(|stage| stage.join().ok()).flatten()
+    /// })?;
+    /// let remaining = request.join()?.expect("the stage has inherited the deadline");
+    /// assert!(remaining <= Duration::from_secs(10));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn deadline(mut self, at: Instant) -> Self {
+        self.terms.deadline = Some(self.pool.core.shared.clock.moment_of(at));
+        self
+    }
+
+    /// [`JobBuilder::deadline`] so long from this call on.
+    pub fn deadline_in(mut self, after: Duration) -> Self {
+        self.terms.deadline = Some(self.pool.core.shared.now().after(after));
+        self
+    }
+
+    /// Submitted by a job with a deadline, this one does not inherit it. It may have its own.
+    pub fn without_inherited_deadline(mut self) -> Self {
+        self.terms.outlives = true;
+        self
+    }
+
     /// Puts the job under a token, in place of the one before if there is one. If that is cancelled
-    /// while the job is queued, the job never runs: what it captured is freed and its place is given
-    /// back at that moment, and its handle resolves with
+    /// while the job is queued, the job never runs: what it captured is freed and its place is
+    /// given back at that moment, and its handle resolves with
     /// [`CancelReason::Token`](crate::CancelReason::Token). Once the job runs, its
-    /// [`JobContext::is_cancelled`] says so. A job whose token is cancelled already is accepted, and
-    /// never runs.
+    /// [`JobContext::is_cancelled`] says so. A job whose token is cancelled already is accepted,
+    /// and never runs.
     pub fn token(mut self, token: &CancelToken) -> Self {
         self.terms.token = Some(token.clone());
         self

@@ -172,6 +172,7 @@ pub use {
         histogram::Cells,
         on_cancel::{OnCancel, WaitForCancel},
         panics::PanicReport,
+        stuck::{DEFAULT_STUCK_AFTER, Stuck, StuckJob},
         ticket::JobId,
     },
     scale::{

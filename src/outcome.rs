@@ -13,9 +13,9 @@ pub enum Outcome {
     Panicked,
     /// It was cancelled before it started.
     Cancelled,
-    /// It waited longer than its `expires_in` and was never run.
+    /// It waited longer than its `expires_in`, or past its `deadline`, and was never run.
     Expired,
-    /// It ran longer than its `timeout`.
+    /// It ran longer than its `timeout`, or past its `deadline`.
     TimedOut,
     /// It was handed back, unrun, in a shutdown report.
     Returned,

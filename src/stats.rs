@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use crate::outcome::{Outcome, Refusal, StopCause};
 use crate::run::histogram::Cells;
+use crate::run::overdue;
 use crate::scale::{Core, Reason};
 use crate::sync::plain::Ordering;
 use crate::time::Nanos;
@@ -41,6 +42,11 @@ pub struct Stats {
     pub timed_out: u64,
     /// Jobs handed back by a shutdown.
     pub returned: u64,
+    /// Of those running, jobs that have outrun their timeout or deadline by the grace of
+    /// [`Builder::stuck_after`](crate::Builder::stuck_after).
+    pub stuck: u32,
+    /// How many ever have.
+    pub stuck_total: u64,
     /// Workers by state.
     pub workers: WorkerCounts,
     /// Workers the supervisor wanted at its last look.
@@ -154,6 +160,8 @@ pub(crate) fn stats(core: &Core) -> Stats {
         expired: of(Outcome::Expired),
         timed_out: of(Outcome::TimedOut),
         returned: of(Outcome::Returned),
+        stuck: levels.stuck_jobs,
+        stuck_total: totals.stuck_jobs,
         workers: WorkerCounts {
             total: levels.starting + levels.idle + levels.busy + levels.blocked,
             starting: levels.starting,
@@ -192,6 +200,9 @@ pub(crate) fn stats(core: &Core) -> Stats {
 pub struct Health {
     /// What is wrong; empty when nothing is.
     pub troubles: Vec<Trouble>,
+    /// Jobs that are stuck ([`Builder::stuck_after`](crate::Builder::stuck_after)). The pool does
+    /// its work without their workers, so this alone is no trouble.
+    pub stuck_jobs: u32,
 }
 
 impl Health {
@@ -242,5 +253,6 @@ pub(crate) fn health(core: &Core) -> Health {
     ];
     Health {
         troubles: troubles.iter().filter(|(is, _)| *is).map(|(_, trouble)| *trouble).collect(),
+        stuck_jobs: overdue::stuck_jobs(shared),
     }
 }

@@ -112,6 +112,21 @@ impl Clock {
             Source::Manual(nanos) => Nanos(nanos.load(Ordering::Acquire)),
         }
     }
+
+    /// What this clock shows at an instant of the system's, reckoned from now on.
+    pub(crate) fn moment_of(&self, at: Instant) -> Nanos {
+        let (now, here) = (self.now(), Instant::now());
+        match at.checked_duration_since(here) {
+            Some(left) => now.after(left),
+            None => Nanos(now.0.saturating_sub(nanos(here - at))),
+        }
+    }
+
+    /// The system's instant when this clock shows `at`; `None` for what the system cannot say.
+    pub(crate) fn instant_of(&self, at: Nanos) -> Option<Instant> {
+        let (now, here) = (self.now(), Instant::now());
+        if at >= now { here.checked_add(at.since(now)) } else { here.checked_sub(now.since(at)) }
+    }
 }
 
 /// Compares the counter with the system's clock from time to time. A machine that was suspended may

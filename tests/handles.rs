@@ -383,7 +383,7 @@ fn every_duration_is_legal_for_every_wait_on_a_handle() {
         for d in [Duration::ZERO, Duration::from_nanos(1), FOREVER, Duration::MAX] {
             let job = pool.job("any").expires_in(d).timeout(d).submit(|cx| cx.deadline());
             // Whatever became of it, it is resolved and counted.
-            let _: Result<Option<Duration>, springtide::JobError> = job.expect("open").join();
+            let _: Result<Option<Instant>, springtide::JobError> = job.expect("open").join();
             let mut handle = pool.submit_timeout(|| {}, d).expect("there is room");
             while let Err(early) = handle.join_timeout(d) {
                 handle = early;

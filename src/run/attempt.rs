@@ -9,12 +9,13 @@ use std::time::Duration;
 use super::closure::Closure;
 use super::core_time;
 use super::current::Running;
+use super::deadline::Bequest;
 use super::desk::{Desk, Inside};
 use super::job::{Job, Started, Task, Tracked, Withdrawn};
 use super::news::{self, About, Left};
+use super::overdue::Watch;
 use super::panics::catch;
 use super::shared::Shared;
-use super::slot::Timed;
 use super::tape::{Ran, Tape};
 use super::ticket::KindId;
 use crate::error::{CancelReason, JobError};
@@ -79,7 +80,9 @@ pub(crate) fn take_over(desk: &Desk, tracked: Arc<dyn Tracked>) {
     slot.current.begin(running);
     desk.shell_made();
     shared.gate.release_by(desk.index);
+    let nothing = Bequest::nothing();
     run_on_worker(desk, queued_at, running, |started| watched(desk, job, started));
+    drop(nothing);
     if let Some(waiting) = waiting {
         slot.current.begin(waiting);
     }
@@ -190,7 +193,7 @@ fn tracked_outside(shared: &Shared, job: Started) {
 /// The same for a job that has been claimed.
 fn outside(shared: &Shared, about: About, run: impl FnOnce(Nanos) -> (Outcome, Left)) {
     shared.outside.running.fetch_add(1, Ordering::AcqRel);
-    let inside = Inside::enter(shared);
+    let (inside, nothing) = (Inside::enter(shared), Bequest::nothing());
     shared.gate.release();
     let started = news::starting(shared, about, shared.now());
     let recorded = Record::begin(shared);
@@ -202,7 +205,7 @@ fn outside(shared: &Shared, about: About, run: impl FnOnce(Nanos) -> (Outcome, L
     }
     news::ended(shared, about, (started, ended), outcome, &left);
     left.publish();
-    drop(inside);
+    drop((nothing, inside));
     shared.outside.running.fetch_sub(1, Ordering::AcqRel);
     shared.ring();
 }
@@ -215,44 +218,13 @@ fn call(body: Closure) -> (Outcome, Left) {
     }
 }
 
-/// Runs a job with a handle on this worker, listed meanwhile if it has a timeout.
+/// Runs a job with a handle on this worker, listed meanwhile if it must be over by a moment.
 fn watched(desk: &Desk, job: Started, started: Nanos) -> (Outcome, Left) {
     let shared = &*desk.shared;
-    let watch = TimeoutWatch::begin(shared, desk.index, job.tracked(), started);
+    let watch = Watch::begin(shared, desk.index, job.tracked(), started);
     let (outcome, unpublished) = job.run(shared, Some(desk.index), started);
     drop(watch);
     (outcome, Left::Result(unpublished))
-}
-
-/// A job with a timeout is listed with its slot while it runs, for the supervisor to give up on.
-struct TimeoutWatch<'a> {
-    shared: &'a Shared,
-    worker: usize,
-}
-
-impl<'a> TimeoutWatch<'a> {
-    fn begin(
-        shared: &'a Shared,
-        worker: usize,
-        job: &Arc<dyn Tracked>,
-        started: Nanos,
-    ) -> Option<TimeoutWatch<'a>> {
-        let deadline = started.after(job.ticket().timeout()?);
-        let timed = Timed { deadline, job: Arc::clone(job) };
-        shared.roster.slot(worker).timed.lock().push(timed);
-        // The supervisor notes when it will look before it reads the list: if it read it without
-        // this job, its note is visible here, the list's lock being between them.
-        if deadline.0 < shared.next_look.load(Ordering::Acquire) {
-            shared.sleep.kick();
-        }
-        Some(TimeoutWatch { shared, worker })
-    }
-}
-
-impl Drop for TimeoutWatch<'_> {
-    fn drop(&mut self) {
-        self.shared.roster.slot(self.worker).timed.lock().pop();
-    }
 }
 
 /// Lets a job out of the queue that will never run, accounts for it and tells its handle. It is
@@ -287,27 +259,4 @@ pub(crate) fn cancel_taken(shared: &Shared, tracked: &dyn Tracked, reason: Cance
     } else {
         shared.gate.shells_removed(1);
     }
-}
-
-/// Resolves the handles of running jobs whose timeout has passed; returns the next deadline.
-pub(crate) fn give_up_overdue(shared: &Shared, now: Nanos) -> Option<Nanos> {
-    let mut next: Option<Nanos> = None;
-    for (_, slot) in shared.roster.used() {
-        let mut overdue = Vec::new();
-        for timed in slot.timed.lock().iter() {
-            if timed.job.ticket().claim.look().is_given_up() {
-                continue;
-            }
-            if timed.deadline <= now {
-                overdue.push(Arc::clone(&timed.job));
-            } else {
-                next = Some(next.map_or(timed.deadline, |n| n.min(timed.deadline)));
-            }
-        }
-        for job in overdue {
-            job.give_up();
-            shared.tokens.cancel(job.ticket());
-        }
-    }
-    next
 }

@@ -1,10 +1,11 @@
 //! What a running job may ask, and say, about itself; and what it takes to be one.
 
 use std::any::Any;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::cancel::CancelToken;
 use super::current::Blocked;
+use super::deadline::Bequest;
 use super::ticket::Ticket;
 use crate::error::Cancelled;
 use crate::time::Nanos;
@@ -18,6 +19,15 @@ pub(crate) trait Surroundings: Sync {
 
     /// Marks a worker as waiting, until the mark is dropped.
     fn block(&self, worker: usize) -> Blocked<'_>;
+
+    /// Notes that a worker's job lives.
+    fn beat(&self, worker: usize);
+
+    /// The system's instant at a moment of the pool's clock.
+    fn instant_of(&self, at: Nanos) -> Option<Instant>;
+
+    /// Leaves a deadline to what the calling thread submits, until the bequest is dropped.
+    fn bequeath(&self, deadline: Nanos) -> Bequest;
 
     /// The own token of a running job.
     fn token_of(&self, ticket: &Ticket) -> CancelToken;
@@ -53,9 +63,9 @@ pub struct JobContext<'a> {
 }
 
 impl JobContext<'_> {
-    /// Whether the job should stop: its handle or its token was cancelled, its timeout has passed,
-    /// or the pool is being shut down without waiting for it. Reads the clock only if the job has a
-    /// timeout.
+    /// Whether the job should stop: its handle or its token was cancelled, its timeout or its
+    /// deadline has passed, or the pool is being shut down without waiting for it. Reads the clock
+    /// only if the job has a timeout or a deadline.
     pub fn is_cancelled(&self) -> bool {
         self.ticket.claim.is_cancel_requested()
             || self.pool.is_stopping()
@@ -69,8 +79,8 @@ impl JobContext<'_> {
     /// job is over, only that one cancels it.
     ///
     /// It is made when it is first asked for. A job that its submitter runs
-    /// ([`Overflow::CallerRuns`](crate::Overflow::CallerRuns)) is not watched, so its timeout does
-    /// not cancel the token.
+    /// ([`Overflow::CallerRuns`](crate::Overflow::CallerRuns)) is not watched, so neither its
+    /// timeout nor its deadline cancels the token.
     ///
     /// ```
     /// use springtide::Pool;
@@ -104,20 +114,25 @@ impl JobContext<'_> {
         if self.is_cancelled() { Err(Cancelled) } else { Ok(()) }
     }
 
-    /// The time left until the job's timeout; zero once it has passed, `None` if it has none.
+    /// The time left until the job's timeout or its [deadline](crate::JobBuilder::deadline),
+    /// whichever is nearer; zero once that has passed, `None` if it has neither.
     pub fn remaining(&self) -> Option<Duration> {
-        let timeout = self.ticket.timeout()?;
-        Some(timeout.saturating_sub(self.pool.now().since(self.started)))
+        Some(self.ends_by()?.since(self.pool.now()))
     }
 
-    /// Whether the job has taken longer than its timeout, now that it has ended.
+    /// The moment when the job's timeout or its [deadline](crate::JobBuilder::deadline) passes,
+    /// whichever is nearer; `None` if it has neither.
+    pub fn deadline(&self) -> Option<Instant> {
+        self.pool.instant_of(self.ends_by()?)
+    }
+
+    /// Whether the job has taken too long, now that it has ended.
     pub(crate) fn overran(&self) -> bool {
-        self.ticket.timeout().is_some_and(|timeout| self.pool.now().since(self.started) > timeout)
+        self.ends_by().is_some_and(|ends_by| self.pool.now() > ends_by)
     }
 
-    /// When the job's timeout passes, as the time since the pool was built; `None` if it has none.
-    pub fn deadline(&self) -> Option<Duration> {
-        Some(self.started.after(self.ticket.timeout()?).as_duration())
+    fn ends_by(&self) -> Option<Nanos> {
+        self.ticket.ends_by(self.started)
     }
 
     /// Which run of the job this is, counted from 1.
@@ -129,6 +144,33 @@ impl JobContext<'_> {
     /// the job itself.
     pub fn worker_index(&self) -> Option<usize> {
         self.worker
+    }
+
+    /// Says that the job lives, for whoever looks at [`JobInfo::heartbeat_age`] or at the metric
+    /// `springtide_heartbeat_age_seconds`: a long job that beats at each step can be told from one
+    /// that hangs. Costs a reading of the clock and a store, and nothing else follows from it.
+    /// Without effect in a job that its submitter runs, which is not listed.
+    ///
+    /// ```
+    /// use springtide::Pool;
+    ///
+    /// let pool = Pool::builder("import").workers(1..=1).build()?;
+    /// let seen = pool.handle();
+    /// let import = pool.job("import").submit(move |cx| {
+    ///     for _chunk in 0..3 {
+    ///         cx.heartbeat();
+    ///     }
+    ///     seen.running_jobs().iter().all(|job| job.heartbeat_age.is_some())
+    /// })?;
+    /// assert!(import.join()?);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// [`JobInfo::heartbeat_age`]: crate::JobInfo::heartbeat_age
+    pub fn heartbeat(&self) {
+        if let Some(worker) = self.worker {
+            self.pool.beat(worker);
+        }
     }
 
     /// Runs `code`, which mostly waits, and tells the supervisor that this worker uses no core
@@ -199,6 +241,16 @@ impl Surroundings for Nowhere {
 
     fn block(&self, _worker: usize) -> Blocked<'_> {
         unreachable!("no such job declares a wait")
+    }
+
+    fn beat(&self, _worker: usize) {}
+
+    fn instant_of(&self, _at: Nanos) -> Option<Instant> {
+        None
+    }
+
+    fn bequeath(&self, _deadline: Nanos) -> Bequest {
+        Bequest::nothing()
     }
 
     fn token_of(&self, _ticket: &Ticket) -> CancelToken {

@@ -21,6 +21,13 @@ pub struct JobInfo {
     pub age: Duration,
     /// Whether it is inside a blocking section or waits for another job.
     pub blocked: bool,
+    /// How long ago it last said that it lives, by
+    /// [`JobContext::heartbeat`](crate::JobContext::heartbeat); `None` if it never has.
+    pub heartbeat_age: Option<Duration>,
+    /// Whether it goes on long after its timeout or its deadline
+    /// ([`Builder::stuck_after`](crate::Builder::stuck_after)), or a job does that waits for it on
+    /// the same worker.
+    pub stuck: bool,
 }
 
 /// The job a worker is in; written by the worker only.
@@ -33,6 +40,9 @@ pub(crate) struct Current {
     id: AtomicU64,
     /// How many declared waits it is inside.
     blocked: AtomicU32,
+    /// When a job of this worker last said that it lives. Not cleared between two jobs, which would
+    /// cost each of them a store: it speaks for the present one if it is later than its start.
+    beat: AtomicU64,
 }
 
 /// What [`Current`] says at one moment.
@@ -70,6 +80,16 @@ impl Current {
 
     pub(crate) fn is_blocked(&self) -> bool {
         self.blocked.load(Ordering::Relaxed) > 0
+    }
+
+    /// The job says that it lives.
+    pub(crate) fn beat(&self, now: Nanos) {
+        self.beat.store(now.0, Ordering::Relaxed);
+    }
+
+    /// When the job that started then last said so.
+    pub(crate) fn last_beat(&self, started: Nanos) -> Option<Nanos> {
+        Some(Nanos(self.beat.load(Ordering::Relaxed))).filter(|beat| *beat > started)
     }
 
     /// Marks the worker as waiting inside its job, until the mark is dropped.

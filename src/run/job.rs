@@ -102,8 +102,10 @@ impl Started {
         started: Nanos,
     ) -> (Outcome, Unpublished) {
         let ticket = self.0.ticket();
+        let bequest = ticket.deadline().map(|deadline| pool.bequeath(deadline));
         // SAFETY: this is who won `start`, and it is gone afterwards.
         let outcome = unsafe { self.0.run(&JobContext { pool, ticket, worker, started }) };
+        drop(bequest);
         if ticket.claim.look().has_lent_token() {
             pool.forget_token_of(ticket);
         }

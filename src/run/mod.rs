@@ -13,8 +13,10 @@
 //! * [`job`] is what is carried, a [`closure`] or a cell shared with a handle, [`ticket`] what is
 //!   fixed about it, [`claim`] who may run it, [`context`] what it sees while it runs, [`handle`]
 //!   its submitter's end, [`waiter`] who waits there.
+//! * [`deadline`] is what a job leaves to those that it submits.
 //! * [`cancel`] is a token that stops many at once, [`on_cancel`] what may hang on one besides
 //!   jobs, [`tokens`] those that running jobs have asked for.
+//! * [`overdue`] gives up jobs whose time is up, and notices the [`stuck`] ones.
 //! * [`meter`] counts; [`roster`], [`slot`] and [`current`] know who is there and at what;
 //!   [`phase`] how far the end is, [`quiet`] who waits for it.
 //! * [`news`] is what an observer is told of all that.
@@ -27,6 +29,7 @@ pub(crate) mod claim;
 pub(crate) mod closure;
 pub(crate) mod context;
 pub(crate) mod current;
+pub(crate) mod deadline;
 pub(crate) mod gate;
 pub(crate) mod job;
 #[cfg(loom)]
@@ -57,6 +60,8 @@ pub(crate) mod news;
 #[cfg(not(loom))]
 pub(crate) mod on_cancel;
 #[cfg(not(loom))]
+pub(crate) mod overdue;
+#[cfg(not(loom))]
 pub(crate) mod phase;
 #[cfg(not(loom))]
 pub(crate) mod queue;
@@ -72,6 +77,8 @@ pub(crate) mod shared;
 pub(crate) mod slot;
 #[cfg(not(loom))]
 pub(crate) mod spawner;
+#[cfg(not(loom))]
+pub(crate) mod stuck;
 #[cfg(not(loom))]
 pub(crate) mod submit;
 #[cfg(not(loom))]

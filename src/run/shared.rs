@@ -1,10 +1,11 @@
 //! The parts of one pool that its threads share. It holds them; what they do is elsewhere.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::cancel::CancelToken;
 use super::context::Surroundings;
-use super::current::{Blocked, JobInfo};
+use super::current::{Blocked, JobInfo, Running};
+use super::deadline::{self, Bequest};
 use super::gate::Gate;
 use super::job::Job;
 use super::meter::Meter;
@@ -19,7 +20,7 @@ use super::sleep::Sleep;
 use super::slot::State;
 use super::spawner::Spawner;
 use super::tape::Tapes;
-use super::ticket::{KindId, Ticket};
+use super::ticket::{JobId, KindId, Ticket};
 use super::tokens::Tokens;
 use crate::config::Overflow;
 use crate::name::PoolName;
@@ -213,6 +214,12 @@ impl Shared {
         self.paused.load(Ordering::Acquire) && self.phase.is_running()
     }
 
+    /// The deadline of the job that the calling thread is in, whichever pool runs that.
+    #[inline]
+    pub(crate) fn inherited_deadline(&self) -> Option<Nanos> {
+        deadline::inherited(std::ptr::from_ref(self).addr(), &self.clock)
+    }
+
     pub(crate) fn kind(&self, name: &'static str) -> KindId {
         let mut kinds = self.kinds.lock();
         let known = kinds.iter().position(|known| *known == name);
@@ -240,17 +247,47 @@ impl Shared {
     /// The jobs running on workers now.
     pub(crate) fn running_jobs(&self) -> Vec<JobInfo> {
         let now = self.clock.now();
-        let kinds = self.kinds.lock().clone();
-        self.roster
-            .running()
-            .map(|(worker, job)| JobInfo {
-                kind: kinds.get(job.kind.0 as usize).copied().unwrap_or("other"),
-                id: job.id,
-                worker,
-                age: now.since(job.started),
+        let info = |(worker, job): (usize, Running)| {
+            let slot = self.roster.slot(worker);
+            let stuck = slot.timed.lock().iter().any(|timed| timed.stuck.is_some());
+            JobInfo {
                 blocked: job.blocked,
-            })
-            .collect()
+                stuck,
+                ..self.info(worker, job.started, job.kind, job.id, now)
+            }
+        };
+        self.roster.running().map(info).collect()
+    }
+
+    /// A job that runs on a worker, and is stuck.
+    pub(crate) fn stuck_info(
+        &self,
+        worker: usize,
+        started: Nanos,
+        ticket: &Ticket,
+        now: Nanos,
+    ) -> JobInfo {
+        JobInfo { stuck: true, ..self.info(worker, started, ticket.kind, Some(ticket.id), now) }
+    }
+
+    fn info(
+        &self,
+        worker: usize,
+        started: Nanos,
+        kind: KindId,
+        id: Option<JobId>,
+        now: Nanos,
+    ) -> JobInfo {
+        let current = &self.roster.slot(worker).current;
+        JobInfo {
+            kind: self.kinds.lock().get(kind.0 as usize).copied().unwrap_or("other"),
+            id,
+            worker,
+            age: now.since(started),
+            blocked: current.is_blocked(),
+            heartbeat_age: current.last_beat(started).map(|beat| now.since(beat)),
+            stuck: false,
+        }
     }
 
     /// Whether nothing is queued and nothing runs.
@@ -352,6 +389,18 @@ impl Surroundings for Shared {
 
     fn block(&self, worker: usize) -> Blocked<'_> {
         self.blocked(worker)
+    }
+
+    fn beat(&self, worker: usize) {
+        self.roster.slot(worker).current.beat(self.now());
+    }
+
+    fn instant_of(&self, at: Nanos) -> Option<Instant> {
+        self.clock.instant_of(at)
+    }
+
+    fn bequeath(&self, deadline: Nanos) -> Bequest {
+        Bequest::enter(std::ptr::from_ref(self).addr(), &self.clock, deadline)
     }
 
     fn token_of(&self, ticket: &Ticket) -> CancelToken {

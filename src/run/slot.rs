@@ -4,6 +4,7 @@ use super::current::Current;
 use super::job::Tracked;
 use super::meter::Meter;
 use super::spawner::ThreadHandle;
+use super::stuck::Stuck;
 use crate::sync::atomic::AtomicU8;
 use crate::sync::plain::{AtomicU32, Ordering};
 use crate::sync::{Arc, Mutex, OnceLock};
@@ -34,14 +35,17 @@ pub(crate) struct Slot {
     /// The system's number of the thread, 0 where it is not known.
     pub(crate) thread_id: AtomicU32,
     pub(crate) thread: Mutex<Option<ThreadHandle>>,
-    /// Jobs with a timeout running here, outermost first.
+    /// Jobs with a timeout or a deadline running here, outermost first.
     pub(crate) timed: Mutex<Vec<Timed>>,
 }
 
-/// A running job that must not run past a moment.
+/// A running job that must be over by a moment.
 pub(crate) struct Timed {
-    pub(crate) deadline: Nanos,
+    pub(crate) started: Nanos,
+    pub(crate) ends_by: Nanos,
     pub(crate) job: Arc<dyn Tracked>,
+    /// The job was noticed to be stuck, and this was decided.
+    pub(crate) stuck: Option<Stuck>,
 }
 
 impl Slot {

@@ -50,17 +50,26 @@ pub(crate) struct Terms {
     pub(crate) kind: KindId,
     pub(crate) expires_in: Option<Duration>,
     pub(crate) timeout: Option<Duration>,
+    pub(crate) deadline: Option<Nanos>,
+    /// Whether the deadline of the job that submits this one does not bind it.
+    pub(crate) outlives: bool,
     pub(crate) token: Option<CancelToken>,
 }
 
 impl Terms {
-    fn limits(&self, now: Nanos) -> Option<Box<Limits>> {
-        if self.expires_in.is_none() && self.timeout.is_none() && self.token.is_none() {
-            return None;
-        }
-        let expires_at = self.expires_in.map_or(Nanos::NEVER, |d| now.after(d));
+    #[inline]
+    fn limits(&self, shared: &Shared, now: Nanos) -> Option<Box<Limits>> {
+        let inherited = if self.outlives { None } else { shared.inherited_deadline() };
+        let timed = self.expires_in.is_some() || self.timeout.is_some() || self.deadline.is_some();
+        let limited = timed || self.token.is_some() || inherited.is_some();
+        limited.then(|| self.box_limits(inherited, now))
+    }
+
+    fn box_limits(&self, inherited: Option<Nanos>, now: Nanos) -> Box<Limits> {
+        let deadline = self.deadline.into_iter().chain(inherited).min().unwrap_or(Nanos::NEVER);
+        let expires_at = self.expires_in.map_or(Nanos::NEVER, |d| now.after(d)).min(deadline);
         let place = self.token.as_ref().map(CancelToken::place);
-        Some(Box::new(Limits { expires_at, timeout: self.timeout, place }))
+        Box::new(Limits { expires_at, timeout: self.timeout, deadline, place })
     }
 }
 
@@ -228,7 +237,7 @@ where
         id: next_id(),
         kind: terms.kind,
         queued_at: now,
-        limits: terms.limits(now),
+        limits: terms.limits(shared, now),
     };
     let (job, receipt) = job::tracked(ticket, body);
     if job.ticket().limits.is_some() {

@@ -36,8 +36,17 @@ pub(crate) struct Ticket {
 pub(crate) struct Limits {
     pub(crate) expires_at: Nanos,
     pub(crate) timeout: Option<Duration>,
+    /// The job must be over by then, and what it submits.
+    pub(crate) deadline: Nanos,
     /// The job's place with its token, while it is queued.
     pub(crate) place: Option<Place>,
+}
+
+impl Default for Limits {
+    /// None at all.
+    fn default() -> Self {
+        Limits { expires_at: Nanos::NEVER, timeout: None, deadline: Nanos::NEVER, place: None }
+    }
 }
 
 impl Ticket {
@@ -45,8 +54,18 @@ impl Ticket {
         self.limits.as_ref().is_some_and(|limits| limits.expires_at <= now)
     }
 
-    pub(crate) fn timeout(&self) -> Option<Duration> {
-        self.limits.as_ref()?.timeout
+    /// The moment by which the job must be over, if it started then: its timeout or its deadline.
+    pub(crate) fn ends_by(&self, started: Nanos) -> Option<Nanos> {
+        let limits = self.limits.as_ref()?;
+        let timeout = limits.timeout.map_or(Nanos::NEVER, |timeout| started.after(timeout));
+        let ends_by = timeout.min(limits.deadline);
+        (ends_by != Nanos::NEVER).then_some(ends_by)
+    }
+
+    /// The deadline that the job leaves to those that it submits.
+    pub(crate) fn deadline(&self) -> Option<Nanos> {
+        let deadline = self.limits.as_ref()?.deadline;
+        (deadline != Nanos::NEVER).then_some(deadline)
     }
 
     /// The token that the job was submitted with.

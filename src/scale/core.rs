@@ -8,6 +8,7 @@ use crate::compose::timer::Timer;
 use crate::config::Settings;
 use crate::outcome::{Outcome, Refusal, StopCause};
 use crate::run::meter::MeterSum;
+use crate::run::overdue;
 use crate::run::shared::Shared;
 use crate::run::slot::State;
 use crate::sync::plain::Ordering;
@@ -127,6 +128,7 @@ impl Core {
         totals.evaluations = journal.evaluations;
         totals.tick = journal.tick.clone();
         totals.recoveries = journal.recoveries;
+        totals.stuck_jobs = journal.stuck_jobs;
         totals.reloads = journal.reloads;
         totals
     }
@@ -163,6 +165,12 @@ impl Core {
             .map(|(_, job)| now.since(job.started))
             .max()
             .unwrap_or_default();
+        let beats = shared
+            .roster
+            .running()
+            .filter_map(|(worker, job)| shared.roster.slot(worker).current.last_beat(job.started));
+        levels.heartbeat_age = beats.map(|beat| now.since(beat)).max().unwrap_or_default();
+        levels.stuck_jobs = overdue::stuck_jobs(shared);
         levels
     }
 }

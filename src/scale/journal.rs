@@ -44,6 +44,8 @@ pub(crate) struct Journal {
     pub(crate) workers_started: u64,
     pub(crate) spawn_failures: u64,
     pub(crate) recoveries: u64,
+    /// Jobs noticed to be stuck.
+    pub(crate) stuck_jobs: u64,
     /// Accepted and rejected changes of the settings.
     pub(crate) reloads: [u64; 2],
     pub(crate) tick: Cells,

@@ -149,7 +149,7 @@ fn seconds(duration: Duration) -> Option<f64> {
 }
 
 /// Every exported family, in the order of documentation and dashboards.
-pub(crate) static TABLE: [Family; 32] = [
+pub(crate) static TABLE: [Family; 35] = [
     // Jobs.
     counter("springtide_jobs_submitted_total", "Jobs accepted into the pool.", |f, _| {
         Some(f.totals.accepted)
@@ -238,6 +238,22 @@ pub(crate) static TABLE: [Family; 32] = [
         |f, _| seconds(f.levels.longest_running),
     )
     .unit(Unit::Seconds),
+    gauge(
+        "springtide_heartbeat_age_seconds",
+        "Longest time since a running job last said that it lives, of those that ever did.",
+        |f, _| seconds(f.levels.heartbeat_age),
+    )
+    .unit(Unit::Seconds),
+    gauge(
+        "springtide_stuck_jobs",
+        "Jobs that have outrun their timeout or deadline by the grace and run on.",
+        |f, _| Some(f64::from(f.levels.stuck_jobs)),
+    ),
+    counter(
+        "springtide_jobs_stuck_total",
+        "Jobs that outran their timeout or deadline by the grace.",
+        |f, _| Some(f.totals.stuck_jobs),
+    ),
     gauge(
         "springtide_stalled",
         "1 while jobs wait, none has left the queue for a second and no worker could be added.",

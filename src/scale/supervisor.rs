@@ -1,5 +1,6 @@
 //! The one thread that changes the number of workers: look, decide, act, write down, rest.
 
+use std::borrow::Cow;
 use std::time::Duration;
 
 use super::core::Core;
@@ -8,7 +9,6 @@ use super::observer::Observer;
 use super::policy::{FAST_TICK, Plan, QUEUED_TICK, Reason, SLOW_TICK, ScalingPolicy};
 use super::reconcile::Reconciler;
 use super::sample::Sample;
-use crate::config::Settings;
 use crate::ending;
 use crate::error::CancelReason;
 use crate::observer::PoolEnded;
@@ -17,7 +17,8 @@ use crate::run::panics::catch;
 use crate::run::phase::Stage;
 use crate::run::shared::NO_LIMIT;
 use crate::run::sleep::Events;
-use crate::run::{attempt, worker};
+use crate::run::stuck::StuckRule;
+use crate::run::{overdue, worker};
 use crate::sync::Arc;
 use crate::sync::atomic::Ordering;
 use crate::time::{ClockWatch, Nanos, Steady, unix_now};
@@ -40,13 +41,20 @@ pub(crate) struct Supervisor {
     refusals: u32,
     /// The upper bound in force when workers were last told to leave between jobs.
     max_drained_for: u32,
+    stuck: StuckRule,
 }
 
 impl Supervisor {
-    pub(crate) fn new(core: Arc<Core>, policy: Box<dyn ScalingPolicy>, export: Export) -> Self {
+    pub(crate) fn new(
+        core: Arc<Core>,
+        policy: Box<dyn ScalingPolicy>,
+        export: Export,
+        stuck: StuckRule,
+    ) -> Self {
         Supervisor {
             core,
             policy,
+            stuck,
             observer: Observer::default(),
             reconciler: Reconciler::default(),
             export,
@@ -89,17 +97,23 @@ impl Supervisor {
         let sample = self.observer.observe(shared, &settings, now, steady);
         shared.cores.store(sample.cores.clamp(1.0, 1e6) as u32, Ordering::Relaxed);
         let recoveries = self.reconciler.check(shared, &sample, steady);
-        let paused = shared.is_paused().then(|| as_paused(&sample));
-        let wanted = match &paused {
-            Some(paused) => self.decide_paused(steady, &sample, paused),
-            None => self.decide(steady, &sample),
+        // Workers with a stuck job do not count, where others may stand in for them.
+        let replaced = overdue::replaced_workers(shared, &self.stuck);
+        let seen = without_replaced(&sample, replaced);
+        let is_paused = shared.is_paused();
+        let wanted = match is_paused {
+            true => self.decide_paused(steady, &seen, &as_paused(&seen)),
+            false => self.decide(steady, &seen),
         };
-        let mut plan = self.act(steady, &sample, &settings, wanted);
+        let bounds = [settings.min_workers, settings.max_workers];
+        let bounds = bounds.map(|bound| bound as u32 + replaced);
+        let mut plan = self.act(steady, &sample, bounds, wanted);
         if plan.add > 0 {
             self.reconciler.grew();
         }
         plan.stalled |= self.reconciler.is_stalled(steady);
-        if plan.next_in.is_none() && !paused.as_ref().unwrap_or(&sample).is_quiet() {
+        let is_quiet = if is_paused { as_paused(&sample).is_quiet() } else { sample.is_quiet() };
+        if plan.next_in.is_none() && !is_quiet {
             plan.next_in = Some(SLOW_TICK);
         }
         if recoveries > 0 {
@@ -145,9 +159,8 @@ impl Supervisor {
     }
 
     /// Carries a plan out within the bounds; returns what came of it.
-    fn act(&mut self, now: Nanos, sample: &Sample, settings: &Settings, mut plan: Plan) -> Plan {
+    fn act(&mut self, now: Nanos, sample: &Sample, [min, max]: [u32; 2], mut plan: Plan) -> Plan {
         let shared = Arc::clone(&self.core.shared);
-        let (min, max) = (settings.min_workers as u32, settings.max_workers as u32);
         let live = shared.sleep.look().live();
         if plan.add > 0 {
             shared.limit.store(NO_LIMIT, Ordering::Release);
@@ -170,15 +183,14 @@ impl Supervisor {
             plan.retire_idle = shared.sleep.retire_coldest(plan.retire_idle, queued);
         }
         plan.drain = plan.drain.min(spare - plan.retire_idle);
-        self.drain(sample, settings, &plan);
+        self.drain(sample, [min, max], &plan);
         plan
     }
 
     /// Sends workers home also while jobs wait: the parked ones now, the others as they come out
     /// of a job. The order stands until the next one, unless it loses its reason.
-    fn drain(&mut self, sample: &Sample, settings: &Settings, plan: &Plan) {
+    fn drain(&mut self, sample: &Sample, [min, max]: [u32; 2], plan: &Plan) {
         let shared = &self.core.shared;
-        let (min, max) = (settings.min_workers as u32, settings.max_workers as u32);
         if plan.drain == 0 {
             if sample.queued == 0 || max != self.max_drained_for {
                 shared.limit.store(NO_LIMIT, Ordering::Release);
@@ -276,9 +288,14 @@ impl Supervisor {
         let shared = &core.shared;
         let wake_at = looked.after(self.pause(steady, plan));
         shared.next_look.store(wake_at.0, Ordering::Release);
-        // After the note above: see the job's side in `run::attempt`.
-        let overdue = attempt::give_up_overdue(shared, shared.now());
-        let wake_at = overdue.map_or(wake_at, |deadline| deadline.min(wake_at));
+        // After the note above: see the job's side in `run::overdue`.
+        let overdue = overdue::look(shared, shared.now(), &self.stuck);
+        if overdue.stuck > 0 {
+            self.core.journal.lock().stuck_jobs += overdue.stuck;
+            // Another worker may be allowed now.
+            return;
+        }
+        let wake_at = overdue.next.min(wake_at);
         loop {
             if wake_at == Nanos::NEVER {
                 // Whatever happens once it counts as parked rings, so a flush after that is final.
@@ -324,6 +341,19 @@ impl Supervisor {
         }
         pause
     }
+}
+
+/// What a policy sees while other workers may stand in for some that stuck jobs keep.
+fn without_replaced(sample: &Sample, replaced: u32) -> Cow<'_, Sample> {
+    if replaced == 0 {
+        return Cow::Borrowed(sample);
+    }
+    let mut seen = sample.clone();
+    for count in [&mut seen.workers, &mut seen.busy, &mut seen.busy_peak] {
+        *count = count.saturating_sub(replaced);
+    }
+    seen.busy_time = seen.busy_time.saturating_sub(seen.elapsed.saturating_mul(replaced));
+    Cow::Owned(seen)
 }
 
 /// While nothing may leave the queue, nothing in it waits for a worker: the policy sees none of it,

@@ -38,6 +38,8 @@ pub(crate) struct Totals {
     pub(crate) tick: Cells,
     /// Times the reconciling check found a queue nobody served and woke or started a worker.
     pub(crate) recoveries: u64,
+    /// Jobs that outran their timeout or deadline by the grace.
+    pub(crate) stuck_jobs: u64,
     /// `reconfigure` and `resize` calls: accepted, rejected.
     pub(crate) reloads: [u64; 2],
 }
@@ -64,6 +66,10 @@ pub(crate) struct Levels {
     /// Busy share of worker time over the last second or so.
     pub(crate) utilization: f64,
     pub(crate) longest_running: Duration,
+    /// The longest time since a running job last said that it lives, of those that ever did.
+    pub(crate) heartbeat_age: Duration,
+    /// Jobs that have outrun their timeout or deadline by the grace and run on.
+    pub(crate) stuck_jobs: u32,
     /// Jobs wait, none has left the queue for long, and no worker could be added.
     pub(crate) stalled: bool,
     /// Unix time of the supervisor's last evaluation, in seconds.

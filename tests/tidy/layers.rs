@@ -63,9 +63,10 @@ pub(crate) const RANKS: &[&[&str]] = &[
         "run::waiter",
         "run::on_cancel",
         "run::agenda",
+        "run::deadline",
     ],
     &["config", "observer", "run::current", "run::gate", "sim::load", "run::tokens"],
-    &["run::context", "scale::sample", "sim::machine"],
+    &["run::context", "scale::sample", "sim::machine", "run::stuck"],
     &["run::job", "scale::policy"],
     &[
         "run::slot",
@@ -116,6 +117,7 @@ pub(crate) const RANKS: &[&[&str]] = &[
         "scale::telemetry",
         "sim::fleet::pod",
         "sim::measures",
+        "run::overdue",
     ],
     &[
         "run::attempt",

@@ -10,11 +10,10 @@ use crate::run::ticket::Limits;
 use crate::run::tokens::Tokens;
 use crate::sync::Arc;
 use crate::sync::atomic::{AtomicBool, Ordering};
-use crate::time::Nanos;
 
 /// A job under a token.
 fn make(token: &CancelToken) -> Made {
-    make_with(Limits { expires_at: Nanos::NEVER, timeout: None, place: Some(token.place()) })
+    make_with(Limits { place: Some(token.place()), ..Limits::default() })
 }
 
 /// What a submitter does before it pushes the job.

@@ -58,7 +58,7 @@ pub(super) struct Made {
 }
 
 fn make() -> Made {
-    make_with(Limits { expires_at: Nanos::NEVER, timeout: None, place: None })
+    make_with(Limits::default())
 }
 
 pub(super) fn make_with(limits: Limits) -> Made {
