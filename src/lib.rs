@@ -125,6 +125,8 @@ mod scale;
 #[cfg(all(feature = "sim", not(loom)))]
 pub mod sim;
 #[cfg(not(loom))]
+mod stateful;
+#[cfg(not(loom))]
 mod stats;
 #[cfg(not(loom))]
 mod submit_async;
@@ -178,6 +180,7 @@ pub use {
         Constants, Decision, FAST_TICK, Fixed, HistogramSink, KICK_SPACING, Plan, PredictedWait,
         QueueDepth, Reason, SLOW_TICK, Sample, ScalingPolicy,
     },
+    stateful::{InitError, Stateful},
     stats::{Health, Quantiles, Stats, Trouble, WorkerCounts},
     submit_async::SubmitAsync,
     submit_batch::Batch,

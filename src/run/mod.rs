@@ -17,6 +17,7 @@
 //!   jobs, [`tokens`] those that running jobs have asked for.
 //! * [`meter`] counts; [`roster`], [`slot`] and [`current`] know who is there and at what;
 //!   [`phase`] how far the end is, [`quiet`] who waits for it.
+//! * [`locals`] is what a worker keeps for the jobs it runs.
 //! * [`news`] is what an observer is told of all that.
 //! * [`tape`] is where the jobs are written down that somebody records, with their [`core_time`].
 //!
@@ -50,6 +51,8 @@ pub(crate) mod desk;
 pub(crate) mod handle;
 #[cfg(not(loom))]
 pub(crate) mod histogram;
+#[cfg(not(loom))]
+pub(crate) mod locals;
 #[cfg(not(loom))]
 pub(crate) mod meter;
 #[cfg(not(loom))]

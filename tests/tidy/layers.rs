@@ -46,6 +46,7 @@ pub(crate) const RANKS: &[&[&str]] = &[
     &[
         "error",
         "run::gate::line",
+        "run::locals",
         "run::meter",
         "run::queue",
         "run::quiet",
@@ -129,7 +130,7 @@ pub(crate) const RANKS: &[&[&str]] = &[
     &["control", "ending", "scale::export", "stats", "run::submit"],
     &["scale::supervisor", "run", "scale", "sim", "submit_batch"],
     &["pool_handle"],
-    &["job_builder", "pool", "submit_async", "recording"],
+    &["job_builder", "pool", "submit_async", "recording", "stateful"],
     &["builder", "compose", "fallible"],
     &["docs", "lib", "testing"],
 ];
