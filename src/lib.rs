@@ -80,6 +80,7 @@
 //! |---|---|---|
 //! | `prometheus` | yes | the module `prometheus`: exact histograms on a page, a small endpoint |
 //! | `metrics` | through it | reports to whatever recorder of the `metrics` facade is installed |
+//! | `tracing` | no | spans of the jobs, linked to whoever submitted them |
 //! | `sim` | no | the module `sim`: scaling laws on simulated loads, for tuning and tests |
 //!
 //! Without any of them, the pool has three direct dependencies (one more where the system is not

@@ -143,10 +143,33 @@ fn the_states_of_a_dropped_front_are_dropped_by_the_workers_that_sleep() {
             let jobs: Vec<_> = jobs.collect::<Result<_, _>>().expect("open");
             drop(states);
             jobs.into_iter().for_each(|job| _ = job.join_flat().expect("it returns"));
-            // At whatever point of its way to sleep each worker is.
             until(|| census.built() == census.dropped());
         }
-        assert!(pool.shutdown().ended);
+    });
+}
+
+#[test]
+fn a_front_dropped_while_a_worker_falls_asleep_leaves_no_state_behind() {
+    within(PATIENCE, "asleep", || {
+        let pool = fixed("asleep", 1, 64);
+        for n in 0..40_000 {
+            let (states, census) = counted(&pool);
+            let nearly_over = Arc::new(AtomicBool::new(false));
+            let says = Arc::clone(&nearly_over);
+            let job = states.submit(move |_, _| says.store(true, Ordering::SeqCst));
+            job.expect("open").detach();
+            while !nearly_over.load(Ordering::SeqCst) {
+                std::hint::spin_loop();
+            }
+            // Another point of the worker's way to sleep each time.
+            for _ in 0..n % 1_000 {
+                std::hint::spin_loop();
+            }
+            drop(states);
+            while census.dropped() == 0 {
+                thread::yield_now();
+            }
+        }
     });
 }
 

@@ -19,6 +19,7 @@
 //!   [`phase`] how far the end is, [`quiet`] who waits for it.
 //! * [`locals`] is what a worker keeps for the jobs it runs.
 //! * [`news`] is what an observer is told of all that.
+//! * `trace` puts it in spans, with the feature `tracing`.
 //! * [`tape`] is where the jobs are written down that somebody records, with their [`core_time`].
 //!
 //! Nothing here knows of `scale`: a pool whose supervisor sleeps for ever works at fixed size.
@@ -79,5 +80,7 @@ pub(crate) mod spawner;
 pub(crate) mod submit;
 #[cfg(not(loom))]
 pub(crate) mod tape;
+#[cfg(all(feature = "tracing", not(loom)))]
+pub(crate) mod trace;
 #[cfg(not(loom))]
 pub(crate) mod worker;

@@ -120,6 +120,7 @@ pub(crate) const RANKS: &[&[&str]] = &[
     ],
     &[
         "run::attempt",
+        "run::trace",
         "prometheus::endpoint",
         "scale::observer",
         "sim::fleet::signal",
