@@ -66,7 +66,7 @@ const LONGEST_HOLD: Duration = Duration::from_secs(10);
 /// [`Outcome::Error`](crate::Outcome::Error), and the worker goes on. For 10 ms, and twice as long
 /// after each further failure in a row, up to 10 s, jobs on that worker end with the same error at
 /// once; the next one after that tries again. Workers that have their state are not concerned, but
-/// a worker that fails at once is soon free again, and may get most of the jobs. What panics while it
+/// one that fails at once is soon free again, and may get most of the jobs. What panics while it
 /// builds is a job that panicked, and the next one tries again.
 pub struct Stateful<S: 'static, E: 'static>(Arc<Front<S, E>>);
 
