@@ -80,6 +80,7 @@
 //! |---|---|---|
 //! | `prometheus` | yes | the module `prometheus`: exact histograms on a page, a small endpoint |
 //! | `metrics` | through it | reports to whatever recorder of the `metrics` facade is installed |
+//! | `tracing` | no | spans of the jobs, linked to whoever submitted them |
 //! | `sim` | no | the module `sim`: scaling laws on simulated loads, for tuning and tests |
 //!
 //! Without any of them, the pool has three direct dependencies (one more where the system is not
@@ -124,6 +125,8 @@ mod run;
 mod scale;
 #[cfg(all(feature = "sim", not(loom)))]
 pub mod sim;
+#[cfg(not(loom))]
+mod stateful;
 #[cfg(not(loom))]
 mod stats;
 #[cfg(not(loom))]
@@ -179,6 +182,7 @@ pub use {
         Constants, Decision, FAST_TICK, Fixed, HistogramSink, KICK_SPACING, Plan, PredictedWait,
         QueueDepth, Reason, SLOW_TICK, Sample, ScalingPolicy,
     },
+    stateful::{InitError, Stateful},
     stats::{Health, Quantiles, Stats, Trouble, WorkerCounts},
     submit_async::SubmitAsync,
     submit_batch::Batch,

@@ -6,7 +6,6 @@ use crate::config::{Overflow, Settings};
 use crate::control;
 use crate::error::{ConfigError, SubmitError, TrySubmitError, WaitIdleError};
 use crate::outcome::Refusal;
-use crate::run::closure::Closure;
 use crate::run::current::JobInfo;
 use crate::run::handle::JobHandle;
 use crate::run::job::Task;
@@ -157,7 +156,7 @@ impl PoolHandle {
         let shared = &self.core.shared;
         match submit::admit(shared, when_full) {
             Ok(entry) => {
-                submit::deliver(shared, entry, Task::Plain(Closure::new(job)));
+                submit::deliver(shared, entry, submit::plain(shared, job));
                 Ok(())
             }
             Err(refusal) => Err(SubmitError::new(job, refusal)),

@@ -19,7 +19,9 @@
 //! * [`overdue`] gives up jobs whose time is up, and notices the [`stuck`] ones.
 //! * [`meter`] counts; [`roster`], [`slot`] and [`current`] know who is there and at what;
 //!   [`phase`] how far the end is, [`quiet`] who waits for it.
+//! * [`locals`] is what a worker keeps for the jobs it runs.
 //! * [`news`] is what an observer is told of all that.
+//! * `trace` puts it in spans, with the feature `tracing`.
 //! * [`tape`] is where the jobs are written down that somebody records, with their [`core_time`].
 //!
 //! Nothing here knows of `scale`: a pool whose supervisor sleeps for ever works at fixed size.
@@ -54,6 +56,8 @@ pub(crate) mod handle;
 #[cfg(not(loom))]
 pub(crate) mod histogram;
 #[cfg(not(loom))]
+pub(crate) mod locals;
+#[cfg(not(loom))]
 pub(crate) mod meter;
 #[cfg(not(loom))]
 pub(crate) mod news;
@@ -83,5 +87,7 @@ pub(crate) mod stuck;
 pub(crate) mod submit;
 #[cfg(not(loom))]
 pub(crate) mod tape;
+#[cfg(all(feature = "tracing", not(loom)))]
+pub(crate) mod trace;
 #[cfg(not(loom))]
 pub(crate) mod worker;

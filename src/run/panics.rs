@@ -152,6 +152,30 @@ pub(crate) fn catch<T>(code: impl FnOnce() -> T) -> Result<T, PanicReport> {
     })
 }
 
+/// Runs user code that may be in the middle of something; a panic waits until that is put in order
+/// and then goes on.
+pub(crate) fn halt<T>(code: impl FnOnce() -> T) -> Result<T, Unwinding> {
+    panic::catch_unwind(AssertUnwindSafe(code)).map_err(|payload| {
+        let noted = LATEST.try_with(|latest| latest.borrow_mut().take()).ok().flatten();
+        Unwinding { payload, noted }
+    })
+}
+
+/// A panic that is held for a moment.
+#[must_use = "it is somebody's panic, and must go on"]
+pub(crate) struct Unwinding {
+    payload: Box<dyn Any + Send>,
+    /// Of this panic, whatever else panics in the meantime.
+    noted: Option<Noted>,
+}
+
+impl Unwinding {
+    pub(crate) fn go_on(self) -> ! {
+        let _ = LATEST.try_with(|latest| *latest.borrow_mut() = self.noted);
+        panic::resume_unwind(self.payload)
+    }
+}
+
 /// Runs user code whose panic nobody wants to hear of: destructors, wakers, recorders. True if it
 /// returned. A payload whose own destructor panics is leaked: dropping it again would only go on.
 pub(crate) fn contain(code: impl FnOnce()) -> bool {

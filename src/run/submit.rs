@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::attempt;
 use super::cancel::CancelToken;
+use super::closure::Closure;
 use super::context::{Body, JobContext};
 use super::desk::{Desk, Inside};
 use super::gate::{Joined, NoEntry, Patience, Waiter};
@@ -76,6 +77,8 @@ impl Terms {
 /// Gets one job in. Inside one of the pool's own jobs nothing is waited for: the worker that would
 /// make room is the one that waits, so what would wait goes in over the bound.
 pub(crate) fn admit(shared: &Arc<Shared>, when_full: WhenFull) -> Result<Entry, Refusal> {
+    #[cfg(feature = "tracing")]
+    let _submitting = super::trace::submitting(shared);
     if in_forked_child(shared) {
         news::refused(shared, Refusal::Forked, 1);
         return Err(Refusal::Forked);
@@ -231,10 +234,12 @@ where
     B: Body<T>,
     T: Send + 'static,
 {
-    let now = shared.now();
+    let (id, now) = (next_id(), shared.now());
+    #[cfg(feature = "tracing")]
+    let body = super::trace::Traced::new(shared, terms.kind, id, body);
     let ticket = Ticket {
         claim: super::claim::Claim::new(),
-        id: next_id(),
+        id,
         kind: terms.kind,
         queued_at: now,
         limits: terms.limits(shared, now),
@@ -244,6 +249,13 @@ where
         follow_token(shared, &job);
     }
     (job, JobHandle::new(receipt, Arc::clone(shared)))
+}
+
+/// Makes a job without a handle.
+pub(crate) fn plain<F: FnOnce() + Send + 'static>(_shared: &Arc<Shared>, job: F) -> Task {
+    #[cfg(feature = "tracing")]
+    let job = super::trace::plain(_shared, job);
+    Task::Plain(Closure::new(job))
 }
 
 /// Gets in a job whose body is made only then: whoever is refused gets back what it brought.

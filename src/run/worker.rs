@@ -7,6 +7,7 @@ use std::rc::Rc;
 use super::attempt;
 use super::desk::{Desk, Inside};
 use super::job::Job;
+use super::locals;
 use super::panics;
 use super::phase::Stage;
 use super::shared::{NO_LIMIT, Shared};
@@ -95,6 +96,7 @@ fn live(shared: Arc<Shared>, index: usize) {
     slot.set_state(State::Leaving);
     drop(worker);
     Desk::clear();
+    locals::drop_all();
     shared.stopped[cause as usize].fetch_add(1, Ordering::Relaxed);
     shared.tell(|to, pool| to.worker_stopped(&WorkerStopped { pool, worker: index, cause }));
     slot.thread_id.store(0, Ordering::Relaxed);
@@ -179,8 +181,13 @@ impl Worker {
                 continue;
             }
             rounds = 0;
+            locals::drop_stale();
             if sleep.fall_asleep(self.desk.index, events).is_err() {
                 continue;
+            }
+            if locals::any_stale() {
+                // Its owner ended since, and may not have found this worker asleep: look again.
+                sleep.rouse(self.desk.index);
             }
             self.shared().ring();
             match sleep.rest(self.desk.index, self.shared().park_bound()) {

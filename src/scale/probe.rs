@@ -306,6 +306,7 @@ mod tests {
             spawner: crate::sync::Arc::new(crate::run::spawner::SystemSpawner),
             observer: None,
             metered: true,
+            observer: None,
         };
         let name = crate::name::PoolName::take("probe-test");
         let shared = Shared::new(name, 4, 1, None, seams);

@@ -29,6 +29,7 @@ pub(crate) const HOMES: &[Home] = &[
         why: "it is an optional dependency",
     },
     Home { name: "tiny_http", files: &["src/prometheus/endpoint.rs"], why: "as above" },
+    Home { name: "tracing::", files: &["src/run/trace.rs"], why: "it is an optional dependency" },
     Home { name: "quanta", files: &["src/time.rs"], why: "tests set the clock by hand" },
     Home { name: "Instant::now", files: &["src/time.rs"], why: "as above" },
     Home { name: "SystemTime::now", files: &["src/time.rs"], why: "as above" },

@@ -46,6 +46,7 @@ pub(crate) const RANKS: &[&[&str]] = &[
     &[
         "error",
         "run::gate::line",
+        "run::locals",
         "run::meter",
         "run::queue",
         "run::quiet",
@@ -121,6 +122,7 @@ pub(crate) const RANKS: &[&[&str]] = &[
     ],
     &[
         "run::attempt",
+        "run::trace",
         "prometheus::endpoint",
         "scale::observer",
         "sim::fleet::signal",
@@ -131,7 +133,7 @@ pub(crate) const RANKS: &[&[&str]] = &[
     &["control", "ending", "scale::export", "stats", "run::submit"],
     &["scale::supervisor", "run", "scale", "sim", "submit_batch"],
     &["pool_handle"],
-    &["job_builder", "pool", "submit_async", "recording"],
+    &["job_builder", "pool", "submit_async", "recording", "stateful"],
     &["builder", "compose", "fallible"],
     &["docs", "lib", "testing"],
 ];
