@@ -24,6 +24,7 @@ pub(crate) const RANKS: &[&[&str]] = &[
         "sim::sharing",
         "sim::trace::stamp",
         "run::closure",
+        "run::priority",
     ],
     &[
         "time",
@@ -42,12 +43,13 @@ pub(crate) const RANKS: &[&[&str]] = &[
         "run::core_time",
         "run::gate::turnstiles",
         "run::cancel",
+        "run::gate::entrance",
     ],
     &[
         "error",
         "run::gate::line",
+        "run::levels",
         "run::meter",
-        "run::queue",
         "run::quiet",
         "run::returned",
         "run::sleep",
@@ -64,7 +66,7 @@ pub(crate) const RANKS: &[&[&str]] = &[
         "run::on_cancel",
         "run::agenda",
     ],
-    &["config", "observer", "run::current", "run::gate", "sim::load", "run::tokens"],
+    &["config", "observer", "run::current", "run::gate", "run::queue", "sim::load", "run::tokens"],
     &["run::context", "scale::sample", "sim::machine"],
     &["run::job", "scale::policy"],
     &[
@@ -130,7 +132,7 @@ pub(crate) const RANKS: &[&[&str]] = &[
     &["scale::supervisor", "run", "scale", "sim", "submit_batch"],
     &["pool_handle"],
     &["job_builder", "pool", "submit_async", "recording"],
-    &["builder", "compose", "fallible"],
+    &["builder", "compose", "fallible", "permits"],
     &["docs", "lib", "testing"],
 ];
 

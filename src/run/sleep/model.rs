@@ -10,6 +10,7 @@ mod admission;
 mod claiming;
 mod controls;
 mod leaving;
+mod levels;
 mod pool;
 mod publishing;
 mod supervision;

@@ -10,6 +10,7 @@ use crate::error::JobError;
 use crate::outcome::Outcome;
 use crate::run::context::{JobContext, Nowhere};
 use crate::run::job::{Receipt, Started, Tracked, Withdrawn, tracked};
+use crate::run::priority::Priority;
 use crate::run::ticket::{JobId, KindId, Limits, Ticket};
 use crate::run::waiter::JobWaiter;
 use crate::sync::Arc;
@@ -63,6 +64,7 @@ fn make() -> Made {
         claim: crate::run::claim::Claim::new(),
         id: JobId(1),
         kind: KindId::default(),
+        priority: Priority::Normal,
         queued_at: Nanos(0),
         limits: Some(Box::new(limits)),
     };
