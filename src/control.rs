@@ -46,8 +46,8 @@ fn replace(core: &Core, before: &Settings, after: &Settings) -> bool {
     is_current
 }
 
-/// Tells submitters the bound and the rule in force, and workers the order: of several that do so at
-/// once, the last one to look is right.
+/// Tells submitters the bound and the rule in force, and workers the order: of several that do so
+/// at once, the last one to look is right.
 fn adjust_queue(core: &Core) {
     let in_force = || {
         let settings = core.settings.load();

@@ -296,8 +296,8 @@ impl<F> std::error::Error for TrySubmitError<F> {}
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ReserveError {
-    /// The queue is full, and the caller would not wait or may not: it is one of the pool's own jobs,
-    /// which would have to make the room.
+    /// The queue is full, and the caller would not wait or may not: it is one of the pool's own
+    /// jobs, which would have to make the room.
     Full,
     /// The queue stayed full until the caller's deadline.
     TimedOut,

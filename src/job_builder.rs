@@ -77,8 +77,8 @@ impl JobBuilder<'_> {
     /// [`ageing`](crate::Builder::ageing) goes before higher ones.
     ///
     /// A job that was submitted inside another one goes to the pool's common queue if its priority
-    /// is not the normal one, rather than to the worker's own deque. A job that is joined inside the
-    /// pool runs at once, whatever its priority. No running job is interrupted.
+    /// is not the normal one, rather than to the worker's own deque. A job that is joined inside
+    /// the pool runs at once, whatever its priority. No running job is interrupted.
     ///
     /// ```
     /// use springtide::{Pool, Priority};

@@ -163,8 +163,8 @@ impl Permits {
     ///
     /// # Errors
     ///
-    /// [`SubmitError`] with the job in it: the pool is closed, or no permit is left, which counts as
-    /// full.
+    /// [`SubmitError`] with the job in it: the pool is closed, or no permit is left, which counts
+    /// as full.
     pub fn submit<F, T>(&mut self, job: F) -> Result<JobHandle<T>, SubmitError<F>>
     where
         F: FnOnce() -> T + Send + 'static,

@@ -1,5 +1,5 @@
-//! Places reserved in the queue: whoever holds them is never refused, nobody counts them as jobs, and
-//! they always come back.
+//! Places reserved in the queue: whoever holds them is never refused, nobody counts them as jobs,
+//! and they always come back.
 
 mod common;
 

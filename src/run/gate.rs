@@ -2,8 +2,8 @@
 //!
 //! Counts that only grow: jobs *admitted* from outside, in one word that submitters write
 //! (`entrance.rs`); jobs that *came* from inside the pool and jobs that have *left* the queue, each
-//! in several words that workers write (`turnstiles.rs`). Admitted and come less left is the queue's
-//! length.
+//! in several words that workers write (`turnstiles.rs`). Admitted and come less left is the
+//! queue's length.
 //!
 //! * **G1** A job is counted in `admitted` or `came` before it is pushed, and in `left` once it is
 //!   out of the queue. Whoever wants the length reads `left` first, so it is never understated.
@@ -23,10 +23,11 @@
 //!   a moment later: a release before the step on its word is in the count that the step returns,
 //!   one after it finds no hold.
 //!
-//! * **G6** A place that is *held* for a job to come stands beside `admitted`, in the same word. So it
-//!   is taken for whoever compares with the limit, and is no job for whoever wants the length; one
-//!   step makes it the place of a job. Whoever gives it back unused looks at the line afterwards,
-//!   under its lock: one who joined it before is called, one who joins it later finds the place.
+//! * **G6** A place that is *held* for a job to come stands beside `admitted`, in the same word. So
+//!   it is taken for whoever compares with the limit, and is no job for whoever wants the length;
+//!   one step makes it the place of a job. Whoever gives it back unused looks at the line
+//!   afterwards, under its lock: one who joined it before is called, one who joins it later finds
+//!   the place.
 //!
 //! Without G5 each release wakes a submitter, which fills the one place and sleeps again: with jobs
 //! of a microsecond up to two switches a job, and the pool did half its work.

@@ -146,8 +146,8 @@ impl<T> Levels<T> {
         [&*self.high, &*self.low].into_iter().filter_map(oldest).min_by_key(|at| at.0)
     }
 
-    /// A job of a level was dealt with where it is, and its shell stays. Clears the shells away when
-    /// they are many, or `crowded`: each is looked at a constant number of times on average.
+    /// A job of a level was dealt with where it is, and its shell stays. Clears the shells away
+    /// when they are many, or `crowded`: each is looked at a constant number of times on average.
     /// Returns how many went.
     pub(crate) fn shell_made(
         &self,

@@ -82,8 +82,8 @@ impl Default for Rules {
     }
 }
 
-/// How long the oldest job of each level has waited, in the order of [`Priority::ALL`]; `None` where
-/// nobody waits.
+/// How long the oldest job of each level has waited, in the order of [`Priority::ALL`]; `None`
+/// where nobody waits.
 pub(crate) type Waits = [Option<Duration>; Priority::ALL.len()];
 
 /// Whose turn it is.

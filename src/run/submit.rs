@@ -330,8 +330,8 @@ pub(crate) fn deliver(shared: &Arc<Shared>, entry: Entry, task: Task) {
     shared.sleep.announce(1, || shared.gate.queued());
 }
 
-/// Adds an admitted normal job to the queue, or to the deque of the worker whose job submits it, without
-/// telling anybody yet.
+/// Adds an admitted normal job to the queue, or to the deque of the worker whose job submits it,
+/// without telling anybody yet.
 pub(crate) fn push(shared: &Shared, desk: Option<&Desk>, job: Job) {
     may_be_held_up();
     match desk {

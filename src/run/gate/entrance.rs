@@ -27,8 +27,8 @@ pub(crate) const MAX_HELD: u64 = (1 << (63 - HELD_SHIFT)) - 1;
 
 pub(super) struct Entrance {
     word: AtomicU64,
-    /// The first place that may not be taken, as last seen. Spares submitters the lines that workers
-    /// write.
+    /// The first place that may not be taken, as last seen. Spares submitters the lines that
+    /// workers write.
     pub(super) limit: AtomicU64,
 }
 

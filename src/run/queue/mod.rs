@@ -208,9 +208,10 @@ pub(crate) struct LocalQueue<T> {
     steals: Cell<u64>,
     /// What is left of this worker's round of turns.
     turns: Cell<Turns>,
-    /// Since when this worker has passed normal jobs over that it saw. The injector cannot be looked
-    /// into: from here the age of the oldest is reckoned, or from when the normal job taken last was
-    /// queued, if that is later. So it errs on the young side where nothing was passed over yet.
+    /// Since when this worker has passed normal jobs over that it saw. The injector cannot be
+    /// looked into: from here the age of the oldest is reckoned, or from when the normal job taken
+    /// last was queued, if that is later. So it errs on the young side where nothing was passed
+    /// over yet.
     passed_since: Cell<Option<Nanos>>,
 }
 
@@ -324,8 +325,8 @@ impl<T> LocalQueue<T> {
         Some(self.passed_since.get().map_or(Duration::ZERO, |since| now.since(since)))
     }
 
-    /// The next normal job: own deque, then the injector (some at once if `may_batch()`), then other
-    /// workers.
+    /// The next normal job: own deque, then the injector (some at once if `may_batch()`), then
+    /// other workers.
     fn take_normal(&self, may_batch: impl Fn() -> bool) -> Option<T> {
         self.turn.set(self.turn.get().saturating_add(1));
         if self.turn.get() >= INJECTOR_TURN && self.batched.get() == 0 {

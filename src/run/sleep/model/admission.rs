@@ -252,7 +252,7 @@ fn a_place_that_is_held_is_nobody_elses() {
     });
 }
 
-/// Attacks G2 and G6: a place that is held is no job, so the final count has it only once it is one.
+/// Attacks G2 and G6: a place that is held is no job; the final count has it once it is one.
 #[test]
 fn closing_counts_no_place_that_is_held() {
     explore("redeem x close x look", 8, || {
