@@ -13,6 +13,7 @@ use crate::pool::Pool;
 use crate::pool_handle::PoolHandle;
 use crate::run::panics;
 use crate::run::parker::{Parker, SystemParker};
+use crate::run::priority::{DEFAULT_AGEING, Weights};
 use crate::run::shared::{Seams, Shared};
 use crate::run::spawner::{Spawner, SystemSpawner};
 use crate::run::stuck::{Stuck, StuckJob, StuckRule};
@@ -76,6 +77,8 @@ impl Builder {
                 overflow: Overflow::default(),
                 target_wait: DEFAULT_TARGET_WAIT,
                 keep_alive: None,
+                priorities: Weights::default(),
+                ageing: DEFAULT_AGEING,
                 cores: None,
             },
             ceiling: None,
@@ -140,6 +143,35 @@ impl Builder {
     /// The rule by which the supervisor sizes the pool. [`PredictedWait`] unless set.
     pub fn policy(mut self, policy: impl ScalingPolicy + 'static) -> Self {
         self.policy = Box::new(policy);
+        self
+    }
+
+    /// How high, normal and low jobs share the workers while all of them wait: 6, 3 and 1 turns in
+    /// ten unless set, and [`Weights::STRICT`] for always the highest first. Each worker keeps to
+    /// the shares by itself.
+    ///
+    /// ```
+    /// use springtide::{Pool, Weights};
+    ///
+    /// let fair = Weights { high: 2, normal: 1, low: 1 };
+    /// let pool = Pool::builder("shares").priorities(fair).build()?;
+    /// pool.reconfigure(|settings| settings.priorities = Weights::STRICT)?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn priorities(mut self, weights: Weights) -> Self {
+        self.settings.priorities = weights;
+        self
+    }
+
+    /// How long a job waits at most behind higher ones, [`DEFAULT_AGEING`] unless set; zero makes
+    /// the levels take turns, [`Duration::MAX`] switches it off. A job that has waited so long is
+    /// the next that a worker takes, in every other turn at most: where many are too old, they have
+    /// half of the turns, and the higher ones the other half.
+    ///
+    /// High and low jobs are reckoned from when they were queued. Normal jobs, whose queue cannot
+    /// be looked into, are reckoned from when a worker first passed them over, if that is later.
+    pub fn ageing(mut self, bound: Duration) -> Self {
+        self.settings.ageing = bound;
         self
     }
 
@@ -281,6 +313,7 @@ impl Builder {
         let slots = ceiling + self.stuck.max_replacements;
         let shared = Shared::new(name, slots, capacity, self.stack_size, self.seams);
         shared.set_overflow(settings.overflow);
+        shared.queue.levels.set_rules(settings.rules());
         let core = Arc::new(Core::new(Arc::new(shared), settings, self.policy.name(), ceiling));
         let export = Export::new(&core, self.metrics, self.sink);
         let supervisor = Supervisor::new(Arc::clone(&core), self.policy, export, self.stuck);

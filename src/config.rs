@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::error::ConfigError;
+use crate::run::priority::{Rules, Weights};
 use crate::run::sleep::MAX_WORKERS;
 
 /// The default of [`Builder::queue_capacity`](crate::Builder::queue_capacity): room for a second's
@@ -69,6 +70,10 @@ pub struct Settings {
     pub target_wait: Duration,
     /// The longest that an unneeded worker is kept; `None` to leave it to the policy.
     pub keep_alive: Option<Duration>,
+    /// How the priorities share the workers.
+    pub priorities: Weights,
+    /// How long a job waits at most behind higher ones.
+    pub ageing: Duration,
     /// The cores to reckon with; `None` to ask the system, quotas included.
     pub cores: Option<f64>,
 }
@@ -93,12 +98,21 @@ impl Settings {
         if self.queue_capacity == Some(0) {
             problem("queue_capacity", "0 leaves no room for any job; write at least 1".into());
         }
+        let Weights { high, normal, low } = self.priorities;
+        if !(high >= normal && normal >= low) {
+            let rising = format!("{high}, {normal}, {low} rise as priorities fall");
+            problem("priorities", format!("{rising}; give no more turns to a lower one"));
+        }
         if let Some(cores) = self.cores
             && !(cores.is_finite() && cores > 0.0)
         {
             problem("cores", format!("{cores} is not a number of cores; write more than 0"));
         }
         problems
+    }
+
+    pub(crate) fn rules(&self) -> Rules {
+        Rules { weights: self.priorities, ageing: self.ageing }
     }
 
     pub(crate) fn capacity(&self) -> u64 {

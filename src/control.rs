@@ -28,7 +28,7 @@ pub(crate) fn reconfigure(
     };
     core.journal.lock().reloads[usize::from(result.is_err())] += 1;
     if result.is_ok() {
-        adjust_gate(core);
+        adjust_queue(core);
         core.shared.sleep.kick();
     } else {
         core.shared.sleep.nudge();
@@ -46,18 +46,19 @@ fn replace(core: &Core, before: &Settings, after: &Settings) -> bool {
     is_current
 }
 
-/// Tells submitters the bound and the rule in force: of several that do so at once, the last one to
-/// look is right.
-fn adjust_gate(core: &Core) {
+/// Tells submitters the bound and the rule in force, and workers the order: of several that do so
+/// at once, the last one to look is right.
+fn adjust_queue(core: &Core) {
     let in_force = || {
         let settings = core.settings.load();
-        (settings.capacity(), settings.overflow)
+        (settings.capacity(), settings.overflow, settings.rules())
     };
     loop {
-        let (capacity, overflow) = in_force();
+        let (capacity, overflow, rules) = in_force();
         core.shared.gate.set_capacity(capacity);
         core.shared.set_overflow(overflow);
-        if in_force() == (capacity, overflow) {
+        core.shared.queue.levels.set_rules(rules);
+        if in_force() == (capacity, overflow, rules) {
             return;
         }
     }

@@ -292,6 +292,52 @@ impl<F> fmt::Debug for TrySubmitError<F> {
 
 impl<F> std::error::Error for TrySubmitError<F> {}
 
+/// Why no places in the queue were reserved.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ReserveError {
+    /// The queue is full, and the caller would not wait or may not: it is one of the pool's own
+    /// jobs, which would have to make the room.
+    Full,
+    /// The queue stayed full until the caller's deadline.
+    TimedOut,
+    /// As many places are reserved as a pool can keep count of:
+    /// [`MAX_PERMITS`](crate::MAX_PERMITS).
+    TooMany,
+    /// The pool was closed.
+    Closed,
+    /// The process was forked; the workers live in the parent only.
+    Forked,
+}
+
+impl From<Refusal> for ReserveError {
+    fn from(refusal: Refusal) -> Self {
+        match refusal {
+            Refusal::Deadline => ReserveError::TimedOut,
+            Refusal::Shutdown => ReserveError::Closed,
+            Refusal::Forked => ReserveError::Forked,
+            // The others are for jobs, and do not befall a reservation.
+            _ => ReserveError::Full,
+        }
+    }
+}
+
+impl fmt::Display for ReserveError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            ReserveError::Full => "no places reserved: the queue is full",
+            ReserveError::TimedOut => "no places reserved: the queue stayed full too long",
+            ReserveError::TooMany => "no places reserved: too many are reserved already",
+            ReserveError::Closed => "no places reserved: the pool is closed",
+            ReserveError::Forked => {
+                "no places reserved: the pool's threads live in the parent of this fork"
+            }
+        })
+    }
+}
+
+impl std::error::Error for ReserveError {}
+
 /// Why a wait for the pool to be idle ended without it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]

@@ -3,12 +3,16 @@
 use std::time::{Duration, Instant};
 
 use crate::error::{SubmitError, TrySubmitError};
+use crate::outcome::Refusal;
 use crate::pool_handle::{PoolHandle, into_try};
 use crate::run::cancel::CancelToken;
 use crate::run::context::JobContext;
 use crate::run::handle::JobHandle;
 use crate::run::job::Task;
+use crate::run::priority::Priority;
+use crate::run::shared::Shared;
 use crate::run::submit::{self, Entry, Terms, WhenFull};
+use crate::sync::Arc;
 
 /// The options of one job; made by [`PoolHandle::job`].
 ///
@@ -109,6 +113,34 @@ impl JobBuilder<'_> {
         self
     }
 
+    /// Before or after which others the job starts. Jobs of one priority start in the order in
+    /// which they came, and the priorities take turns by the pool's
+    /// [`Weights`](crate::Weights); whoever has waited for the pool's
+    /// [`ageing`](crate::Builder::ageing) goes before higher ones.
+    ///
+    /// A job that was submitted inside another one goes to the pool's common queue if its priority
+    /// is not the normal one, rather than to the worker's own deque. A job that is joined inside
+    /// the pool runs at once, whatever its priority. No running job is interrupted.
+    ///
+    /// ```
+    /// use springtide::{Pool, Priority};
+    ///
+    /// let pool = Pool::builder("urgent").workers(1..=1).build()?;
+    /// let (sent, order) = std::sync::mpsc::channel();
+    /// pool.pause();
+    /// for (word, priority) in [("index", Priority::Low), ("page", Priority::High)] {
+    ///     let sent = sent.clone();
+    ///     pool.job(word).priority(priority).execute(move |_| drop(sent.send(word)))?;
+    /// }
+    /// pool.resume();
+    /// assert_eq!((order.recv()?, order.recv()?), ("page", "index"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn priority(mut self, priority: Priority) -> Self {
+        self.terms.priority = priority;
+        self
+    }
+
     /// [`PoolHandle::submit`] with these options.
     ///
     /// # Errors
@@ -187,8 +219,21 @@ impl JobBuilder<'_> {
         F: FnOnce(&JobContext<'_>) -> T + Send + 'static,
         T: Send + 'static,
     {
+        self.enter_by(job, |shared| submit::admit(shared, when_full))
+    }
+
+    /// Submits a job that is let in by `admit`.
+    pub(crate) fn enter_by<F, T>(
+        self,
+        job: F,
+        admit: impl FnOnce(&Arc<Shared>) -> Result<Entry, Refusal>,
+    ) -> Result<JobHandle<T>, SubmitError<F>>
+    where
+        F: FnOnce(&JobContext<'_>) -> T + Send + 'static,
+        T: Send + 'static,
+    {
         let shared = &self.pool.core.shared;
-        match submit::admit(shared, when_full) {
+        match admit(shared) {
             Ok(entry) => Ok(self.deliver(entry, job)),
             Err(refusal) => Err(SubmitError::new(job, refusal)),
         }

@@ -113,6 +113,8 @@ mod name;
 mod observer;
 mod outcome;
 #[cfg(not(loom))]
+mod permits;
+#[cfg(not(loom))]
 mod pool;
 #[cfg(not(loom))]
 mod pool_handle;
@@ -154,8 +156,8 @@ pub use {
     },
     ending::{ReturnedJob, ShutdownReport},
     error::{
-        BuildError, CancelReason, Cancelled, ConfigError, JobError, SubmitError, TrySubmitError,
-        WaitIdleError,
+        BuildError, CancelReason, Cancelled, ConfigError, JobError, ReserveError, SubmitError,
+        TrySubmitError, WaitIdleError,
     },
     fallible::FallibleError,
     job_builder::JobBuilder,
@@ -164,6 +166,7 @@ pub use {
         WorkerStopped,
     },
     outcome::{Outcome, Refusal, StopCause},
+    permits::{MAX_PERMITS, Permits, ReserveAsync},
     pool::Pool,
     pool_handle::PoolHandle,
     recording::{Recorded, RecordedJob, Recording},
@@ -175,6 +178,7 @@ pub use {
         histogram::Cells,
         on_cancel::{OnCancel, WaitForCancel},
         panics::PanicReport,
+        priority::{DEFAULT_AGEING, Priority, Weights},
         stuck::{DEFAULT_STUCK_AFTER, Stuck, StuckJob},
         ticket::JobId,
     },

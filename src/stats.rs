@@ -5,6 +5,7 @@ use std::time::Duration;
 use crate::outcome::{Outcome, Refusal, StopCause};
 use crate::run::histogram::Cells;
 use crate::run::overdue;
+use crate::run::priority::Priority;
 use crate::scale::{Core, Reason};
 use crate::sync::plain::Ordering;
 use crate::time::Nanos;
@@ -26,6 +27,12 @@ pub struct Stats {
     pub refused_by: Vec<(Refusal, u64)>,
     /// Jobs waiting to start.
     pub queued: u64,
+    /// The same by priority, in the order of [`Priority::ALL`]. A job that is just coming or going
+    /// counts as a normal one.
+    pub queued_by: [u64; Priority::ALL.len()],
+    /// Places in the queue that [`Permits`](crate::Permits) hold. They are no jobs: nothing else in
+    /// here counts them.
+    pub reserved: u64,
     /// Jobs started and not yet over.
     pub running: u64,
     /// Jobs that returned.
@@ -71,6 +78,8 @@ pub struct Stats {
     pub busy_time: Duration,
     /// Jobs taken from other workers' deques.
     pub steals: u64,
+    /// Jobs that went before higher ones because they had waited too long.
+    pub promotions: u64,
     /// Worker threads started so far.
     pub threads_started: u64,
     /// Worker threads retired so far, those ended by shutdown or by a panic left out.
@@ -143,6 +152,7 @@ pub(crate) fn stats(core: &Core) -> Stats {
     let totals = core.totals();
     let levels = core.levels();
     let of = |outcome: Outcome| totals.outcomes[outcome as usize];
+    let queued = totals.accepted - totals.dequeued;
     let over: u64 = totals.outcomes.iter().sum();
     let refused_by = Refusal::ALL.map(|refusal| (refusal, totals.refused[refusal as usize]));
     Stats {
@@ -151,7 +161,9 @@ pub(crate) fn stats(core: &Core) -> Stats {
         accepted: totals.accepted,
         refused: totals.refused.iter().sum(),
         refused_by: refused_by.to_vec(),
-        queued: totals.accepted - totals.dequeued,
+        queued,
+        queued_by: core.shared.queued_by(queued),
+        reserved: levels.reserved,
         running: totals.dequeued - over,
         ok: of(Outcome::Ok),
         errored: of(Outcome::Error),
@@ -181,6 +193,7 @@ pub(crate) fn stats(core: &Core) -> Stats {
         run: Quantiles::of(&totals.run),
         busy_time: totals.busy,
         steals: totals.steals,
+        promotions: totals.promotions,
         threads_started: totals.workers_started,
         threads_retired: totals.workers_stopped[StopCause::Retired as usize],
         spawn_failures: totals.spawn_failures,

@@ -140,7 +140,7 @@ impl Default for Steps {
             metered: true,
             observer: None,
         };
-        let injector = Arc::new(Queue::new(1));
+        let injector = Arc::new(Queue::new(1, |_| Nanos::default()));
         Steps {
             clock: Clock::system(),
             gate: Gate::new(u64::MAX),
@@ -150,8 +150,8 @@ impl Default for Steps {
             current: Current::default(),
             histogram: Histogram::default(),
             meter: Meter::default(),
-            few: Arc::new(Queue::new(2)).open(0),
-            many: Arc::new(Queue::new(512)).open(0),
+            few: Arc::new(Queue::new(2, |_| Nanos::default())).open(0),
+            many: Arc::new(Queue::new(512, |_| Nanos::default())).open(0),
             shared: Arc::new(Shared::new(PoolName::take("steps"), 1, u64::MAX, None, seams)),
         }
     }
@@ -219,7 +219,9 @@ impl Steps {
 
     fn queue(&self, times: u64) {
         let push = |_| self.injector.push(black_box(Load::default()));
-        heaped(times, push, |()| _ = black_box(self.queue.take(|| black_box(true))));
+        heaped(times, push, |()| {
+            _ = black_box(self.queue.take(|| black_box(true), Nanos::default))
+        });
     }
 
     fn announce(&self, times: u64) {
@@ -277,11 +279,11 @@ impl Steps {
     }
 
     fn search_few(&self, times: u64) {
-        repeat(times, |_| _ = black_box(self.few.take(|| black_box(true))));
+        repeat(times, |_| _ = black_box(self.few.take(|| black_box(true), Nanos::default)));
     }
 
     fn search_many(&self, times: u64) {
-        repeat(times, |_| _ = black_box(self.many.take(|| black_box(true))));
+        repeat(times, |_| _ = black_box(self.many.take(|| black_box(true), Nanos::default)));
     }
 }
 

@@ -97,7 +97,11 @@ fn expected(stats: &Stats) -> Vec<(&'static str, f64)> {
         ("jobs_refused_total{reason=\"queue_full\"}", refused(Refusal::QueueFull)),
         ("jobs_refused_total{reason=\"deadline\"}", refused(Refusal::Deadline)),
         ("jobs_refused_total{reason=\"shutdown\"}", refused(Refusal::Shutdown)),
-        ("queue_jobs", stats.queued as f64),
+        ("queue_jobs{priority=\"high\"}", stats.queued_by[0] as f64),
+        ("queue_jobs{priority=\"normal\"}", stats.queued_by[1] as f64),
+        ("queue_jobs{priority=\"low\"}", stats.queued_by[2] as f64),
+        ("queue_reserved_places", stats.reserved as f64),
+        ("promotions_total", stats.promotions as f64),
         ("submitters_blocked", stats.submitters_blocked as f64),
         ("queue_oldest_job_age_seconds", stats.oldest_age.as_secs_f64()),
         ("workers{state=\"idle\"}", f64::from(states.idle)),
@@ -186,6 +190,11 @@ fn what_happens_while_the_supervisor_sleeps_is_shown() {
     let page = scrape("asleep");
     assert_eq!(page["jobs_completed_total{outcome=\"ok\"}"], 20.0);
     assert_eq!((page["utilization_ratio"], page["workers{state=\"busy\"}"]), (0.0, 0.0));
+    let permits = pool.reserve(3).unwrap();
+    let reserved = || scrape("asleep")["queue_reserved_places"];
+    eventually("the reserved places", || reserved() == 3.0);
+    drop(permits);
+    eventually("none any more", || reserved() == 0.0);
     assert!(pool.reconfigure(|settings| settings.max_workers = 0).is_err());
     let rejected = || scrape("asleep")["config_reloads_total{result=\"rejected\"}"];
     eventually("the change that was not made", || rejected() == 1.0);

@@ -31,6 +31,7 @@ pub mod metrics {}
 
 #[doc = include_str!("patterns.md")]
 #[doc = include_str!("patterns/cancellation.md")]
+#[doc = include_str!("patterns/priority_and_permits.md")]
 pub mod patterns {}
 
 #[doc = include_str!("performance.md")]

@@ -15,6 +15,7 @@ use super::job::{Job, Started, Task, Tracked, Withdrawn};
 use super::news::{self, About, Left};
 use super::overdue::Watch;
 use super::panics::catch;
+use super::priority::Priority;
 use super::shared::Shared;
 use super::tape::{Ran, Tape};
 use super::ticket::KindId;
@@ -46,8 +47,9 @@ pub(crate) fn take_on(desk: &Desk, job: Job, now: Nanos) -> Nanos {
                 slot.current.end();
                 return shared.now();
             }
+            let priority = tracked.ticket().priority;
             let Some(job) = Started::of(tracked) else {
-                shared.gate.shells_removed(1);
+                discard_shell(shared, priority);
                 return now;
             };
             let running = describe(Some(&**job.tracked()), now);
@@ -68,7 +70,7 @@ pub(crate) fn take_over(desk: &Desk, tracked: Arc<dyn Tracked>) {
     if tracked.ticket().has_expired(now)
         && let Some(withdrawn) = Withdrawn::of(&*tracked)
     {
-        desk.shell_made();
+        leave_shell(shared, Some(desk), &*tracked);
         resolve(shared, withdrawn, Outcome::Expired, JobError::expired());
         return;
     }
@@ -78,7 +80,7 @@ pub(crate) fn take_over(desk: &Desk, tracked: Arc<dyn Tracked>) {
     let queued_at = job.tracked().ticket().queued_at;
     let running = describe(Some(&**job.tracked()), now);
     slot.current.begin(running);
-    desk.shell_made();
+    leave_shell(shared, Some(desk), &**job.tracked());
     shared.gate.release_by(desk.index);
     let nothing = Bequest::nothing();
     run_on_worker(desk, queued_at, running, |started| watched(desk, job, started));
@@ -154,9 +156,10 @@ pub(crate) fn run_on_submitter(shared: &Shared, job: Job) {
             outside(shared, about, |_| call(body));
         }
         Task::Tracked(tracked) => {
+            let priority = tracked.ticket().priority;
             let Some(tracked) = Started::of(tracked) else {
                 // Its token was cancelled first.
-                shared.gate.shells_removed(1);
+                discard_shell(shared, priority);
                 return;
             };
             tracked_outside(shared, tracked);
@@ -171,12 +174,12 @@ pub(crate) fn take_over_outside(shared: &Shared, tracked: Arc<dyn Tracked>) {
     if tracked.ticket().has_expired(shared.now())
         && let Some(withdrawn) = Withdrawn::of(&*tracked)
     {
-        let _ = shared.gate.shell_left();
+        leave_shell(shared, None, &*tracked);
         resolve(shared, withdrawn, Outcome::Expired, JobError::expired());
         return;
     }
     let Some(job) = Started::of(tracked) else { return };
-    let _ = shared.gate.shell_left();
+    leave_shell(shared, None, &**job.tracked());
     tracked_outside(shared, job);
 }
 
@@ -244,10 +247,7 @@ pub(crate) fn cancel(shared: &Arc<Shared>, tracked: &dyn Tracked, reason: Cancel
         shared.tokens.cancel(tracked.ticket());
         return false;
     };
-    match Desk::of(shared) {
-        Some(desk) => desk.shell_made(),
-        None => drop(shared.gate.shell_left()),
-    }
+    leave_shell(shared, Desk::of(shared).as_deref(), tracked);
     resolve(shared, withdrawn, Outcome::Cancelled, JobError::cancelled(reason));
     true
 }
@@ -257,6 +257,30 @@ pub(crate) fn cancel_taken(shared: &Shared, tracked: &dyn Tracked, reason: Cance
     if let Some(withdrawn) = Withdrawn::of(tracked) {
         resolve(shared, withdrawn, Outcome::Cancelled, JobError::cancelled(reason));
     } else {
-        shared.gate.shells_removed(1);
+        discard_shell(shared, tracked.ticket().priority);
     }
+}
+
+/// A queued job was dealt with where it is. Its empty shell stays in the queue, and others like it
+/// are cleared away when they are many: those of its level, or those in the deque of this worker.
+fn leave_shell(shared: &Shared, desk: Option<&Desk>, tracked: &dyn Tracked) {
+    let crowded = shared.gate.shell_left();
+    match (tracked.ticket().priority, desk) {
+        (Priority::Normal, Some(desk)) => desk.shell_made(crowded),
+        (Priority::Normal, None) => {}
+        (priority, _) => {
+            let queued_at = |job: &Job| job.queued_at;
+            let levels = &shared.queue.levels;
+            let cleared = levels.shell_made(priority, crowded, queued_at, Job::is_shell);
+            if cleared > 0 {
+                shared.gate.shells_removed(cleared as u64);
+            }
+        }
+    }
+}
+
+/// A shell was taken out of the queue.
+fn discard_shell(shared: &Shared, priority: Priority) {
+    shared.gate.shells_removed(1);
+    shared.queue.levels.shell_removed(priority);
 }

@@ -87,8 +87,7 @@ impl Desk {
     /// Its shell may be in this deque, and a job that does so in a loop never goes back there. So
     /// they are cleared away here, each looked at a constant number of times on average; sooner
     /// when shells are about to take places in the queue.
-    pub(crate) fn shell_made(&self) {
-        let crowded = self.shared.gate.shell_left();
+    pub(crate) fn shell_made(&self, crowded: bool) {
         let tolerated = if crowded { 0 } else { SHELLS_TOLERATED };
         self.shells.set(self.shells.get() + 1);
         if self.shells.get() > tolerated.max(self.local.len() as u64 / 2) {

@@ -1,8 +1,9 @@
 //! Admission: who gets into the queue, who waits for room, who is turned away.
 //!
-//! Counts that only grow: jobs *admitted* from outside, in one word that submitters write; jobs
-//! that *came* from inside the pool and jobs that have *left* the queue, each in several words that
-//! workers write (`turnstiles.rs`). Admitted and come less left is the queue's length.
+//! Counts that only grow: jobs *admitted* from outside, in one word that submitters write
+//! (`entrance.rs`); jobs that *came* from inside the pool and jobs that have *left* the queue, each
+//! in several words that workers write (`turnstiles.rs`). Admitted and come less left is the
+//! queue's length.
 //!
 //! * **G1** A job is counted in `admitted` or `came` before it is pushed, and in `left` once it is
 //!   out of the queue. Whoever wants the length reads `left` first, so it is never understated.
@@ -22,12 +23,19 @@
 //!   a moment later: a release before the step on its word is in the count that the step returns,
 //!   one after it finds no hold.
 //!
+//! * **G6** A place that is *held* for a job to come stands beside `admitted`, in the same word. So
+//!   it is taken for whoever compares with the limit, and is no job for whoever wants the length;
+//!   one step makes it the place of a job. Whoever gives it back unused looks at the line
+//!   afterwards, under its lock: one who joined it before is called, one who joins it later finds
+//!   the place.
+//!
 //! Without G5 each release wakes a submitter, which fills the one place and sleeps again: with jobs
 //! of a microsecond up to two switches a job, and the pool did half its work.
 //!
 //! The bound is for those outside. Jobs from inside take places too, but a submitter notices only
 //! when it looks the limit up again, so at most as many places later as it then still has.
 
+mod entrance;
 mod line;
 mod turnstiles;
 
@@ -39,9 +47,11 @@ use crossbeam_utils::CachePadded;
 use crate::run::omit::omitted;
 use crate::sync::atomic::{AtomicU64, Ordering};
 use crate::sync::{Arc, Mutex};
+pub(crate) use entrance::MAX_HELD;
+use entrance::{COUNT, Entrance, Seen};
 use line::Line;
 pub(crate) use line::{Joined, Patience, Waiter};
-use turnstiles::{COUNT, FLAG, Turnstiles};
+use turnstiles::Turnstiles;
 
 /// Why there was no way in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,7 +61,7 @@ pub(crate) enum NoEntry {
 }
 
 pub(crate) struct Gate {
-    /// {closed: 1 | jobs ever admitted: 63}, with the limit its writers compare it to.
+    /// What submitters write, with the limit they compare it to.
     entrance: CachePadded<Entrance>,
     turnstiles: Turnstiles,
     /// Places to be given back until somebody is called (G5); 0 where nobody holds the line.
@@ -60,20 +70,10 @@ pub(crate) struct Gate {
     line: CachePadded<Mutex<Line>>,
 }
 
-struct Entrance {
-    admitted: AtomicU64,
-    /// The first count that may not be admitted, as last seen. Spares submitters the lines that
-    /// workers write.
-    limit: AtomicU64,
-}
-
 impl Gate {
     pub(crate) fn new(capacity: u64) -> Gate {
         Gate {
-            entrance: CachePadded::new(Entrance {
-                admitted: AtomicU64::new(0),
-                limit: AtomicU64::new(capacity.min(COUNT)),
-            }),
+            entrance: CachePadded::new(Entrance::new(capacity)),
             turnstiles: Turnstiles::new(),
             hold: CachePadded::new(AtomicU64::new(0)),
             line: CachePadded::new(Mutex::new(Line {
@@ -93,48 +93,83 @@ impl Gate {
 
     /// Takes up to `wanted` places (G1); returns how many.
     pub(crate) fn admit(&self, wanted: u64) -> Result<u64, NoEntry> {
-        let Entrance { admitted, limit } = &*self.entrance;
-        // Acquire pairs with the close's AcqRel: whoever sees the bit sees what led to it.
-        let mut seen = admitted.load(Ordering::Acquire);
+        let mut seen = self.entrance.look();
         loop {
-            if seen & FLAG != 0 {
-                return Err(NoEntry::Closed);
-            }
-            let mut room = limit.load(Ordering::Relaxed).saturating_sub(seen);
-            if room < wanted {
-                room = self.refresh_limit().saturating_sub(seen);
-            }
+            let room = self.room_for(wanted, seen)?;
             if room == 0 {
                 return Err(NoEntry::Full);
             }
             let taken = room.min(wanted);
-            #[cfg(loom)]
-            if omitted("G2") {
-                admitted.fetch_add(taken, Ordering::AcqRel);
-                return Ok(taken);
-            }
-            match admitted.compare_exchange_weak(
-                seen,
-                seen + taken,
-                Ordering::AcqRel,
-                Ordering::Acquire,
-            ) {
-                Ok(_) => return Ok(taken),
+            match self.entrance.admit(seen, taken) {
+                Ok(()) => return Ok(taken),
                 Err(now) => seen = now,
             }
         }
     }
 
+    /// The places that are free for whoever wants so many; looks the limit up again if they are
+    /// fewer.
+    #[inline]
+    fn room_for(&self, wanted: u64, seen: Seen) -> Result<u64, NoEntry> {
+        if seen.is_closed() {
+            return Err(NoEntry::Closed);
+        }
+        let taken = seen.taken();
+        let room = self.entrance.limit.load(Ordering::Relaxed).saturating_sub(taken);
+        if room >= wanted { Ok(room) } else { Ok(self.refresh_limit().saturating_sub(taken)) }
+    }
+
+    /// Holds up to `most` places for jobs to come, unless fewer than `least` are free (G6); returns
+    /// how many. None if as many are held as can be.
+    pub(crate) fn reserve(&self, least: u64, most: u64) -> Result<u64, NoEntry> {
+        let least = least.min(most);
+        let mut seen = self.entrance.look();
+        loop {
+            let room = self.room_for(most, seen)?;
+            if room < least {
+                return Err(NoEntry::Full);
+            }
+            let taken = room.min(most).min(MAX_HELD - seen.held());
+            if taken < least {
+                return Ok(0);
+            }
+            match self.entrance.hold(seen, taken) {
+                Ok(()) => return Ok(taken),
+                Err(now) => seen = now,
+            }
+        }
+    }
+
+    /// Makes a place that is held that of a job about to be pushed (G1, G6).
+    pub(crate) fn redeem(&self) -> Result<(), NoEntry> {
+        if self.entrance.redeem() { Ok(()) } else { Err(NoEntry::Closed) }
+    }
+
+    /// Gives held places back, and calls whoever there is room for (G6).
+    pub(crate) fn give_back(&self, held: u64) {
+        #[cfg(loom)]
+        if omitted("G6") {
+            self.end_hold();
+            return self.entrance.give_back(held);
+        }
+        self.entrance.give_back(held);
+        self.end_hold();
+    }
+
+    /// Places that are held.
+    pub(crate) fn reserved(&self) -> u64 {
+        self.entrance.look().held()
+    }
+
+    /// Places that are free now; none once this is closed.
+    pub(crate) fn room(&self) -> u64 {
+        self.room_for(u64::MAX, self.entrance.look()).unwrap_or(0)
+    }
+
     /// Takes a place whatever the bound says: for jobs that their submitter runs itself, and for
     /// those submitted inside the pool by who is no worker.
     pub(crate) fn admit_over_the_bound(&self) -> Result<(), NoEntry> {
-        self.entrance
-            .admitted
-            .fetch_update(Ordering::AcqRel, Ordering::Acquire, |seen| {
-                (seen & FLAG == 0).then_some(seen + 1)
-            })
-            .map(drop)
-            .map_err(|_| NoEntry::Closed)
+        if self.entrance.admit_over_the_bound() { Ok(()) } else { Err(NoEntry::Closed) }
     }
 
     /// The same for jobs that a worker's own jobs submit, and that would wait for room if they came
@@ -215,8 +250,7 @@ impl Gate {
             self.end_hold();
         }
         #[cfg(loom)]
-        let stale = omitted("G3")
-            .then(|| (self.entrance.admitted.load(Ordering::Acquire), self.turnstiles.left()));
+        let stale = omitted("G3").then(|| (self.entrance.look(), self.turnstiles.left()));
         let mut line = self.line.lock();
         if patience == Patience::None {
             self.hold.store(0, Ordering::Relaxed);
@@ -231,14 +265,14 @@ impl Gate {
             self.hold.store(line.lot(), Ordering::Relaxed);
         }
         let left = self.turnstiles.tell();
-        let admitted = self.entrance.admitted.load(Ordering::Acquire);
+        let seen = self.entrance.look();
         #[cfg(loom)]
-        let (admitted, left) = stale.unwrap_or((admitted, left));
+        let (seen, left) = stale.unwrap_or((seen, left));
         #[cfg(loom)]
         if begins && omitted("hold") {
             self.hold.store(line.lot(), Ordering::Relaxed);
         }
-        if admitted & FLAG != 0 || !held && admitted < self.set_limit(&line, left) {
+        if seen.is_closed() || !held && seen.taken() < self.set_limit(&line, left) {
             self.forget_if_nobody_waits(&line);
             drop(line);
             #[cfg(loom)]
@@ -289,8 +323,8 @@ impl Gate {
             let left = self.turnstiles.tell();
             #[cfg(loom)]
             let left = if omitted("G5") { left_before } else { left };
-            let admitted = self.entrance.admitted.load(Ordering::Acquire) & COUNT;
-            let places = self.set_limit(&line, left).saturating_sub(admitted);
+            let taken = self.entrance.look().taken();
+            let places = self.set_limit(&line, left).saturating_sub(taken);
             let places = line.waiters.len().min(usize::try_from(places).unwrap_or(usize::MAX));
             let called = line.waiters.drain(..places).collect();
             self.forget_if_nobody_waits(&line);
@@ -313,7 +347,7 @@ impl Gate {
     pub(crate) fn close(&self) -> u64 {
         let came = self.turnstiles.close();
         // Last, so that a gate that reads as closed is closed to everybody.
-        let admitted = self.entrance.admitted.fetch_or(FLAG, Ordering::AcqRel) & COUNT;
+        let admitted = self.entrance.close();
         self.call_all();
         admitted + came
     }
@@ -361,15 +395,14 @@ impl Gate {
         if omitted("counts") {
             let came = self.turnstiles.came();
             let left = self.turnstiles.left();
-            return ((self.entrance.admitted.load(Ordering::Acquire) & COUNT) + came, left);
+            return (self.entrance.look().admitted() + came, left);
         }
         let left = self.turnstiles.left();
-        let admitted = self.entrance.admitted.load(Ordering::Acquire) & COUNT;
-        (admitted + self.turnstiles.came(), left)
+        (self.entrance.look().admitted() + self.turnstiles.came(), left)
     }
 
     pub(crate) fn is_closed(&self) -> bool {
-        self.entrance.admitted.load(Ordering::Acquire) & FLAG != 0
+        self.entrance.look().is_closed()
     }
 
     /// Submitters waiting for room.

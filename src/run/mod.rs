@@ -7,7 +7,8 @@
 //! ```
 //!
 //! * [`gate`] lets a job in, or its submitter wait, and knows how many are queued.
-//! * [`queue`] holds them: an injector, and a deque for each worker.
+//! * [`queue`] holds them: an injector, and a deque for each worker; [`levels`] those that are not
+//!   normal, and [`priority`] says whose turn it is.
 //! * [`sleep`] decides who wakes up for them, and loses nobody.
 //! * [`worker`] finds the next one; [`attempt`] runs it: claim, run, account, publish.
 //! * [`job`] is what is carried, a [`closure`] or a cell shared with a handle, [`ticket`] what is
@@ -34,10 +35,12 @@ pub(crate) mod current;
 pub(crate) mod deadline;
 pub(crate) mod gate;
 pub(crate) mod job;
+pub(crate) mod levels;
 #[cfg(loom)]
 pub(crate) mod omit;
 pub(crate) mod panics;
 pub(crate) mod parker;
+pub(crate) mod priority;
 pub(crate) mod sleep;
 pub(crate) mod ticket;
 pub(crate) mod tokens;

@@ -12,6 +12,7 @@ use super::meter::Meter;
 use super::panics::contain;
 use super::parker::Parker;
 use super::phase::Phase;
+use super::priority::Priority;
 use super::queue::Queue;
 use super::quiet::QuietWatch;
 use super::returned::ReturnedJobs;
@@ -141,7 +142,7 @@ impl Shared {
             metered: seams.metered,
             observer: seams.observer,
             gate: Gate::new(capacity),
-            queue: Arc::new(Queue::new(ceiling)),
+            queue: Arc::new(Queue::new(ceiling, |job: &Job| job.queued_at)),
             roster: Roster::new(ceiling),
             phase: Phase::new(),
             paused: AtomicBool::new(false),
@@ -242,6 +243,15 @@ impl Shared {
         if let Some(observer) = &self.observer {
             contain(|| news(&**observer, self.name.as_str()));
         }
+    }
+
+    /// Of so many queued jobs, those of each priority. One that is just coming or going counts as a
+    /// normal one.
+    pub(crate) fn queued_by(&self, queued: u64) -> [u64; Priority::ALL.len()] {
+        let levels = &self.queue.levels;
+        let high = levels.len(Priority::High).min(queued);
+        let low = levels.len(Priority::Low).min(queued - high);
+        [high, queued - high - low, low]
     }
 
     /// The jobs running on workers now.

@@ -13,6 +13,7 @@ use super::gate::{Joined, NoEntry, Patience, Waiter};
 use super::handle::JobHandle;
 use super::job::{self, Job, Task, Tracked};
 use super::news;
+use super::priority::Priority;
 use super::shared::Shared;
 use super::ticket::{JobId, KindId, Limits, Ticket};
 use crate::error::{CancelReason, SubmitError};
@@ -49,6 +50,7 @@ pub(crate) enum Entry {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Terms {
     pub(crate) kind: KindId,
+    pub(crate) priority: Priority,
     pub(crate) expires_in: Option<Duration>,
     pub(crate) timeout: Option<Duration>,
     pub(crate) deadline: Option<Nanos>,
@@ -131,8 +133,19 @@ pub(crate) fn admit_or_wait(shared: &Arc<Shared>) -> Result<Entry, Refusal> {
     Err(refuse(shared, refusal))
 }
 
+/// Gets one job in by a place that is held for it.
+pub(crate) fn redeem(shared: &Shared) -> Result<Entry, Refusal> {
+    if in_forked_child(shared) {
+        return Err(refuse(shared, Refusal::Forked));
+    }
+    match shared.gate.redeem() {
+        Ok(()) => Ok(Entry::Queue),
+        Err(_) => Err(refuse(shared, Refusal::Shutdown)),
+    }
+}
+
 /// Counts a refusal. One by a closed pool may be all that happens there for a long time.
-fn refuse(shared: &Shared, refusal: Refusal) -> Refusal {
+pub(crate) fn refuse(shared: &Shared, refusal: Refusal) -> Refusal {
     news::refused(shared, refusal, 1);
     if refusal == Refusal::Shutdown {
         shared.sleep.nudge();
@@ -154,17 +167,39 @@ fn on_full(shared: &Arc<Shared>, when_full: WhenFull) -> Result<Entry, Refusal> 
     };
     match when_full {
         WhenFull::Refuse => Err(Refusal::QueueFull),
-        WhenFull::RunHere => over_the_bound(Entry::Here),
-        WhenFull::Wait => wait_for_room(shared, None),
-        WhenFull::WaitUntil(deadline) => wait_for_room(shared, Some(deadline)),
+        WhenFull::RunHere => return over_the_bound(Entry::Here),
+        WhenFull::Wait => wait_for_room(shared, None, || shared.gate.admit(1)),
+        WhenFull::WaitUntil(deadline) => {
+            wait_for_room(shared, Some(deadline), || shared.gate.admit(1))
+        }
+    }
+    .map(|_| Entry::Queue)
+}
+
+/// Holds up to `most` places, and waits until there is one; not inside one of the pool's own jobs,
+/// nor with a deadline that has passed. None if as many are held as can be.
+pub(crate) fn reserve(shared: &Shared, most: u64, deadline: Option<Nanos>) -> Result<u64, Refusal> {
+    match shared.gate.reserve(1, most) {
+        Ok(places) => Ok(places),
+        Err(NoEntry::Closed) => Err(Refusal::Shutdown),
+        Err(NoEntry::Full) if Inside::is(shared) => Err(Refusal::QueueFull),
+        Err(NoEntry::Full) => {
+            shared.sleep.kick();
+            wait_for_room(shared, deadline, || shared.gate.reserve(1, most))
+        }
     }
 }
 
-fn wait_for_room(shared: &Shared, deadline: Option<Nanos>) -> Result<Entry, Refusal> {
+/// Waits until `enter` finds room.
+fn wait_for_room(
+    shared: &Shared,
+    deadline: Option<Nanos>,
+    enter: impl Fn() -> Result<u64, NoEntry>,
+) -> Result<u64, Refusal> {
     let mut was_called = false;
     loop {
-        match shared.gate.admit(1) {
-            Ok(_) => return Ok(Entry::Queue),
+        match enter() {
+            Ok(places) => return Ok(places),
             Err(NoEntry::Closed) => return Err(Refusal::Shutdown),
             Err(NoEntry::Full) => {}
         }
@@ -241,6 +276,7 @@ where
         claim: super::claim::Claim::new(),
         id,
         kind: terms.kind,
+        priority: terms.priority,
         queued_at: now,
         limits: terms.limits(shared, now),
     };
@@ -298,12 +334,16 @@ fn follow_token(shared: &Arc<Shared>, job: &Arc<dyn Tracked>) {
 
 /// Hands an admitted job to the pool, or runs it here if that is how it got in.
 pub(crate) fn deliver(shared: &Arc<Shared>, entry: Entry, task: Task) {
-    let queued_at = match &task {
-        Task::Tracked(tracked) => tracked.ticket().queued_at,
-        Task::Plain(_) => shared.stamp(),
+    let (priority, queued_at) = match &task {
+        Task::Tracked(tracked) => (tracked.ticket().priority, tracked.ticket().queued_at),
+        Task::Plain(_) => (Priority::Normal, shared.stamp()),
     };
     let job = Job { task, queued_at };
     match entry {
+        Entry::Queue | Entry::Desk(_) if priority != Priority::Normal => {
+            may_be_held_up();
+            shared.queue.push_at(priority, job);
+        }
         Entry::Queue => push(shared, None, job),
         Entry::Desk(desk) => push(shared, Some(&desk), job),
         Entry::Here => return attempt::run_on_submitter(shared, job),
@@ -311,8 +351,8 @@ pub(crate) fn deliver(shared: &Arc<Shared>, entry: Entry, task: Task) {
     shared.sleep.announce(1, || shared.gate.queued());
 }
 
-/// Adds an admitted job to the queue, or to the deque of the worker whose job submits it, without
-/// telling anybody yet.
+/// Adds an admitted normal job to the queue, or to the deque of the worker whose job submits it,
+/// without telling anybody yet.
 pub(crate) fn push(shared: &Shared, desk: Option<&Desk>, job: Job) {
     may_be_held_up();
     match desk {

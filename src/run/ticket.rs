@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::cancel::{CancelToken, Place};
 use super::claim::Claim;
+use super::priority::Priority;
 use crate::time::Nanos;
 
 /// The number of a job that has a handle: unique in the process, not consecutive.
@@ -26,6 +27,7 @@ pub(crate) struct Ticket {
     pub(crate) claim: Claim,
     pub(crate) id: JobId,
     pub(crate) kind: KindId,
+    pub(crate) priority: Priority,
     pub(crate) queued_at: Nanos,
     /// Few jobs have any.
     pub(crate) limits: Option<Box<Limits>>,

@@ -213,7 +213,7 @@ impl Worker {
     }
 
     fn take(&self) -> Option<Job> {
-        let job = self.desk.local.take(|| self.may_batch());
+        let job = self.desk.local.take(|| self.may_batch(), || self.shared().now());
         self.desk.announce_moved();
         let meter = self.shared().roster.slot(self.desk.index).meter();
         let steals = self.desk.local.steals();

@@ -73,12 +73,13 @@ impl Core {
     }
 
     /// Moves whenever one of the counts has moved that can while no worker is awake: jobs accepted,
-    /// over and refused, changes of the settings.
-    pub(crate) fn progress(&self) -> [u64; 4] {
+    /// over and refused, changes of the settings, places reserved.
+    pub(crate) fn progress(&self) -> [u64; 5] {
         let jobs = self.look_at_jobs();
         let refused = Refusal::ALL.iter().map(|refusal| self.shared.outside.refusals(*refusal));
         let reloads = self.journal.lock().reloads.iter().sum();
-        [jobs.accepted, jobs.outcomes.iter().sum(), refused.sum(), reloads]
+        let reserved = self.shared.gate.reserved();
+        [jobs.accepted, jobs.outcomes.iter().sum(), refused.sum(), reloads, reserved]
     }
 
     /// The same, looked at again where the reads were held up: more jobs than could be running
@@ -106,6 +107,7 @@ impl Core {
             outcomes: jobs.outcomes,
             busy: Duration::from_nanos(jobs.workers.busy_ns),
             steals: jobs.workers.steals,
+            promotions: shared.queue.levels.promotions(),
             ..Totals::default()
         };
         for refusal in Refusal::ALL {
@@ -145,6 +147,8 @@ impl Core {
         let seen = shared.sleep.look();
         let now = shared.now();
         levels.queued = shared.gate.queued();
+        levels.queued_by = shared.queued_by(levels.queued);
+        levels.reserved = shared.gate.reserved();
         if levels.queued == 0 {
             levels.stalled = false;
             levels.oldest_age = Duration::ZERO;

@@ -10,6 +10,7 @@ use super::family::{Family, Figures, Labels, Measure, Reading, Unit, counter, ga
 use super::policy::Reason;
 use super::totals::Levels;
 use crate::outcome::{Outcome, Refusal, StopCause};
+use crate::run::priority::Priority;
 
 /// The histogram families of the table.
 pub(crate) fn measures() -> impl Iterator<Item = (&'static Family, Measure)> {
@@ -149,7 +150,7 @@ fn seconds(duration: Duration) -> Option<f64> {
 }
 
 /// Every exported family, in the order of documentation and dashboards.
-pub(crate) static TABLE: [Family; 35] = [
+pub(crate) static TABLE: [Family; 37] = [
     // Jobs.
     counter("springtide_jobs_submitted_total", "Jobs accepted into the pool.", |f, _| {
         Some(f.totals.accepted)
@@ -176,7 +177,15 @@ pub(crate) static TABLE: [Family; 35] = [
         &totals.run
     }),
     // Queue.
-    gauge("springtide_queue_jobs", "Jobs waiting to start.", |f, _| Some(f.levels.queued as f64)),
+    gauge("springtide_queue_jobs", "Jobs waiting to start, by priority.", |f, i| {
+        f.levels.queued_by.get(i).map(|n| *n as f64)
+    })
+    .labels(Priority::ALL.len(), |i| vec![("priority", Priority::ALL[i].as_str())]),
+    gauge(
+        "springtide_queue_reserved_places",
+        "Places in the queue that permits hold; no jobs.",
+        |f, _| Some(f.levels.reserved as f64),
+    ),
     gauge(
         "springtide_queue_limit_jobs",
         "Jobs the queue may hold (+Inf when unbounded).",
@@ -188,6 +197,11 @@ pub(crate) static TABLE: [Family; 35] = [
         |f, _| seconds(f.levels.oldest_age),
     )
     .unit(Unit::Seconds),
+    counter(
+        "springtide_promotions_total",
+        "Jobs that went before higher ones because they had waited too long.",
+        |f, _| Some(f.totals.promotions),
+    ),
     gauge("springtide_submitters_blocked", "Threads waiting for room in the queue.", |f, _| {
         Some(f.levels.submitters_blocked as f64)
     }),

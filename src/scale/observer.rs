@@ -6,6 +6,7 @@ use super::ledger::{Counts, ELAPSED_MAX, Ledger};
 use super::probe::Probe;
 use super::sample::Sample;
 use crate::config::Settings;
+use crate::run::job::Job;
 use crate::run::shared::Shared;
 use crate::run::slot::State;
 use crate::sync::atomic::Ordering;
@@ -46,6 +47,10 @@ impl Observer {
             self.jump = Some((now, gap));
         }
         let mut since = self.ledger.look(counts, shared.gate.waiting());
+        // Low jobs are overtaken, so the order of coming says nothing about them.
+        let other_levels = shared.queue.levels.oldest(|job| job.queued_at, Job::is_shell);
+        let others_wait = other_levels.map_or(Duration::ZERO, |oldest| now.since(oldest));
+        since.oldest_age = since.oldest_age.max(others_wait);
         // No worker was inside a job for longer than the time there was, whatever the clock did.
         since.busy_time = since.busy_time.min(since.elapsed * peak.max(seen.live()));
         let cores = self.probe.cores(steady, settings.cores);

@@ -304,7 +304,6 @@ mod tests {
             clock: crate::time::Clock::system(),
             parker: crate::sync::Arc::new(crate::run::parker::SystemParker),
             spawner: crate::sync::Arc::new(crate::run::spawner::SystemSpawner),
-            observer: None,
             metered: true,
             observer: None,
         };

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use crate::outcome::{Outcome, Refusal, StopCause};
 use crate::run::histogram::Cells;
+use crate::run::priority::Priority;
 
 /// Everything counted since the pool was built, as of one moment. Never goes backwards.
 #[derive(Clone, Debug, Default)]
@@ -19,6 +20,8 @@ pub(crate) struct Totals {
     pub(crate) dequeued: u64,
     pub(crate) busy: Duration,
     pub(crate) steals: u64,
+    /// Jobs that went before higher ones for their age.
+    pub(crate) promotions: u64,
     /// Submission to start, of every job that ran.
     pub(crate) wait: Cells,
     /// Start to end, of every job that ran.
@@ -48,6 +51,10 @@ pub(crate) struct Totals {
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Levels {
     pub(crate) queued: u64,
+    /// The same by [`Priority`].
+    pub(crate) queued_by: [u64; Priority::ALL.len()],
+    /// Places in the queue that permits hold.
+    pub(crate) reserved: u64,
     /// `None` when unbounded.
     pub(crate) queue_limit: Option<u64>,
     pub(crate) oldest_age: Duration,

@@ -24,6 +24,7 @@ pub(crate) const RANKS: &[&[&str]] = &[
         "sim::sharing",
         "sim::trace::stamp",
         "run::closure",
+        "run::priority",
     ],
     &[
         "time",
@@ -42,13 +43,13 @@ pub(crate) const RANKS: &[&[&str]] = &[
         "run::core_time",
         "run::gate::turnstiles",
         "run::cancel",
+        "run::gate::entrance",
     ],
     &[
         "error",
         "run::gate::line",
         "run::locals",
         "run::meter",
-        "run::queue",
         "run::quiet",
         "run::returned",
         "run::sleep",
@@ -65,8 +66,9 @@ pub(crate) const RANKS: &[&[&str]] = &[
         "run::on_cancel",
         "run::agenda",
         "run::deadline",
+        "run::levels",
     ],
-    &["config", "observer", "run::current", "run::gate", "sim::load", "run::tokens"],
+    &["run::queue", "config", "observer", "run::current", "run::gate", "sim::load", "run::tokens"],
     &["run::context", "scale::sample", "sim::machine", "run::stuck"],
     &["run::job", "scale::policy"],
     &[
@@ -134,7 +136,7 @@ pub(crate) const RANKS: &[&[&str]] = &[
     &["scale::supervisor", "run", "scale", "sim", "submit_batch"],
     &["pool_handle"],
     &["job_builder", "pool", "submit_async", "recording", "stateful"],
-    &["builder", "compose", "fallible"],
+    &["builder", "compose", "fallible", "permits"],
     &["docs", "lib", "testing"],
 ];
 

@@ -5,6 +5,7 @@ use std::thread;
 use super::*;
 use crate::run::claim::Claim;
 use crate::run::context::Nowhere;
+use crate::run::priority::Priority;
 use crate::run::ticket::{JobId, KindId};
 
 /// How often each schedule is left to chance.
@@ -15,7 +16,8 @@ fn job<T: Send + 'static>(
 ) -> (Arc<dyn Tracked>, Receipt<T>) {
     let claim = Claim::new();
     let (id, kind, queued_at) = (JobId(1), KindId::default(), Nanos(0));
-    tracked(Ticket { claim, id, kind, queued_at, limits: None }, move |_: &JobContext<'_>| body())
+    let ticket = Ticket { claim, id, kind, priority: Priority::Normal, queued_at, limits: None };
+    tracked(ticket, move |_: &JobContext<'_>| body())
 }
 
 fn start(job: &Arc<dyn Tracked>) -> Started {

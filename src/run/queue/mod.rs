@@ -1,4 +1,8 @@
-//! Where jobs wait: one injector for submitters, one FIFO deque for each worker, stealing between.
+//! Where jobs wait: one injector for submitters, one FIFO deque for each worker, stealing between;
+//! and beside these, which hold the normal jobs, the two other levels of `run::levels`.
+//!
+//! While no job ever had another priority, a worker looks at a flag and no further. Afterwards it
+//! asks at each take whose turn it is (`run::priority`), also with a batch in its own deque.
 //!
 //! The only file that names `crossbeam_deque`. Under Miri a mutexed twin with the same interface
 //! takes its place (crossbeam's deque knowingly holds a data race that Miri reports), and a
@@ -15,6 +19,7 @@
 mod twin;
 
 use std::cell::Cell;
+use std::time::Duration;
 
 #[cfg(not(miri))]
 use crossbeam_deque::{Injector, Steal, Stealer, Worker};
@@ -23,8 +28,11 @@ use twin::{Injector, Steal, Stealer, Worker};
 
 use crossbeam_utils::CachePadded;
 
+use super::levels::Levels;
+use super::priority::{Priority, Rules, Turns, Waits};
 use crate::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use crate::sync::{Arc, Mutex, OnceLock, may_be_held_up};
+use crate::time::Nanos;
 
 /// A local deque is left for the injector once in so many takes, so that jobs which keep
 /// submitting jobs cannot starve the submitters outside. 61 is the figure of Go's and tokio's
@@ -46,6 +54,9 @@ fn scheduling_point() {
 /// The queue of one pool.
 pub(crate) struct Queue<T> {
     injector: Injector<T>,
+    /// The jobs that are not normal.
+    pub(crate) levels: Levels<T>,
+    queued_at: fn(&T) -> Nanos,
     decks: Box<[Deck<T>]>,
     /// A bit for each deck that may hold jobs (Q2).
     occupied: Box<[CachePadded<AtomicU64>]>,
@@ -61,9 +72,11 @@ struct Deck<T> {
 }
 
 impl<T> Queue<T> {
-    pub(crate) fn new(slots: usize) -> Queue<T> {
+    pub(crate) fn new(slots: usize, queued_at: fn(&T) -> Nanos) -> Queue<T> {
         Queue {
             injector: Injector::new(),
+            levels: Levels::new(Rules::default()),
+            queued_at,
             decks: (0..slots)
                 .map(|_| Deck { stealer: OnceLock::new(), resting: Mutex::new(None) })
                 .collect(),
@@ -74,10 +87,19 @@ impl<T> Queue<T> {
         }
     }
 
-    /// Adds a job from outside the pool.
+    /// Adds a normal job from outside the pool.
     pub(crate) fn push(&self, job: T) {
         scheduling_point();
         self.injector.push(job);
+    }
+
+    /// Adds a job that is above or below the normal ones, wherever it comes from.
+    pub(crate) fn push_at(&self, priority: Priority, job: T) {
+        scheduling_point();
+        let queued_at = (self.queued_at)(&job);
+        if let Some(normal) = self.levels.push(priority, queued_at, job) {
+            self.injector.push(normal);
+        }
     }
 
     /// The owner's half of a slot's deque, made on first use.
@@ -100,6 +122,8 @@ impl<T> Queue<T> {
             batched: Cell::new(0),
             moved: Cell::new(0),
             steals: Cell::new(0),
+            turns: Cell::default(),
+            passed_since: Cell::new(None),
         };
         local.list();
         local
@@ -107,7 +131,14 @@ impl<T> Queue<T> {
 
     /// Takes one job from anywhere, for whoever empties a pool that has ended.
     pub(crate) fn take_any(&self) -> Option<T> {
-        self.take_injected(|| self.injector.steal()).or_else(|| self.steal_from_peers(0))
+        let leveled = || self.pop_level(Priority::High).or_else(|| self.pop_level(Priority::Low));
+        let normal = || self.take_injected(|| self.injector.steal());
+        normal().or_else(|| self.steal_from_peers(0)).or_else(leveled)
+    }
+
+    fn pop_level(&self, priority: Priority) -> Option<T> {
+        scheduling_point();
+        self.levels.pop(priority, self.queued_at)
     }
 
     fn take_injected(&self, steal: impl Fn() -> Steal<T>) -> Option<T> {
@@ -175,6 +206,13 @@ pub(crate) struct LocalQueue<T> {
     /// Jobs moved here since this was last asked (Q3).
     moved: Cell<usize>,
     steals: Cell<u64>,
+    /// What is left of this worker's round of turns.
+    turns: Cell<Turns>,
+    /// Since when this worker has passed normal jobs over that it saw. The injector cannot be
+    /// looked into: from here the age of the oldest is reckoned, or from when the normal job taken
+    /// last was queued, if that is later. So it errs on the young side where nothing was passed
+    /// over yet.
+    passed_since: Cell<Option<Nanos>>,
 }
 
 impl<T> LocalQueue<T> {
@@ -219,9 +257,77 @@ impl<T> LocalQueue<T> {
         job
     }
 
-    /// The next job: own deque, then the injector (some at once if `may_batch()`), then other
-    /// workers.
-    pub(crate) fn take(&self, may_batch: impl FnOnce() -> bool) -> Option<T> {
+    /// The next job: of the level whose turn it is, where there are several.
+    #[inline]
+    pub(crate) fn take(
+        &self,
+        may_batch: impl Fn() -> bool,
+        now: impl FnOnce() -> Nanos,
+    ) -> Option<T> {
+        if self.queue.levels.are_used() {
+            return self.take_by_turns(&may_batch, now());
+        }
+        self.take_normal(may_batch)
+    }
+
+    /// One scan of all there is (S3): it ends with a job, or each level was found empty since it
+    /// began (Q4).
+    #[cold]
+    #[inline(never)]
+    fn take_by_turns(&self, may_batch: &impl Fn() -> bool, now: Nanos) -> Option<T> {
+        let levels = &self.queue.levels;
+        let rules = levels.rules();
+        let mut normal = self.normal_wait(now);
+        loop {
+            let waits: Waits = levels.waits(now);
+            let [high, _, low] = waits;
+            let (turn, after) = self.turns.get().next(&rules, [high, normal, low])?;
+            let job = match turn.level {
+                Priority::Normal => self.take_normal(may_batch),
+                level => self.queue.pop_level(level),
+            };
+            let Some(job) = job else {
+                // Emptied by others, or it was with other workers that normal jobs might have been.
+                if turn.level == Priority::Normal {
+                    normal = None;
+                }
+                continue;
+            };
+            self.turns.set(after);
+            let queued_at = (self.queue.queued_at)(&job);
+            match turn.level {
+                Priority::High if self.sees_normal_jobs() => {
+                    self.passed_since.set(self.passed_since.get().or(Some(now)));
+                }
+                Priority::Normal => {
+                    self.passed_since
+                        .set(self.passed_since.get().map(|since| since.max(queued_at)));
+                }
+                _ => {}
+            }
+            if turn.promoted && now.since(queued_at) >= rules.ageing {
+                levels.count_promotion();
+            }
+            return Some(job);
+        }
+    }
+
+    fn sees_normal_jobs(&self) -> bool {
+        !self.deque().is_empty() || !self.queue.injector.is_empty()
+    }
+
+    /// How long this worker has passed normal jobs over. Other workers may have some too, which
+    /// only a scan of their deques would tell, so there are none only when that has been in vain.
+    fn normal_wait(&self, now: Nanos) -> Option<Duration> {
+        if !self.sees_normal_jobs() {
+            self.passed_since.set(None);
+        }
+        Some(self.passed_since.get().map_or(Duration::ZERO, |since| now.since(since)))
+    }
+
+    /// The next normal job: own deque, then the injector (some at once if `may_batch()`), then
+    /// other workers.
+    fn take_normal(&self, may_batch: impl Fn() -> bool) -> Option<T> {
         self.turn.set(self.turn.get().saturating_add(1));
         if self.turn.get() >= INJECTOR_TURN && self.batched.get() == 0 {
             self.turn.set(0);
@@ -299,93 +405,4 @@ impl<T> Drop for LocalQueue<T> {
 }
 
 #[cfg(all(test, not(any(loom, shuttle))))]
-mod tests {
-    use super::*;
-
-    /// Attacks Q1.
-    #[test]
-    fn a_retired_workers_leftovers_can_be_stolen_and_are_inherited() {
-        let queue = Arc::new(Queue::new(70));
-        let owner = queue.open(69);
-        for job in 0..8 {
-            owner.push(job);
-        }
-        drop(owner);
-        assert_eq!(queue.take_any(), Some(0), "stolen from a deck without an owner");
-        let thief = queue.open(3);
-        assert_eq!(thief.take(|| true), Some(1));
-        assert_eq!(thief.steals(), 1);
-        let heir = queue.open(69);
-        assert_eq!(
-            heir.take(|| true),
-            Some(2),
-            "the next owner goes on where the last one stopped"
-        );
-    }
-
-    /// Attacks Q3.
-    #[test]
-    fn what_a_batch_moved_is_told_once_and_can_then_be_seen() {
-        let queue = Arc::new(Queue::new(2));
-        (0..20).for_each(|job| queue.push(job));
-        let worker = queue.open(0);
-        assert_eq!((worker.take(|| true), worker.moved()), (Some(0), 0), "one to begin with");
-        assert_eq!(worker.take(|| true), Some(1));
-        let moved = worker.moved();
-        assert!(moved > 0 && moved == worker.len());
-        assert_eq!(worker.moved(), 0, "told once");
-        assert_eq!(queue.steal_from_peers(1), Some(2), "and there for others to take");
-        assert_eq!(
-            (worker.take(|| false), worker.moved()),
-            (Some(3), 0),
-            "one alone moves nothing"
-        );
-    }
-
-    #[test]
-    fn one_worker_takes_injected_jobs_in_the_order_they_came() {
-        for may_batch in [false, true] {
-            let queue = Arc::new(Queue::new(1));
-            (0..1000).for_each(|job| queue.push(job));
-            let worker = queue.open(0);
-            let taken: Vec<i32> = std::iter::from_fn(|| worker.take(|| may_batch)).collect();
-            assert_eq!(taken, (0..1000).collect::<Vec<_>>(), "batches: {may_batch}");
-        }
-    }
-
-    #[test]
-    fn jobs_that_submit_jobs_do_not_starve_the_injector() {
-        let queue = Arc::new(Queue::new(1));
-        queue.push(-1);
-        let worker = queue.open(0);
-        worker.push(0);
-        let position = (1..1000).find(|n| {
-            let job = worker.take(|| false).expect("the deque refills itself");
-            worker.push(*n);
-            job == -1
-        });
-        assert!(position.is_some_and(|n| n <= INJECTOR_TURN as i32));
-    }
-
-    #[test]
-    fn purging_keeps_the_order_of_what_stays() {
-        let queue = Arc::new(Queue::new(1));
-        let worker = queue.open(0);
-        (0..10).for_each(|job| worker.push(job));
-        assert_eq!(worker.purge(|job| job % 2 == 0), 5);
-        let rest: Vec<i32> = std::iter::from_fn(|| worker.take(|| false)).collect();
-        assert_eq!(rest, [1, 3, 5, 7, 9]);
-    }
-
-    /// Attacks Q2.
-    #[test]
-    fn every_start_of_a_scan_reaches_every_deck() {
-        let queue: Arc<Queue<usize>> = Arc::new(Queue::new(200));
-        for holder in [0, 63, 64, 130, 199] {
-            for start in 0..200 {
-                queue.open(holder).push(start);
-                assert_eq!(queue.steal_from_peers(start), Some(start));
-            }
-        }
-    }
-}
+mod tests;

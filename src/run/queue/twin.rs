@@ -27,6 +27,10 @@ impl<T> Injector<T> {
         self.0.lock().push_back(job);
     }
 
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.lock().is_empty()
+    }
+
     pub(crate) fn steal(&self) -> Steal<T> {
         pop(&self.0)
     }
@@ -107,7 +111,10 @@ mod tests {
                     worker2.push(job);
                 }
                 3 => assert_eq!(worker.pop(), worker2.pop()),
-                4 => assert_eq!(injector.steal().success(), success(injector2.steal())),
+                4 => {
+                    assert_eq!(injector.is_empty(), injector2.is_empty());
+                    assert_eq!(injector.steal().success(), success(injector2.steal()));
+                }
                 _ => assert_eq!(stealer.steal().success(), success(stealer2.steal())),
             }
         }

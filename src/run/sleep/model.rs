@@ -11,6 +11,7 @@ mod cancelling;
 mod claiming;
 mod controls;
 mod leaving;
+mod levels;
 mod pool;
 mod publishing;
 mod supervision;

@@ -209,6 +209,67 @@ fn who_stops_waiting_for_a_lot_misses_no_release() {
     });
 }
 
+/// Attacks G6: a place is given back unused as a submitter finds the queue full.
+#[test]
+fn a_submitter_about_to_wait_misses_no_place_given_back() {
+    explore("wait for room x give back", 8, || {
+        let gate = Arc::new(Gate::new(1));
+        set_up(|| assert_eq!(gate.reserve(1, 1), Ok(1)));
+        let submitter = spawn(&gate, wait_for_room);
+        gate.give_back(1);
+        assert_eq!(join(submitter), Ok(()));
+        assert_eq!((gate.counts(), gate.waiting(), gate.reserved()), ((1, 0), 0, 0));
+    });
+}
+
+/// Attacks G6: a patient submitter, which holds the line, and a place given back.
+#[test]
+fn who_waits_for_a_lot_misses_no_place_given_back() {
+    explore("wait for a lot x give back", 8, || {
+        let gate = Arc::new(Gate::new(16));
+        set_up(|| {
+            assert_eq!(gate.reserve(1, 1), Ok(1));
+            assert_eq!(gate.admit(15), Ok(15));
+        });
+        let submitter = spawn(&gate, |gate| wait(gate, Patience::ForALot));
+        gate.give_back(1);
+        assert_eq!(join(submitter), Ok(()));
+        assert_eq!((gate.counts(), gate.waiting()), ((16, 0), 0));
+    });
+}
+
+/// Attacks G6: of two that want the only place one gets it, and keeps it.
+#[test]
+fn a_place_that_is_held_is_nobody_elses() {
+    explore("reserve and redeem x submit", 8, || {
+        let gate = Arc::new(Gate::new(1));
+        let holder = spawn(&gate, |gate| gate.reserve(1, 1).is_ok() && gate.redeem().is_ok());
+        let got_in = gate.admit(1).is_ok();
+        let redeemed = join(holder);
+        assert!(!(got_in && redeemed), "over the bound");
+        assert!(got_in || redeemed, "nobody has the place");
+        assert_eq!((gate.counts(), gate.reserved()), ((1, 0), 0));
+    });
+}
+
+/// Attacks G2 and G6: a place that is held is no job; the final count has it once it is one.
+#[test]
+fn closing_counts_no_place_that_is_held() {
+    explore("redeem x close x look", 8, || {
+        let gate = Arc::new(Gate::new(4));
+        set_up(|| assert_eq!(gate.reserve(1, 3), Ok(3)));
+        let holder = spawn(&gate, |gate| {
+            let redeemed = gate.redeem().is_ok();
+            gate.give_back(if redeemed { 2 } else { 3 });
+            redeemed
+        });
+        let admitted = gate.close();
+        assert_eq!(gate.counts().0, admitted, "a place that is held was counted");
+        assert_eq!(admitted, u64::from(join(holder)), "in behind the back of the final count");
+        assert_eq!((gate.counts(), gate.reserved()), ((admitted, 0), 0));
+    });
+}
+
 /// Attacks G3: closing calls whoever waits, and whoever is about to.
 #[test]
 fn closing_sends_everybody_away() {

@@ -181,6 +181,22 @@ fn g5_a_hold_begun_when_all_were_told() {
 }
 
 #[test]
+fn g6_given_back_after_the_look_at_the_line() {
+    fails_without("G6", "admission::a_submitter_about_to_wait_misses_no_place_given_back", LOST);
+}
+
+#[test]
+fn g6_held_no_more_and_not_admitted_yet() {
+    fails_without("redeem", "admission::a_place_that_is_held_is_nobody_elses", "over the bound");
+}
+
+#[test]
+fn q4_a_level_that_does_not_show_its_jobs() {
+    let model = "levels::a_worker_going_to_sleep_misses_no_job_of_any_level";
+    fails_without("Q4", model, LOST);
+}
+
+#[test]
 fn c1_looked_at_and_then_taken() {
     fails_without("C1", "claiming::a_job_is_run_or_cancelled_but_not_both", TWICE);
     fails_without("C1", "publishing::a_handle_learns_whether_its_job_was_cancelled", TWICE);

@@ -4,12 +4,15 @@
 
 use super::weak_queue::WeakQueue;
 use crate::run::gate::Gate;
+use crate::run::levels::Levels;
 use crate::run::omit::omitted;
 use crate::run::parker::SystemParker;
+use crate::run::priority::{Priority, Rules};
 use crate::run::sleep::{Order, Seen, Sleep};
 use crate::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use crate::sync::thread::{self, Thread};
 use crate::sync::{Arc, plain};
+use crate::time::Nanos;
 
 /// The limit of a pool that is not drained.
 const NO_LIMIT: u32 = u32::MAX;
@@ -28,6 +31,8 @@ pub(super) struct Pool {
     pub(super) sleep: Sleep,
     pub(super) gate: Gate,
     pub(super) queue: WeakQueue,
+    /// Where the model has jobs with a priority.
+    levels: Option<Levels<usize>>,
     body: Body,
     /// The workers above this number leave as they come out of their jobs.
     limit: AtomicU32,
@@ -45,6 +50,7 @@ impl Pool {
             sleep: Sleep::new(seats, Arc::new(SystemParker)),
             gate: Gate::new(8),
             queue: WeakQueue::new(jobs),
+            levels: None,
             body,
             limit: AtomicU32::new(NO_LIMIT),
             paused: AtomicBool::new(false),
@@ -52,6 +58,11 @@ impl Pool {
             ran: (0..jobs).map(|_| plain::AtomicU32::new(0)).collect(),
             over: plain::AtomicBool::new(false),
         }
+    }
+
+    /// The same with jobs that have a priority.
+    pub(super) fn with_levels(seats: usize, jobs: usize, body: Body) -> Pool {
+        Pool { levels: Some(Levels::new(Rules::default())), ..Pool::new(seats, jobs, body) }
     }
 
     /// As soon as they look, workers leave until `limit` are left.
@@ -68,6 +79,11 @@ impl Pool {
     /// A job submits another one: to the deck of its own worker.
     pub(super) fn submit_inside(&self, worker: usize, job: usize) {
         self.submit_by(|| self.queue.push_local(worker, job));
+    }
+
+    pub(super) fn submit_at(&self, priority: Priority, job: usize) {
+        let levels = self.levels.as_ref().expect("the model has levels");
+        self.submit_by(|| drop(levels.push(priority, Nanos::default(), job)));
     }
 
     fn submit_by(&self, push: impl FnOnce()) {
@@ -144,7 +160,16 @@ impl Pool {
         true
     }
 
+    /// The highest job, as `run::queue` does it, or the next normal one.
     fn take(&self, worker: usize) -> Option<usize> {
+        if let Some(levels) = self.levels.as_ref().filter(|levels| levels.are_used()) {
+            let waits = levels.waits(Nanos::default());
+            let waiting = |priority: &Priority| waits[*priority as usize].is_some();
+            let pop = |priority| levels.pop(priority, |_| Nanos::default());
+            if let Some(job) = Priority::ALL.into_iter().filter(waiting).find_map(pop) {
+                return Some(job);
+            }
+        }
         let taken = self.queue.take(worker)?;
         if taken.moved {
             self.sleep.announce_moved(1);

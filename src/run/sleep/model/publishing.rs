@@ -10,6 +10,7 @@ use crate::error::JobError;
 use crate::outcome::Outcome;
 use crate::run::context::{JobContext, Nowhere};
 use crate::run::job::{Receipt, Started, Tracked, Withdrawn, tracked};
+use crate::run::priority::Priority;
 use crate::run::ticket::{JobId, KindId, Limits, Ticket};
 use crate::run::waiter::JobWaiter;
 use crate::sync::Arc;
@@ -66,6 +67,7 @@ pub(super) fn make_with(limits: Limits) -> Made {
         claim: crate::run::claim::Claim::new(),
         id: JobId(1),
         kind: KindId::default(),
+        priority: Priority::Normal,
         queued_at: Nanos(0),
         limits: Some(Box::new(limits)),
     };
