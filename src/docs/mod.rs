@@ -30,6 +30,7 @@ pub mod limits {}
 pub mod metrics {}
 
 #[doc = include_str!("patterns.md")]
+#[doc = include_str!("patterns/errors_and_hooks.md")]
 pub mod patterns {}
 
 #[doc = include_str!("performance.md")]
