@@ -30,6 +30,7 @@ pub mod limits {}
 pub mod metrics {}
 
 #[doc = include_str!("patterns.md")]
+#[doc = include_str!("patterns/errors_and_hooks.md")]
 #[doc = include_str!("patterns/cancellation.md")]
 #[doc = include_str!("patterns/priority_and_permits.md")]
 pub mod patterns {}
