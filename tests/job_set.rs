@@ -1,0 +1,528 @@
+//! Jobs that are waited for together: who fails, who is cancelled, what is kept, and who waits.
+
+mod common;
+
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, mpsc};
+use std::time::Duration;
+
+use common::{DropFlag, Latch, PATIENCE, assert_submitted, block_on, fixed, occupy, until, within};
+use springtide::{CancelReason, CancelToken, JobContext, JobError, SetError};
+
+/// Runs until it is told to stop.
+fn until_cancelled(cx: &JobContext<'_>) {
+    while !cx.is_cancelled() {
+        std::thread::yield_now();
+    }
+}
+
+fn reason<T>(outcome: &Result<T, JobError>) -> Option<CancelReason> {
+    outcome.as_ref().err().and_then(JobError::cancel_reason)
+}
+
+#[test]
+fn results_come_in_the_order_of_submission_whatever_the_order_of_completion() {
+    within(PATIENCE, "order", || {
+        let pool = fixed("order", 5, 8);
+        let latches: Vec<Latch> = (0..6).map(|_| Latch::new()).collect();
+        let ended = Arc::new(Mutex::new(Vec::new()));
+        let set = pool.job_set();
+        for n in 0..5 {
+            let (mine, before) = (latches[n + 1].clone(), latches[n].clone());
+            let ended = Arc::clone(&ended);
+            let job = move |_: &JobContext<'_>| {
+                mine.wait();
+                ended.lock().expect("nobody panics").push(n);
+                before.open();
+                n
+            };
+            set.submit(job).expect("room");
+        }
+        latches[5].open();
+        assert_eq!(set.join_all().all().expect("none fails"), [0, 1, 2, 3, 4]);
+        assert_eq!(*ended.lock().expect("nobody panics"), [4, 3, 2, 1, 0]);
+        assert_submitted(&pool, 5);
+    });
+}
+
+#[test]
+fn outcomes_come_one_by_one_as_jobs_end() {
+    within(PATIENCE, "as they end", || {
+        let pool = fixed("as they end", 2, 8);
+        let latch = Latch::new();
+        let mut set = pool.job_set();
+        let gate = latch.clone();
+        set.submit(move |_| {
+            gate.wait();
+            "slow"
+        })
+        .expect("room");
+        set.submit(|_| "quick").expect("room");
+        assert_eq!(set.next().expect("two are to come").expect("it returns"), "quick");
+        assert!(set.next_timeout(Duration::ZERO).is_none(), "the other one is not over");
+        latch.open();
+        assert_eq!(set.next().expect("one is to come").expect("it returns"), "slow");
+        assert!(set.next().is_none());
+        assert!(set.next_timeout(Duration::MAX).expect("in time").is_none());
+        assert_submitted(&pool, 2);
+    });
+}
+
+#[test]
+fn after_the_first_failure_a_queued_sibling_never_runs() {
+    within(PATIENCE, "skips", || {
+        let pool = fixed("skips", 1, 8);
+        let ran = Arc::new(AtomicBool::new(false));
+        let held = occupy(&pool, 1);
+        let (flag, captured) = DropFlag::new();
+        let set = pool.job_set().fail_fast();
+        set.submit_fallible(|_| Ok(1)).expect("room");
+        set.submit_fallible(|_| Err("second")).expect("room");
+        let seen = Arc::clone(&ran);
+        set.submit_fallible(move |_| {
+            let _captured = captured;
+            seen.store(true, Ordering::SeqCst);
+            Ok(3)
+        })
+        .expect("room");
+        held.release();
+        let joined = set.join_all();
+        assert!(!ran.load(Ordering::SeqCst) && flag.is_dropped());
+        assert_eq!(joined.first_failure, Some(1));
+        assert!(matches!(joined.outcomes[0], Ok(Ok(1))), "what succeeded before is kept");
+        assert_eq!(reason(&joined.outcomes[2]), Some(CancelReason::Token));
+        assert!(matches!(joined.all_ok(), Err(SetError::Failed("second"))));
+        let stats = assert_submitted(&pool, 4);
+        assert_eq!(stats.cancelled, 1);
+    });
+}
+
+#[test]
+fn of_two_failures_the_first_in_time_is_returned_and_both_are_kept() {
+    within(PATIENCE, "two fail", || {
+        let pool = fixed("two fail", 1, 8);
+        let (early, late) = (Latch::new(), Latch::new());
+        let set = pool.job_set();
+        let gate = early.clone();
+        set.submit_fallible(move |_| {
+            gate.wait();
+            Err::<u32, _>("first")
+        })
+        .expect("room");
+        set.submit_fallible(|_| Ok(2)).expect("room");
+        let gate = late.clone();
+        set.submit_fallible(move |_| {
+            gate.wait();
+            Err("second")
+        })
+        .expect("room");
+        early.open();
+        late.open();
+        let joined = set.join_all();
+        assert!(matches!(joined.outcomes[..], [Ok(Err("first")), Ok(Ok(2)), Ok(Err("second"))]));
+        assert!(matches!(joined.all_ok(), Err(SetError::Failed("first"))));
+        assert_submitted(&pool, 3);
+    });
+}
+
+#[test]
+fn the_first_failure_in_time_is_reported_even_if_it_was_submitted_last() {
+    within(PATIENCE, "first in time", || {
+        let pool = fixed("first in time", 2, 8);
+        let latch = Latch::new();
+        let set = pool.job_set();
+        let gate = latch.clone();
+        set.submit_fallible(move |_| {
+            gate.wait();
+            Err::<(), _>("submitted first")
+        })
+        .expect("room");
+        set.submit_fallible(|_| Err("failed first")).expect("room");
+        until(|| set.progress().failed == 1);
+        latch.open();
+        assert!(matches!(set.join_all().all_ok(), Err(SetError::Failed("failed first"))));
+        assert_submitted(&pool, 2);
+    });
+}
+
+#[test]
+fn a_failed_set_is_over_only_when_its_running_jobs_are() {
+    within(PATIENCE, "waits", || {
+        let pool = fixed("waits", 2, 8);
+        let (started, starts) = mpsc::channel();
+        let ended = Arc::new(AtomicBool::new(false));
+        let set = pool.job_set().fail_fast();
+        let seen = Arc::clone(&ended);
+        set.submit_fallible(move |cx| {
+            started.send(()).expect("the test listens");
+            until_cancelled(cx);
+            std::thread::yield_now();
+            seen.store(true, Ordering::SeqCst);
+            Ok("kept")
+        })
+        .expect("room");
+        starts.recv().expect("it starts");
+        set.submit_fallible(|_| Err("fails")).expect("room");
+        let joined = set.join_all();
+        assert!(ended.load(Ordering::SeqCst));
+        assert!(matches!(joined.outcomes[..], [Ok(Ok("kept")), Ok(Err("fails"))]));
+        assert_submitted(&pool, 2);
+    });
+}
+
+#[test]
+fn an_error_that_follows_from_the_first_failure_is_not_reported_in_its_place() {
+    within(PATIENCE, "follows", || {
+        let pool = fixed("follows", 2, 8);
+        let (started, starts) = mpsc::channel();
+        let set = pool.job_set().fail_fast();
+        set.submit_fallible(move |cx| {
+            started.send(()).expect("the test listens");
+            until_cancelled(cx);
+            Err::<(), _>("was cancelled")
+        })
+        .expect("room");
+        starts.recv().expect("it starts");
+        set.submit_fallible(|_| Err("the cause")).expect("room");
+        let joined = set.join_all();
+        assert!(matches!(joined.outcomes[0], Ok(Err("was cancelled"))));
+        assert!(matches!(joined.all_ok(), Err(SetError::Failed("the cause"))));
+        assert_submitted(&pool, 2);
+    });
+}
+
+#[test]
+fn a_panic_cancels_the_siblings_as_an_error_does() {
+    within(PATIENCE, "panics", || {
+        let pool = fixed("panics", 2, 8);
+        let (started, starts) = mpsc::channel();
+        let set = pool.job_set().fail_fast();
+        set.submit(move |cx| {
+            started.send(()).expect("the test listens");
+            until_cancelled(cx);
+        })
+        .expect("room");
+        starts.recv().expect("it starts");
+        set.submit(|_| panic!("ran aground")).expect("room");
+        let error = set.join_all().all().expect_err("one panicked");
+        assert_eq!(error.panic_message(), Some("ran aground"));
+        let stats = assert_submitted(&pool, 2);
+        assert_eq!((stats.ok, stats.panicked), (1, 1));
+    });
+}
+
+#[test]
+fn without_fail_fast_all_jobs_run_and_every_outcome_is_kept() {
+    within(PATIENCE, "all run", || {
+        let pool = fixed("all run", 2, 64);
+        let set = pool.job_set();
+        for n in 0..20 {
+            set.submit_fallible(move |_| if n % 3 == 0 { Err(n) } else { Ok(n) }).expect("room");
+        }
+        let outcomes = set.join_all().outcomes;
+        let failed: Vec<_> = outcomes.iter().flatten().filter_map(|r| r.err()).collect();
+        let fine: Vec<_> = outcomes.iter().flatten().filter_map(|r| r.ok()).collect();
+        assert_eq!(failed, [0, 3, 6, 9, 12, 15, 18]);
+        assert_eq!(fine.len(), 13);
+        assert_submitted(&pool, 20);
+    });
+}
+
+#[test]
+fn an_empty_set_is_over_at_once() {
+    within(PATIENCE, "empty", || {
+        let pool = fixed("empty", 1, 8);
+        pool.pause();
+        assert!(pool.job_set::<()>().join_all().all().expect("none fails").is_empty());
+        let mut set = pool.job_set::<()>();
+        assert!(set.next().is_none() && block_on(set.next_async()).is_none());
+        assert_submitted(&pool, 0);
+    });
+}
+
+#[test]
+fn a_closed_pool_gives_the_job_back_and_the_set_keeps_what_it_had() {
+    within(PATIENCE, "closed", || {
+        let pool = fixed("closed", 1, 8);
+        let set = pool.job_set();
+        set.submit(|_| 1).expect("open");
+        pool.close();
+        let refused = set.submit(|_| 2).expect_err("closed");
+        assert!(refused.is_closed());
+        assert_eq!(set.join_all().all().expect("none fails"), [1]);
+        assert_submitted(&pool, 2);
+    });
+}
+
+#[test]
+fn jobs_that_a_shutdown_cancels_end_as_cancelled() {
+    within(PATIENCE, "shut down", || {
+        let pool = fixed("shut down", 1, 8);
+        pool.pause();
+        let set = pool.job_set();
+        (0..3).for_each(|n| set.submit(move |_| n).expect("room"));
+        let report = pool.shutdown_now();
+        assert_eq!(report.cancelled, 3);
+        let joined = set.join_all();
+        assert!(joined.outcomes.iter().all(|one| reason(one) == Some(CancelReason::Shutdown)));
+    });
+}
+
+#[test]
+fn a_set_waits_for_jobs_that_its_jobs_add() {
+    within(PATIENCE, "adds", || {
+        let pool = fixed("adds", 2, 8);
+        let count = Arc::new(AtomicUsize::new(0));
+        fn grow(set: &springtide::JobSetHandle<usize>, count: &Arc<AtomicUsize>, depth: usize) {
+            for _ in 0..2 {
+                let (below, seen) = (set.clone(), Arc::clone(count));
+                let job = move |_: &JobContext<'_>| {
+                    seen.fetch_add(1, Ordering::SeqCst);
+                    if depth > 0 {
+                        grow(&below, &seen, depth - 1);
+                    }
+                    depth
+                };
+                set.submit(job).expect("open");
+            }
+        }
+        let set = pool.job_set();
+        grow(&set.handle(), &count, 5);
+        assert_eq!(set.join_all().all().expect("none fails").len(), 126);
+        assert_eq!(count.load(Ordering::SeqCst), 126);
+        assert_submitted(&pool, 126);
+    });
+}
+
+#[test]
+fn the_first_success_is_returned_at_once_and_the_losers_are_cancelled() {
+    within(PATIENCE, "wins", || {
+        let pool = fixed("wins", 2, 8);
+        let (told, hears) = mpsc::channel();
+        let set = pool.job_set();
+        let (started, starts) = mpsc::channel();
+        set.submit_fallible(move |cx| {
+            started.send(()).expect("the test listens");
+            until_cancelled(cx);
+            told.send(()).expect("the test listens");
+            Err("lost")
+        })
+        .expect("room");
+        starts.recv().expect("it starts");
+        set.submit_fallible(|_| Err("failed before")).expect("room");
+        set.submit_fallible(|_| Ok("won")).expect("room");
+        set.submit_fallible(|_| Ok("won too, or was cancelled")).expect("room");
+        let winner = set.first_ok().expect("one succeeds");
+        assert!(winner.starts_with("won"), "{winner}");
+        hears.recv().expect("the loser that runs is told");
+        assert_submitted(&pool, 4);
+    });
+}
+
+#[test]
+fn where_nobody_succeeds_the_first_failure_is_the_error_and_without_jobs_that_is() {
+    within(PATIENCE, "no winner", || {
+        let pool = fixed("no winner", 1, 8);
+        let set = pool.job_set::<Result<(), &str>>();
+        set.submit_fallible(|_| Err("first")).expect("room");
+        set.submit_fallible(|_| Err("second")).expect("room");
+        assert!(matches!(set.first_ok(), Err(SetError::Failed("first"))));
+        assert!(matches!(pool.job_set::<Result<(), ()>>().first_ok(), Err(SetError::Empty)));
+        assert_submitted(&pool, 2);
+    });
+}
+
+#[test]
+fn when_the_time_is_up_what_is_done_is_kept_and_the_rest_is_cancelled() {
+    within(PATIENCE, "in time", || {
+        let pool = fixed("in time", 1, 8);
+        let (latch, set) = (Latch::new(), pool.job_set());
+        set.submit(|_| 1).expect("room");
+        let (gate, (told, hears)) = (latch.clone(), mpsc::channel());
+        set.submit(move |cx| {
+            gate.wait();
+            told.send(cx.is_cancelled()).expect("the test listens");
+            2
+        })
+        .expect("room");
+        set.submit(|_| 3).expect("room");
+        until(|| set.progress().done == 1);
+        let joined = set.join_timeout(Duration::from_millis(1));
+        assert!(joined.timed_out);
+        assert!(matches!(joined.outcomes[0], Ok(1)));
+        assert!(joined.outcomes[1].as_ref().is_err_and(JobError::is_timed_out), "it still runs");
+        assert_eq!(reason(&joined.outcomes[2]), Some(CancelReason::Token));
+        latch.open();
+        assert_eq!(hears.recv(), Ok(true), "it was told to stop");
+        let stats = assert_submitted(&pool, 3);
+        assert_eq!((stats.ok, stats.cancelled), (2, 1));
+    });
+}
+
+#[test]
+fn a_set_that_is_joined_in_time_has_not_timed_out() {
+    within(PATIENCE, "early", || {
+        let pool = fixed("early", 1, 8);
+        let set = pool.job_set();
+        set.submit(|_| 1).expect("room");
+        let joined = set.join_timeout(Duration::MAX);
+        assert!(!joined.timed_out && joined.first_failure.is_none());
+        let late = pool.job_set();
+        late.submit(|_| 1).expect("room");
+        let joined = late.join_timeout(Duration::ZERO);
+        assert_eq!(joined.outcomes.len(), 1, "over or not, it has an outcome");
+        assert_submitted(&pool, 2);
+    });
+}
+
+#[test]
+fn dropping_a_set_cancels_what_is_left_and_what_is_added_later() {
+    within(PATIENCE, "dropped", || {
+        let pool = fixed("dropped", 1, 8);
+        let held = occupy(&pool, 1);
+        let set = pool.job_set();
+        let (flag, captured) = DropFlag::new();
+        set.submit(move |_| drop(captured)).expect("room");
+        let (later, token) = (set.handle(), set.token().clone());
+        drop(set);
+        assert!(flag.is_dropped() && token.is_cancelled());
+        later.submit(|_| ()).expect("accepted, and never run");
+        held.release();
+        let stats = assert_submitted(&pool, 3);
+        assert_eq!((stats.ok, stats.cancelled), (1, 2));
+    });
+}
+
+#[test]
+fn a_parents_token_ends_a_set_with_a_running_and_a_queued_job_before_a_shutdown() {
+    within(PATIENCE, "parent", || {
+        let pool = fixed("parent", 1, 8);
+        let parent = CancelToken::new();
+        let set = pool.job("child").token(&parent).set();
+        let (started, starts) = mpsc::channel();
+        set.submit(move |cx| {
+            started.send(()).expect("the test listens");
+            until_cancelled(cx);
+            "stopped"
+        })
+        .expect("room");
+        set.submit(|_| "queued").expect("room");
+        starts.recv().expect("it starts");
+        parent.cancel();
+        let report = pool.shutdown();
+        assert_eq!((report.accepted, report.completed, report.cancelled), (2, 1, 1));
+        assert_eq!(pool.stats().running, 0);
+        let joined = set.join_all();
+        assert!(matches!(joined.outcomes[0], Ok("stopped")));
+        assert_eq!(reason(&joined.outcomes[1]), Some(CancelReason::Token));
+    });
+}
+
+#[test]
+fn cancelling_a_set_leaves_its_parent_alone() {
+    within(PATIENCE, "siblings", || {
+        let pool = fixed("siblings", 1, 8);
+        let parent = CancelToken::new();
+        let (one, other) = (pool.job("a").token(&parent).set(), pool.job("b").token(&parent).set());
+        one.cancel();
+        one.submit(|_| 1).expect("accepted, and never run");
+        other.submit(|_| 2).expect("room");
+        assert_eq!(reason(&one.join_all().outcomes[0]), Some(CancelReason::Token));
+        assert_eq!(other.join_all().all().expect("none fails"), [2]);
+        assert!(!parent.is_cancelled());
+        assert_submitted(&pool, 2);
+    });
+}
+
+#[test]
+fn a_set_awaited_by_its_pools_only_worker_gets_done() {
+    within(PATIENCE, "inside", || {
+        let pool = fixed("inside", 1, 8);
+        let handle = pool.handle();
+        let job = pool.submit(move || {
+            let set = handle.job_set();
+            for n in 0..50_u64 {
+                let inner = handle.clone();
+                let job = move |_: &JobContext<'_>| {
+                    let below = inner.job_set();
+                    below.submit(move |_| n).expect("open");
+                    below.submit(|_| 1).expect("open");
+                    below.join_all().all().map(|both| both.iter().sum::<u64>())
+                };
+                set.submit(job).expect("open");
+            }
+            let mut sum = 0;
+            for one in set.join_all().all().expect("none fails") {
+                sum += one.expect("none fails");
+            }
+            sum
+        });
+        assert_eq!(job.expect("open").join().expect("it returns"), 49 * 50 / 2 + 50);
+        assert_submitted(&pool, 151);
+    });
+}
+
+#[test]
+fn a_worker_that_waits_for_a_set_counts_as_blocked() {
+    within(PATIENCE, "blocked", || {
+        let pool = fixed("blocked", 2, 8);
+        let (latch, handle) = (Latch::new(), pool.handle());
+        let gate = latch.clone();
+        let job = pool.submit(move || {
+            let (started, starts) = mpsc::channel();
+            let mut set = handle.job_set();
+            let waits = move |_: &JobContext<'_>| {
+                started.send(()).expect("its submitter listens");
+                gate.wait();
+            };
+            set.submit(waits).expect("open");
+            // The other worker has taken it.
+            starts.recv().expect("it starts");
+            set.next().expect("one is to come")
+        });
+        until(|| pool.stats().workers.blocked == 1);
+        latch.open();
+        job.expect("open").join().expect("it returns").expect("none fails");
+        assert_eq!(pool.stats().workers.blocked, 0);
+        assert_submitted(&pool, 2);
+    });
+}
+
+#[test]
+fn outcomes_can_be_awaited() {
+    within(PATIENCE, "awaited", || {
+        let pool = fixed("awaited", 2, 64);
+        let mut set = pool.job_set();
+        (0..20).for_each(|n| set.submit(move |_| n).expect("room"));
+        let sum = block_on(async {
+            let mut sum = 0;
+            while let Some(outcome) = set.next_async().await {
+                sum += outcome.expect("none fails");
+            }
+            sum
+        });
+        assert_eq!(sum, 190);
+        assert_submitted(&pool, 20);
+    });
+}
+
+#[test]
+fn progress_counts_what_is_done_and_what_failed_and_is_told_at_the_end() {
+    within(PATIENCE, "progress", || {
+        let pool = fixed("progress", 2, 64);
+        let told = Arc::new(Mutex::new(Vec::new()));
+        let seen = Arc::clone(&told);
+        let set = pool.job_set().on_progress(Duration::MAX, move |progress| {
+            seen.lock().expect("nobody panics").push(progress);
+        });
+        for n in 0..10 {
+            set.submit_fallible(move |_| if n < 3 { Err(()) } else { Ok(()) }).expect("room");
+        }
+        drop(set.join_all());
+        let told = told.lock().expect("nobody panics");
+        let [first, end] = told[..] else { panic!("{told:?}: the first one, and the end") };
+        assert!(first.done >= 1);
+        assert_eq!((end.done, end.failed, end.total), (10, 3, Some(10)));
+        assert_submitted(&pool, 10);
+    });
+}
