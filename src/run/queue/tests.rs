@@ -190,7 +190,7 @@ fn many_old_jobs_do_not_turn_the_order_upside_down() {
 fn a_normal_job_that_has_just_come_is_not_promoted() {
     let queue = queue_of(Weights::STRICT, 10);
     let worker = queue.open(0);
-    let mut take = |second| worker.take(|| false, || seconds(second)).map(|job| job.0);
+    let take = |second| worker.take(|| false, || seconds(second)).map(|job| job.0);
     push(&queue, Priority::Normal, 0, 0..1);
     push(&queue, Priority::High, 0, 0..1);
     assert_eq!((take(0), take(0)), (Some(Priority::High), Some(Priority::Normal)));
