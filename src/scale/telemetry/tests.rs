@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use metrics::{CounterFn, GaugeFn, HistogramFn, KeyName, SharedString};
 
 use super::*;
-use crate::outcome::Refusal;
+use crate::outcome::{Outcome, Refusal};
 use crate::scale::policy::Reason;
 use crate::sync::Mutex;
 
@@ -167,7 +167,7 @@ fn counters_get_the_difference_and_whole_seconds_carry_their_rest() {
     let mut bench = Bench::new(HistogramSink::Facade);
     for step in 1..=10 {
         bench.totals.accepted = step * 100;
-        bench.totals.outcomes[1] = step;
+        bench.totals.outcomes[Outcome::Panicked as usize] = step;
         bench.totals.scale_events[0][Reason::Grow.index()] = step;
         bench.totals.busy = Duration::from_millis(step * 350);
         bench.levels.worker_cpu = Some(Duration::from_millis(step * 250));
