@@ -69,6 +69,7 @@
 //! # Where to read on
 //!
 //! * [`docs::patterns`]: the usual things, each with a program that runs.
+//! * [`docs::migrating`]: the same from other pools, line by line.
 //! * [`docs::limits`]: what the pool does not do. Read it before you rely on it.
 //! * [`docs::scaling`]: the law in words and numbers, beside those of other pools.
 //! * [`docs::metrics`]: every metric, and how to serve them.

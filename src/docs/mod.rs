@@ -1,6 +1,7 @@
 //! Pages that belong to no single item. There is no code in here; the examples run as tests.
 //!
 //! * [`patterns`]: how to do the usual things, from submitting a job to ending on a signal.
+//! * [`migrating`]: the same from tokio, rayon, threadpool, rusty_pool, Go and Java.
 //! * [`limits`]: what the pool does not do, and what it cannot.
 //! * [`scaling`]: when workers are started and retired, and by which numbers.
 //! * [`performance`]: what one job costs, step by step, what being measured costs it, and how the
@@ -24,6 +25,9 @@ macro_rules! picture {
 
 #[doc = include_str!("limits.md")]
 pub mod limits {}
+
+#[doc = include_str!("migrating.md")]
+pub mod migrating {}
 
 #[cfg_attr(feature = "prometheus", doc = include_str!("metrics.md"))]
 #[cfg_attr(not(feature = "prometheus"), doc = "Shown when built with the feature `prometheus`.")]
