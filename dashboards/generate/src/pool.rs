@@ -1,0 +1,379 @@
+//! The board "Pool": is it keeping up, and if not, why.
+//!
+//! One function for each row. A new family gets its panel in the row whose question it answers; a
+//! test says which families are on no board.
+
+use crate::board::{Board, Note, Row};
+use crate::panel::{Panel, Unit};
+
+pub fn board() -> Board {
+    Board {
+        uid: "springtide-pool",
+        title: "Springtide / Pool",
+        description: "Is the pool keeping up, and if not, why? From the answer at the top down to \
+                      the reasons. Every panel says in its description what to do.",
+        rows: vec![answer(), keeping_up(), jobs(), times(), workers(), scaling(), figures()],
+        notes: vec![
+            Note {
+                name: "Grew",
+                expr: "sum by (pool, reason) (increase(\
+                       springtide_scale_events_total{direction=\"up\"}[$__rate_interval])) > 0",
+                title: "{{pool}} grew: {{reason}}",
+                color: "green",
+            },
+            Note {
+                name: "Shrank",
+                expr: "sum by (pool, reason) (increase(\
+                       springtide_scale_events_total{direction=\"down\"}[$__rate_interval])) > 0",
+                title: "{{pool}} shrank: {{reason}}",
+                color: "purple",
+            },
+        ],
+    }
+}
+
+fn answer() -> Row {
+    let panels = vec![
+        Panel::stat("Wait, 99th percentile", Unit::Seconds)
+            .asks("How long do jobs wait before they start?")
+            .advice(
+                "Orange is above the default target, red above what the alerts allow. Look at \
+                 *Workers* and at *Why it did not grow*.",
+            )
+            .limits(0.01, 0.25)
+            .query(
+                "histogram_quantile(0.99, sum by (le) (rate(\
+                 springtide_queue_wait_seconds_bucket[$__rate_interval])))",
+                "p99",
+            ),
+        Panel::stat("Refused", Unit::PerSecond)
+            .asks("Is work turned away?")
+            .advice("Anything above zero is work not done. *Refused, by reason* says why.")
+            .limits(1e-9, 1.0)
+            .query("sum(rate(springtide_jobs_refused_total[$__rate_interval]))", "refused"),
+        Panel::stat("Demand over bound", Unit::Share)
+            .asks("Is the pool large enough for its load?")
+            .advice(
+                "Above 100 % jobs wait for the upper bound: raise `workers` if the processor has \
+                 room, add machines if not.",
+            )
+            .limits(0.8, 0.95)
+            .query("sum(springtide_demand_workers) / sum(springtide_workers_max)", "demand"),
+        Panel::stat("Oldest waiting job", Unit::Seconds)
+            .asks("Is somebody waiting for ever?")
+            .advice("Percentiles only know jobs that started; this one is about the others.")
+            .limits(1.0, 30.0)
+            .query("max(springtide_queue_oldest_job_age_seconds)", "oldest"),
+        Panel::stat("Stalled pools", Unit::Count)
+            .asks("Does a queue stand still?")
+            .advice("Jobs wait, none starts, no worker can be added. See the runbook.")
+            .limits(1.0, 1.0)
+            .query("sum(springtide_stalled)", "stalled"),
+        Panel::total("Panics, in the time shown", Unit::Count)
+            .asks("Do jobs panic?")
+            .advice("A panic ends its job alone. The message went to the log and to the handle.")
+            .limits(1.0, 10.0)
+            .query(
+                "sum(increase(springtide_jobs_completed_total{outcome=\"panic\"}[$__range]))",
+                "panics",
+            ),
+    ];
+    Row { title: "Is all well?", panels }
+}
+
+fn keeping_up() -> Row {
+    let panels = vec![
+        Panel::stack("Workers", Unit::Count)
+            .asks("How many workers are there, and what do they do?")
+            .advice(
+                "The marks say why the number changed. All busy and at the bound: look at *Demand \
+                 and bound*. Many blocked: jobs wait for something else than a core.",
+            )
+            .width(16)
+            .query("sum by (state) (springtide_workers)", "{{state}}")
+            .query("sum(springtide_workers_target)", "wanted")
+            .query("sum(springtide_workers_min)", "at least")
+            .query("sum(springtide_workers_max)", "at most")
+            .color("starting", "blue")
+            .color("idle", "#8e8e8e")
+            .color("busy", "green")
+            .color("blocked", "orange")
+            .color("retiring", "purple")
+            .bound("wanted", "dark-blue")
+            .bound("at least", "text")
+            .bound("at most", "red"),
+        Panel::lines("Demand and bound", Unit::Count)
+            .asks("How many workers does the load need, and may there be so many?")
+            .advice(
+                "Demand is not capped. Above the bound for long: raise the bound, or add machines \
+                 by the sum of the demand.",
+            )
+            .query("sum by (pool) (springtide_demand_workers)", "{{pool}} needs")
+            .query("sum by (pool) (springtide_workers_max)", "{{pool}} at most"),
+        Panel::lines("Queue", Unit::Count)
+            .asks("How many jobs wait, and how many may?")
+            .advice(
+                "A queue near its limit is about to refuse or to block. A limit of +Inf is not \
+                 drawn.",
+            )
+            .query("sum by (pool) (springtide_queue_jobs)", "{{pool}} waiting")
+            .query("sum by (pool) (springtide_queue_limit_jobs) < +Inf", "{{pool}} limit"),
+        Panel::lines("Oldest waiting job", Unit::Seconds)
+            .asks("How long has the head of the queue waited?")
+            .advice(
+                "A slope of one second a second is a queue that stands still: paused, stalled, or \
+                 without workers.",
+            )
+            .limits(1.0, 30.0)
+            .query("max by (pool) (springtide_queue_oldest_job_age_seconds)", "{{pool}}"),
+        Panel::lines("Blocked submitters", Unit::Count)
+            .asks("Do callers hang because the queue is full?")
+            .advice("The pool pushes back. Fine for a batch; for requests, refuse instead.")
+            .limits(1.0, 100.0)
+            .query("sum by (pool) (springtide_submitters_blocked)", "{{pool}}"),
+    ];
+    Row { title: "Is it keeping up?", panels }
+}
+
+fn jobs() -> Row {
+    let panels = vec![
+        Panel::lines("Jobs in and out", Unit::PerSecond)
+            .asks("How much work comes in, and does as much go out?")
+            .advice("In above out for long is a queue that grows.")
+            .query(
+                "sum by (pool) (rate(springtide_jobs_submitted_total[$__rate_interval]))",
+                "{{pool}} in",
+            )
+            .query(
+                "sum by (pool) (rate(springtide_jobs_completed_total[$__rate_interval]))",
+                "{{pool}} out",
+            ),
+        Panel::bars("Refused, by reason", Unit::PerSecond)
+            .asks("Why is work turned away?")
+            .advice(
+                "`queue_full` and `deadline`: too much work, or too few workers. `shutdown`: sent \
+                 to a pool that has closed. `forked`: the child of a fork uses its parent's pool.",
+            )
+            .query(
+                "sum by (pool, reason) (rate(\
+                 springtide_jobs_refused_total[$__rate_interval])) > 0",
+                "{{pool}} {{reason}}",
+            ),
+        Panel::lines("Jobs that did not end well", Unit::Share)
+            .asks("What share of the jobs ends otherwise than by returning?")
+            .advice(
+                "`panic`: a bug. `expired`: it waited too long, as if refused. `timeout`: it ran \
+                 too long. `cancelled` and `returned`: somebody wanted that.",
+            )
+            .limits(0.01, 0.05)
+            .query(
+                "sum by (outcome) (rate(\
+                 springtide_jobs_completed_total{outcome!=\"ok\"}[$__rate_interval])) / \
+                 ignoring (outcome) group_left () \
+                 sum(rate(springtide_jobs_completed_total[$__rate_interval]))",
+                "{{outcome}}",
+            ),
+    ];
+    Row { title: "What becomes of jobs?", panels }
+}
+
+fn times() -> Row {
+    let quantile = |panel: Panel, of: &str, share: &str, legend: &'static str| {
+        let rate = format!("rate(springtide_{of}_seconds_bucket[$__rate_interval])");
+        panel.query(&format!("histogram_quantile({share}, sum by (pool, le) ({rate}))"), legend)
+    };
+    let quantiles = |panel: Panel, of: &str| {
+        let panel = quantile(panel, of, "0.5", "{{pool}} median");
+        let panel = quantile(panel, of, "0.99", "{{pool}} p99");
+        quantile(panel, of, "0.999", "{{pool}} p99.9").width(12)
+    };
+    let heat = |panel: Panel, of: &str| {
+        let growth = format!("increase(springtide_{of}_seconds_bucket[$__rate_interval])");
+        panel.query(&format!("sum by (le) ({growth})"), "{{le}}").width(12)
+    };
+    let panels = vec![
+        quantiles(Panel::lines("Wait", Unit::Seconds), "queue_wait")
+            .asks("How long do jobs wait before they start?")
+            .advice("The pool aims at its `target_wait`, 10 ms unless set.")
+            .limits(0.01, 0.25),
+        heat(Panel::heatmap("Wait, all of it", Unit::Seconds), "queue_wait")
+            .asks("Do all jobs wait a little, or a few of them long?")
+            .advice("Two bands: bursts, or a kind of job that blocks the workers for others."),
+        quantiles(Panel::lines("Run time", Unit::Seconds), "run")
+            .asks("How long do jobs occupy a worker?")
+            .advice(
+                "It rises with no change of the work: something the jobs call has slowed down.",
+            ),
+        heat(Panel::heatmap("Run time, all of it", Unit::Seconds), "run")
+            .asks("Is it one kind of job, or several?")
+            .advice("Kinds a thousandfold apart are better off in two pools."),
+    ];
+    Row { title: "How long does it take?", panels }
+}
+
+fn workers() -> Row {
+    let panels = vec![
+        Panel::lines("Utilization", Unit::Share)
+            .asks("What share of the workers' time is inside jobs?")
+            .advice(
+                "The pool retires what it does not need, so this is high when all is well. Do not \
+                 scale by it and do not alert on it.",
+            )
+            .query("avg by (pool) (springtide_utilization_ratio)", "{{pool}}"),
+        Panel::lines("Inside jobs, and on a core", Unit::AtOnce)
+            .asks("Do jobs compute, or do they wait?")
+            .advice(
+                "The upper line is the load in workers, the lower one what of it uses a core. Far \
+                 apart: jobs wait for something, more workers help. Close: more cores help.",
+            )
+            .query(
+                "sum by (pool) (rate(springtide_worker_busy_seconds_total[$__rate_interval]))",
+                "{{pool}} inside jobs",
+            )
+            .query(
+                "sum by (pool) (rate(springtide_worker_cpu_seconds_total[$__rate_interval]))",
+                "{{pool}} on a core",
+            ),
+        Panel::lines("Processor", Unit::Share)
+            .asks("Has the process a core left?")
+            .advice(
+                "Near 100 % another worker only takes a core from the others, and the pool knows: \
+                 it holds with `cpu_saturated`. Compute less, or elsewhere.",
+            )
+            .limits(0.8, 0.95)
+            .query("max by (instance) (springtide_cpu_saturation_ratio)", "{{instance}}"),
+        Panel::lines("Longest running job", Unit::Seconds)
+            .asks("Is a job stuck?")
+            .advice("`running_jobs()` names it. Give such jobs a timeout and let them ask for it.")
+            .limits(60.0, 600.0)
+            .query("max by (pool) (springtide_longest_running_job_seconds)", "{{pool}}"),
+        Panel::lines("Steals", Unit::PerSecond)
+            .asks("How often does a worker take from another's queue?")
+            .advice("Only jobs that submit jobs cause it. As many steals as jobs: they are uneven.")
+            .query("sum by (pool) (rate(springtide_steals_total[$__rate_interval]))", "{{pool}}"),
+        Panel::lines("Stalled", Unit::Count)
+            .asks("Which pool stands still, and since when?")
+            .advice("At its bound, with every worker in a job that does not end. See the runbook.")
+            .limits(1.0, 1.0)
+            .query("max by (instance, pool) (springtide_stalled)", "{{pool}} on {{instance}}"),
+    ];
+    Row { title: "What do the workers do?", panels }
+}
+
+fn scaling() -> Row {
+    let panels = vec![
+        Panel::bars("Why it grew or shrank", Unit::Count)
+            .asks("Which reasons changed the number of workers?")
+            .advice(
+                "`starvation` and `escape_blocked` are rescues: jobs block the pool for others. \
+                 The page on scaling explains each reason.",
+            )
+            .width(12)
+            .query(
+                "sum by (direction, reason) (increase(\
+                 springtide_scale_events_total[$__rate_interval])) > 0",
+                "{{direction}}: {{reason}}",
+            ),
+        Panel::bars("Why it did not grow", Unit::PerSecond)
+            .asks("Jobs waited and no worker was added: why?")
+            .advice(
+                "`will_drain` is as it should be. `at_max`: raise the bound. `cpu_saturated`: no \
+                 core left. `spawn_failed`: the system refuses threads. `paused`: resume it.",
+            )
+            .width(12)
+            .query(
+                "sum by (reason) (rate(\
+                 springtide_scale_suppressed_total[$__rate_interval])) > 0",
+                "{{reason}}",
+            ),
+        Panel::bars("Threads started and stopped", Unit::Count)
+            .asks("Does the pool start again what it has just retired?")
+            .advice(
+                "As many starts as stops, all the time: a longer `keep_alive`. Stops by `panic` \
+                 are faults of the pool itself.",
+            )
+            .query("sum(increase(springtide_workers_started_total[$__rate_interval]))", "started")
+            .query(
+                "sum by (cause) (increase(\
+                 springtide_workers_stopped_total[$__rate_interval])) > 0",
+                "{{cause}}",
+            ),
+        Panel::bars("Threads refused", Unit::Count)
+            .asks("Does the system refuse threads?")
+            .advice("Raise the limit of processes or memory, or lower `workers`.")
+            .limits(1.0, 10.0)
+            .query(
+                "sum by (pool) (increase(\
+                 springtide_worker_spawn_failures_total[$__rate_interval]))",
+                "{{pool}}",
+            ),
+        Panel::lines("Evaluations", Unit::PerSecond)
+            .asks("How often does the supervisor look?")
+            .advice("Up to 1000 a second under pressure, 4 while jobs run, none when all is idle.")
+            .query(
+                "sum by (pool) (rate(springtide_evaluations_total[$__rate_interval]))",
+                "{{pool}}",
+            ),
+        // Retries, promotions, lanes and permits: their panels go here.
+    ];
+    Row { title: "Why did it scale, or not?", panels }
+}
+
+fn figures() -> Row {
+    let panels = vec![
+        Panel::lines("Supervisor silent while jobs wait", Unit::Seconds)
+            .asks("Is the supervisor alive?")
+            .advice("Empty is well: it may sleep while nothing waits. See the runbook.")
+            .limits(5.0, 10.0)
+            .query(
+                "max by (instance, pool) (time() - \
+                 springtide_supervisor_last_tick_timestamp_seconds and \
+                 springtide_queue_jobs > 0)",
+                "{{pool}} on {{instance}}",
+            ),
+        Panel::lines("One evaluation, 99th percentile", Unit::Seconds)
+            .asks("How long does the supervisor take?")
+            .advice("Tens of microseconds. Milliseconds mean that starting threads is slow here.")
+            .limits(0.001, 0.1)
+            .query(
+                "histogram_quantile(0.99, sum by (pool, le) (rate(\
+                 springtide_supervisor_tick_seconds_bucket[$__rate_interval])))",
+                "{{pool}}",
+            ),
+        Panel::lines("Recoveries", Unit::PerSecond)
+            .asks("Was a queue found that nobody served?")
+            .advice("The pool helped itself. More than now and then is a bug: please report it.")
+            .limits(0.01, 1.0)
+            .query(
+                "sum by (pool) (rate(springtide_recoveries_total[$__rate_interval]))",
+                "{{pool}}",
+            ),
+        Panel::lines("Samples left out", Unit::Share)
+            .asks("Are the percentiles exact?")
+            .advice(
+                "Samples are left out without bias when there are too many for the recorder. For \
+                 all of them use the exact sink.",
+            )
+            .query(
+                "sum by (pool) (rate(springtide_samples_thinned_total[$__rate_interval])) / \
+                 (2 * sum by (pool) (rate(springtide_jobs_completed_total[$__rate_interval])) > 0)",
+                "{{pool}}",
+            ),
+        Panel::bars("Changes of the configuration", Unit::Count)
+            .asks("Did somebody change the bounds?")
+            .advice("`rejected` changed nothing; the caller got every problem in one error.")
+            .query(
+                "sum by (pool, result) (increase(\
+                 springtide_config_reloads_total[$__rate_interval])) > 0",
+                "{{pool}} {{result}}",
+            ),
+        Panel::lines("Versions and policies", Unit::Count)
+            .asks("Which version runs where, and under which policy?")
+            .advice("More than one line of a pool is a roll-out, or two releases in one job.")
+            .query(
+                "sum by (pool, version, policy) (springtide_info)",
+                "{{pool}}: {{version}}, {{policy}}",
+            ),
+    ];
+    Row { title: "Are the figures themselves in order?", panels }
+}

@@ -1,0 +1,162 @@
+//! What an expression asks for: its selectors, each with the function around it, and its labels.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use promql_parser::label::MatchOp;
+use promql_parser::parser::{BinModifier, Expr, LabelModifier, VectorSelector, parse};
+
+/// What Grafana puts in the place of its two variables of time; here, lengths that nobody writes.
+pub const RATE_INTERVAL: Duration = Duration::from_secs(61);
+pub const RANGE: Duration = Duration::from_secs(3599);
+
+/// One selector.
+#[derive(Clone, Debug)]
+pub struct Selector {
+    pub name: String,
+    pub matchers: Vec<Matcher>,
+    /// The function that is called with it, if it is one.
+    pub function: Option<String>,
+    /// How far it looks back, if it is a range.
+    pub range: Option<Duration>,
+}
+
+#[derive(Clone, Debug)]
+pub struct Matcher {
+    pub label: String,
+    /// The values that it names: the alternatives of an expression, or the one value.
+    pub values: Vec<String>,
+    /// As it is written.
+    pub text: String,
+}
+
+/// All that was found in an expression.
+#[derive(Debug, Default)]
+pub struct Reading {
+    pub selectors: Vec<Selector>,
+    /// Labels in `by`, `without`, `on`, `ignoring` and `group_left`.
+    pub labels: BTreeSet<String>,
+    /// For each `histogram_quantile`, whether `le` is kept below it.
+    pub quantiles: Vec<bool>,
+}
+
+/// Reads an expression, with or without Grafana's variables.
+pub fn read(text: &str) -> Result<Reading, String> {
+    let seconds = |time: Duration| format!("{}s", time.as_secs());
+    let text = text.replace("$__rate_interval", &seconds(RATE_INTERVAL));
+    let text = text.replace("$__range", &seconds(RANGE));
+    let mut reading = Reading::default();
+    reading.walk(&parse(&text)?, None);
+    Ok(reading)
+}
+
+impl Reading {
+    fn walk(&mut self, expr: &Expr, function: Option<&str>) {
+        match expr {
+            Expr::VectorSelector(selector) => self.select(selector, function, None),
+            Expr::MatrixSelector(matrix) => self.select(&matrix.vs, function, Some(matrix.range)),
+            Expr::Paren(paren) => self.walk(&paren.expr, function),
+            Expr::Unary(unary) => self.walk(&unary.expr, None),
+            Expr::Subquery(subquery) => self.walk(&subquery.expr, None),
+            Expr::Aggregate(aggregate) => {
+                if let Some(modifier) = &aggregate.modifier {
+                    self.labels.extend(labels(modifier));
+                }
+                self.walk(&aggregate.expr, None);
+            }
+            Expr::Binary(binary) => {
+                if let Some(modifier) = &binary.modifier {
+                    self.matching(modifier);
+                }
+                self.walk(&binary.lhs, None);
+                self.walk(&binary.rhs, None);
+            }
+            Expr::Call(call) => {
+                if call.func.name == "histogram_quantile" {
+                    let keeps = call.args.args.iter().any(|argument| keeps_bounds(argument));
+                    self.quantiles.push(keeps);
+                }
+                for argument in &call.args.args {
+                    self.walk(argument, Some(call.func.name));
+                }
+            }
+            Expr::NumberLiteral(_) | Expr::StringLiteral(_) | Expr::Extension(_) => {}
+        }
+    }
+
+    fn matching(&mut self, modifier: &BinModifier) {
+        self.labels.extend(modifier.matching.iter().flat_map(labels));
+        let carried = modifier.card.labels().into_iter();
+        self.labels.extend(carried.flat_map(|labels| labels.labels.clone()));
+    }
+
+    fn select(
+        &mut self,
+        selector: &VectorSelector,
+        function: Option<&str>,
+        range: Option<Duration>,
+    ) {
+        let matchers = selector.matchers.matchers.iter().map(|matcher| {
+            let values = match &matcher.op {
+                MatchOp::Equal | MatchOp::NotEqual => vec![matcher.value.clone()],
+                MatchOp::Re(_) | MatchOp::NotRe(_) => {
+                    matcher.value.split('|').map(str::to_owned).collect()
+                }
+            };
+            let text = format!("{}{}{:?}", matcher.name, matcher.op, matcher.value);
+            Matcher { label: matcher.name.clone(), values, text }
+        });
+        self.selectors.push(Selector {
+            name: selector.name.clone().unwrap_or_default(),
+            matchers: matchers.collect(),
+            function: function.map(str::to_owned),
+            range,
+        });
+    }
+}
+
+fn labels(modifier: &LabelModifier) -> Vec<String> {
+    let (LabelModifier::Include(labels) | LabelModifier::Exclude(labels)) = modifier;
+    labels.labels.clone()
+}
+
+/// Whether what comes out of an expression still has the bounds of the buckets.
+fn keeps_bounds(expr: &Expr) -> bool {
+    match expr {
+        Expr::Aggregate(aggregate) => match &aggregate.modifier {
+            Some(LabelModifier::Include(labels)) => labels.labels.iter().any(|label| label == "le"),
+            Some(LabelModifier::Exclude(labels)) => labels.labels.iter().all(|label| label != "le"),
+            None => false,
+        },
+        Expr::Paren(paren) => keeps_bounds(&paren.expr),
+        Expr::NumberLiteral(_) => false,
+        _ => true,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn selectors_are_found_with_the_function_around_them() {
+        let reading = read(
+            "sum by (a) (rate(x_total{b=~\"c|d\"}[$__rate_interval])) / on (e) group_left (f) y",
+        );
+        let reading = reading.expect("it is an expression");
+        let [x, y] = &reading.selectors[..] else { panic!("{reading:?}") };
+        assert_eq!((x.name.as_str(), x.function.as_deref()), ("x_total", Some("rate")));
+        assert_eq!((x.range, y.range), (Some(RATE_INTERVAL), None));
+        assert_eq!(x.matchers[0].values, ["c", "d"]);
+        assert_eq!(x.matchers[0].text, "b=~\"c|d\"");
+        assert_eq!(reading.labels, ["a", "e", "f"].map(str::to_owned).into());
+    }
+
+    #[test]
+    fn a_quantile_needs_the_bounds_of_the_buckets() {
+        let keeps = |text| read(text).expect("it is an expression").quantiles;
+        assert_eq!(keeps("histogram_quantile(0.9, sum by (le) (rate(x_bucket[1m])))"), [true]);
+        assert_eq!(keeps("histogram_quantile(0.9, sum by (a) (rate(x_bucket[1m])))"), [false]);
+        assert_eq!(keeps("histogram_quantile(0.9, rate(x_bucket[1m]))"), [true]);
+    }
+}

@@ -1,0 +1,120 @@
+//! Alerts and what they record agree with their tests, the runbook, the boards and promtool.
+
+use std::process::Command;
+
+use generate::families::Families;
+use generate::rules::{Rules, explained, runbook};
+use generate::{fleet, folder, pool};
+use serde_json::Value;
+
+fn file(path: &str) -> String {
+    std::fs::read_to_string(folder().join(path)).expect("it is in the repository")
+}
+
+#[track_caller]
+fn none(complaints: Vec<String>) {
+    assert!(complaints.is_empty(), "\n{}\n", complaints.join("\n"));
+}
+
+fn rules() -> Rules {
+    let texts = [file("prometheus/recording.yml"), file("prometheus/alerts.yml")];
+    Rules::read(&texts.each_ref().map(String::as_str)).expect("they are rules")
+}
+
+fn tests() -> [String; 2] {
+    [file("prometheus/recording.test.yml"), file("prometheus/alerts.test.yml")]
+}
+
+fn boards() -> [Value; 2] {
+    [pool::board().json(), fleet::board().json()]
+}
+
+#[test]
+fn rules_ask_for_what_there_is() {
+    none(rules().vocabulary());
+    let wrong = "groups: [{rules: [{alert: A, expr: springtide_gone}]}]";
+    assert_eq!(Rules::read(&[wrong]).expect("it is a rule").vocabulary().len(), 1);
+}
+
+#[test]
+fn every_rule_has_its_cases_and_every_case_its_rule() {
+    let tests = tests();
+    let texts = tests.each_ref().map(String::as_str);
+    none(rules().tested(&texts).expect("they are tests"));
+
+    let (recording, alerts) = (&texts[0], &texts[1]);
+    for (broken, why) in [
+        (alerts.replacen("alertname: SpringtideStalled", "alertname: Gone", 1), "Gone is no rule"),
+        (alerts.replacen("alertname: SpringtideStalled", "alertname: Gone", 1), "that fires"),
+        (alerts.replacen("exp_alerts: []", "exp_alerts: [{}]", 1), "does not fire"),
+    ] {
+        let found = rules().tested(&[recording, &broken]);
+        let found = found.unwrap_or_else(|error| vec![error]);
+        assert!(found.iter().any(|complaint| complaint.contains(why)), "{why}: {found:?}");
+    }
+    assert_eq!(rules().tested(&[alerts]).expect("tests").len(), rules().recorded().count());
+}
+
+#[test]
+fn every_alert_is_in_the_runbook_and_nothing_else_is() {
+    let text = file("RUNBOOK.md");
+    none(rules().documented(&text));
+    for (from, to, why) in [
+        ("## SpringtideStalled", "## SpringtideGone", "no section"),
+        ("## SpringtideStalled", "## SpringtideGone", "no alert SpringtideGone"),
+        ("(#springtidestalled) | page", "(#springtidestalled) | ticket", "no row that says page"),
+    ] {
+        let found = rules().documented(&text.replace(from, to));
+        assert!(found.iter().any(|complaint| complaint.contains(why)), "{why}: {found:?}");
+    }
+    let bare = "groups: [{rules: [{alert: SpringtideStalled, expr: springtide_stalled}]}]";
+    let found = Rules::read(&[bare]).expect("it is a rule").documented(&text);
+    for why in ["for nobody", "links to", "no summary"] {
+        assert!(found.iter().any(|complaint| complaint.contains(why)), "{why}: {found:?}");
+    }
+}
+
+#[test]
+fn the_runbook_says_what_to_do_and_names_panels_that_are_there() {
+    let (text, boards) = (file("RUNBOOK.md"), boards());
+    none(runbook(&text, &boards));
+    let hurt = [("*Queue*", "*Heap*"), ("**Do.**", "Do."), ("**Means.**", "**Do.**")];
+    for (from, to) in hurt {
+        assert!(!runbook(&text.replacen(from, to, 1), &boards).is_empty(), "{from}");
+    }
+}
+
+#[test]
+fn the_runbook_explains_every_reason() {
+    let (text, families) = (file("RUNBOOK.md"), Families::exported());
+    for name in ["springtide_scale_suppressed_total", "springtide_scale_events_total"] {
+        let (family, _) = families.of(name).expect("it is exported");
+        none(explained(&text, &family.labels["reason"]));
+    }
+    assert_eq!(explained(&text, [&"boredom".to_owned()]).len(), 1);
+}
+
+/// Runs promtool in a folder. Without one the test passes, unless the environment insists.
+fn promtool(below: &str, arguments: &[&str]) {
+    let said = Command::new("promtool").args(arguments).current_dir(folder().join(below)).output();
+    match said {
+        Ok(said) => {
+            let text = String::from_utf8_lossy(&[said.stdout, said.stderr].concat()).into_owned();
+            assert!(said.status.success(), "promtool {}:\n{text}", arguments.join(" "));
+        }
+        Err(error) if std::env::var_os("SPRINGTIDE_REQUIRE_PROMTOOL").is_none() => {
+            eprintln!("skipped, no promtool: {error}");
+        }
+        Err(error) => panic!("promtool is required and missing: {error}"),
+    }
+}
+
+#[test]
+fn promtool_accepts_the_configuration_and_its_rules() {
+    promtool("prometheus", &["check", "config", "--lint=all", "--lint-fatal", "prometheus.yml"]);
+}
+
+#[test]
+fn alerts_fire_when_they_should_and_only_then() {
+    promtool("prometheus", &["test", "rules", "recording.test.yml", "alerts.test.yml"]);
+}
