@@ -55,19 +55,14 @@ where
     F: FnOnce(Result<T, JobError>) + Send + 'static,
 {
     fn look(self: &Arc<Self>) {
-        let Some((mut handle, callback)) = self.begin() else { return };
-        loop {
+        let mut mine = self.begin();
+        while let Some((mut handle, callback)) = mine {
             if let Some(result) = handle.take_or_leave(Waker::from(Arc::clone(self))) {
                 *self.0.lock() = Place::Over;
                 contain(|| callback(result));
                 return;
             }
-            let mut place = self.0.lock();
-            if !matches!(*place, Place::Looking { called: true }) {
-                *place = Place::Waiting(handle, callback);
-                return;
-            }
-            *place = Place::Looking { called: false };
+            mine = self.rest(handle, callback);
         }
     }
 
@@ -86,6 +81,18 @@ where
             }
         }
     }
+
+    /// Puts them back, to be called; hands them out again if that has happened already.
+    fn rest(&self, handle: JobHandle<T>, callback: F) -> Option<(JobHandle<T>, F)> {
+        let mut place = self.0.lock();
+        let called = matches!(*place, Place::Looking { called: true });
+        if called {
+            *place = Place::Looking { called: false };
+            return Some((handle, callback));
+        }
+        *place = Place::Waiting(handle, callback);
+        None
+    }
 }
 
 impl<T, F> Wake for OnEnd<T, F>
@@ -95,5 +102,31 @@ where
 {
     fn wake(self: Arc<Self>) {
         self.look();
+    }
+}
+
+#[cfg(all(test, not(any(loom, shuttle))))]
+mod tests {
+    use super::*;
+    use crate::Pool;
+
+    #[test]
+    fn a_call_between_the_look_and_the_rest_makes_it_look_again() {
+        let pool = Pool::builder("on-end").workers(1..=1).build().expect("settings are right");
+        let (release, held) = std::sync::mpsc::channel::<()>();
+        let (send, receive) = std::sync::mpsc::channel();
+        let job = pool.submit(move || held.recv().is_err()).expect("open");
+        let called = move |result: Result<bool, JobError>| send.send(result.is_ok()).expect("here");
+        let on_end = Arc::new(OnEnd(Mutex::new(Place::Waiting(job, called))));
+        let (mut handle, callback) = on_end.begin().expect("nobody has them");
+        assert!(handle.take_or_leave(Waker::from(Arc::clone(&on_end))).is_none());
+        drop(release);
+        pool.wait_idle().expect("not inside");
+        let (handle, callback) = on_end.rest(handle, callback).expect("it was called");
+        assert!(on_end.rest(handle, callback).is_none());
+        on_end.look();
+        assert_eq!(receive.recv(), Ok(true));
+        on_end.look();
+        assert!(receive.recv().is_err(), "once, and the callback is gone");
     }
 }
