@@ -112,6 +112,8 @@ mod job_builder;
 #[cfg(not(loom))]
 mod name;
 mod observer;
+#[cfg(not(loom))]
+mod on_end;
 mod outcome;
 #[cfg(not(loom))]
 mod permits;

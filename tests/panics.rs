@@ -133,6 +133,32 @@ fn the_next_job_starts_right_after_a_panic() {
 }
 
 #[test]
+fn a_submitter_that_waits_for_room_gets_in_right_after_a_panic() {
+    within(PATIENCE, "room", || {
+        let pool = fixed("room", 1, 1);
+        for n in 0..50 {
+            let latch = Latch::new();
+            let gate = latch.clone();
+            let job = move || {
+                gate.wait();
+                panic!("makes room");
+            };
+            pool.execute(job).expect("room");
+            until(|| pool.stats().running == 1);
+            pool.execute(|| {}).expect("one place");
+            let waits = pool.handle();
+            let submitter = std::thread::spawn(move || waits.submit(move || n).map(|h| h.join()));
+            until(|| pool.stats().submitters_blocked == 1);
+            latch.open();
+            let joined = submitter.join().expect("no panic").expect("it gets in");
+            assert_eq!(joined.expect("it returns"), n);
+            pool.wait_idle().expect("not inside");
+        }
+        assert_eq!(assert_submitted(&pool, 150).threads_started, 1);
+    });
+}
+
+#[test]
 fn a_panic_nobody_waits_for_is_counted_before_the_next_job_starts() {
     within(PATIENCE, "forgotten", || {
         let pool = fixed("forgotten", 1, 256);

@@ -305,7 +305,6 @@ mod tests {
             parker: crate::sync::Arc::new(crate::run::parker::SystemParker),
             spawner: crate::sync::Arc::new(crate::run::spawner::SystemSpawner),
             metered: true,
-            observer: None,
         };
         let name = crate::name::PoolName::take("probe-test");
         let shared = Shared::new(name, 4, 1, None, seams);
