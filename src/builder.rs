@@ -4,13 +4,15 @@ use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use crate::config::{
-    DEFAULT_QUEUE_CAPACITY, DEFAULT_TARGET_WAIT, DropPolicy, Overflow, Settings, WORKER_CEILING,
+    DEFAULT_DELAYED_CAPACITY, DEFAULT_QUEUE_CAPACITY, DEFAULT_TARGET_WAIT, Delayed, DropPolicy,
+    Overflow, Settings, WORKER_CEILING,
 };
 use crate::error::{BuildError, ConfigError};
 use crate::name::PoolName;
 use crate::observer::Observer;
 use crate::pool::Pool;
 use crate::pool_handle::PoolHandle;
+use crate::run::delayed::DelayedJobs;
 use crate::run::panics;
 use crate::run::parker::{Parker, SystemParker};
 use crate::run::priority::{DEFAULT_AGEING, Weights};
@@ -51,6 +53,8 @@ pub struct Builder {
     sink: HistogramSink,
     metrics: bool,
     stack_size: Option<usize>,
+    delayed_capacity: usize,
+    delayed_at_shutdown: Delayed,
     on_drop: DropPolicy,
     stuck: StuckRule,
     seams: Seams,
@@ -86,6 +90,8 @@ impl Builder {
             sink: HistogramSink::default(),
             metrics: true,
             stack_size: None,
+            delayed_capacity: DEFAULT_DELAYED_CAPACITY,
+            delayed_at_shutdown: Delayed::default(),
             on_drop: DropPolicy::default(),
             stuck: StuckRule::default(),
             seams: Seams {
@@ -192,6 +198,20 @@ impl Builder {
     /// Stack of each worker in bytes; the system's choice unless set.
     pub fn stack_size(mut self, bytes: usize) -> Self {
         self.stack_size = Some(bytes);
+        self
+    }
+
+    /// The most jobs that may be [delayed](crate::JobBuilder::delay) at a time; further ones are
+    /// refused. [`DEFAULT_DELAYED_CAPACITY`] unless set; 0 refuses them all.
+    pub fn delayed_capacity(mut self, jobs: usize) -> Self {
+        self.delayed_capacity = jobs;
+        self
+    }
+
+    /// What a shutdown that waits for the pool's jobs does with those that are
+    /// [delayed](crate::JobBuilder::delay). [`Delayed::Cancel`] unless set.
+    pub fn delayed_at_shutdown(mut self, rule: Delayed) -> Self {
+        self.delayed_at_shutdown = rule;
         self
     }
 
@@ -311,7 +331,8 @@ impl Builder {
         let name = PoolName::take(&self.name);
         let capacity = settings.capacity();
         let slots = ceiling + self.stuck.max_replacements;
-        let shared = Shared::new(name, slots, capacity, self.stack_size, self.seams);
+        let delayed = DelayedJobs::new(self.delayed_capacity, self.delayed_at_shutdown);
+        let shared = Shared::new(name, slots, capacity, delayed, self.stack_size, self.seams);
         shared.set_overflow(settings.overflow);
         shared.queue.levels.set_rules(settings.rules());
         let core = Arc::new(Core::new(Arc::new(shared), settings, self.policy.name(), ceiling));

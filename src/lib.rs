@@ -153,7 +153,8 @@ pub use {
         scope::{Scope, ScopedHandle},
     },
     config::{
-        DEFAULT_QUEUE_CAPACITY, DEFAULT_TARGET_WAIT, DropPolicy, Overflow, Settings, WORKER_CEILING,
+        DEFAULT_DELAYED_CAPACITY, DEFAULT_QUEUE_CAPACITY, DEFAULT_TARGET_WAIT, Delayed, DropPolicy,
+        Overflow, Settings, WORKER_CEILING,
     },
     ending::{ReturnedJob, ShutdownReport},
     error::{

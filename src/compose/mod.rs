@@ -1,5 +1,6 @@
 //! What is put together from jobs: groups, scopes, maps, timers, retries, lanes.
 
+pub(crate) mod delay;
 mod inbox;
 pub(crate) mod job_set;
 pub(crate) mod joined;

@@ -126,6 +126,10 @@ impl<T: Send + 'static> JobHandle<T> {
             if self.shared.is_forked() {
                 return Ok(Err(JobError::forked()));
             }
+            if let Some(desk) = desk.as_ref().filter(|desk| desk.is_of(&self.shared)) {
+                // It was delayed, and its time may have come.
+                self.run_here(desk);
+            }
             // The supervisor finds out whether a wake-up got lost.
             self.shared.sleep.ring();
         }
