@@ -206,10 +206,13 @@ fn a_job_that_waits_for_a_delayed_one_on_the_only_worker_runs_it_when_it_is_due(
                 job.submit(move |_| n).expect("open")
             };
             let joined = later(1).join().expect("it ran");
-            joined + block_on(later(2)).expect("it ran")
+            let set = inner.job("later").delay(Duration::from_millis(5)).set();
+            (0..3).for_each(|n| set.submit(move |_| n).expect("open"));
+            let of_set: i32 = set.join_all().all().expect("they ran").iter().sum();
+            joined + of_set + block_on(later(2)).expect("it ran")
         });
-        assert_eq!(outer.expect("open").join().expect("it returned"), 3);
-        assert_submitted(&pool, 3);
+        assert_eq!(outer.expect("open").join().expect("it returned"), 6);
+        assert_submitted(&pool, 6);
     });
 }
 

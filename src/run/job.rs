@@ -59,7 +59,7 @@ pub(crate) trait Tracked: Send + Sync {
     /// job goes on running (C3).
     fn give_up(&self);
 
-    /// Wakes whoever waits for the job, to look at it again.
+    /// The job has come due: whoever waits for it, or says so after this, may look at it again.
     fn nudge(&self);
 
     /// Runs the closure and leaves the result in its place, if it is wanted. Safety: only by
@@ -329,7 +329,7 @@ where
     }
 
     fn nudge(&self) {
-        if self.ticket.claim.look().is_awaited() {
+        if self.ticket.claim.step().is_awaited() {
             self.wake();
         }
     }
