@@ -3,6 +3,7 @@
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
+use crate::compose::retry::budget::RetryBudget;
 use crate::config::{
     DEFAULT_DELAYED_CAPACITY, DEFAULT_QUEUE_CAPACITY, DEFAULT_TARGET_WAIT, Delayed, DropPolicy,
     Overflow, Settings, WORKER_CEILING,
@@ -55,6 +56,7 @@ pub struct Builder {
     stack_size: Option<usize>,
     delayed_capacity: usize,
     delayed_at_shutdown: Delayed,
+    retry_budget: RetryBudget,
     on_drop: DropPolicy,
     stuck: StuckRule,
     seams: Seams,
@@ -92,6 +94,7 @@ impl Builder {
             stack_size: None,
             delayed_capacity: DEFAULT_DELAYED_CAPACITY,
             delayed_at_shutdown: Delayed::default(),
+            retry_budget: RetryBudget::default(),
             on_drop: DropPolicy::default(),
             stuck: StuckRule::default(),
             seams: Seams {
@@ -215,6 +218,12 @@ impl Builder {
         self
     }
 
+    /// How many retries the pool bears, over all its jobs. [`RetryBudget::default`] unless set.
+    pub fn retry_budget(mut self, budget: RetryBudget) -> Self {
+        self.retry_budget = budget;
+        self
+    }
+
     /// What dropping the [`Pool`] does with the jobs it has. Drains for half a minute unless set.
     pub fn on_drop(mut self, policy: DropPolicy) -> Self {
         self.on_drop = policy;
@@ -335,7 +344,8 @@ impl Builder {
         let shared = Shared::new(name, slots, capacity, delayed, self.stack_size, self.seams);
         shared.set_overflow(settings.overflow);
         shared.queue.levels.set_rules(settings.rules());
-        let core = Arc::new(Core::new(Arc::new(shared), settings, self.policy.name(), ceiling));
+        let (shared, policy) = (Arc::new(shared), self.policy.name());
+        let core = Arc::new(Core::new(shared, settings, policy, ceiling, self.retry_budget));
         let export = Export::new(&core, self.metrics, self.sink);
         let supervisor = Supervisor::new(Arc::clone(&core), self.policy, export, self.stuck);
         let started = start_first_workers(&core).and_then(|()| {
@@ -375,6 +385,9 @@ impl Builder {
         {
             let problem = format!("{ceiling} is out of range; write 1 to {WORKER_CEILING}");
             problems.push(ConfigError { field: "ceiling", problem });
+        }
+        if let Some(problem) = self.retry_budget.problem() {
+            problems.push(ConfigError { field: "retry_budget", problem });
         }
         if let Some(bytes) = self.stack_size
             && bytes < STACK_AT_LEAST

@@ -150,6 +150,12 @@ pub use {
         joined::{Joined, SetError},
         map::{Map, NextResult},
         progress::Progress,
+        retry::{
+            budget::RetryBudget,
+            handle::{RetryHandle, RetryJob},
+            policy::{DEFAULT_ATTEMPTS, DEFAULT_RETRY_CAP, Retry},
+            retry_error::{RetryError, RetryStop},
+        },
         scope::{Scope, ScopedHandle},
     },
     config::{

@@ -57,6 +57,10 @@ pub struct Stats {
     pub stuck: u32,
     /// How many ever have.
     pub stuck_total: u64,
+    /// Attempts made at jobs that had failed before.
+    pub retries: u64,
+    /// Attempts that the [retry budget](crate::RetryBudget) did not allow.
+    pub retries_refused: u64,
     /// Workers by state.
     pub workers: WorkerCounts,
     /// Workers the supervisor wanted at its last look.
@@ -178,6 +182,8 @@ pub(crate) fn stats(core: &Core) -> Stats {
         returned: of(Outcome::Returned),
         stuck: levels.stuck_jobs,
         stuck_total: totals.stuck_jobs,
+        retries: totals.retries,
+        retries_refused: totals.retries_refused,
         workers: WorkerCounts {
             total: levels.starting + levels.idle + levels.busy + levels.blocked,
             starting: levels.starting,

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::journal::Journal;
 use super::totals::{Levels, Totals};
+use crate::compose::retry::budget::{RetryBudget, Spending};
 use crate::compose::timer::Timer;
 use crate::config::Settings;
 use crate::outcome::{Outcome, Refusal, StopCause};
@@ -22,6 +23,7 @@ const LOOKS_AGAIN: u32 = 8;
 pub(crate) struct Core {
     pub(crate) shared: Arc<Shared>,
     pub(crate) timer: Arc<Timer>,
+    pub(crate) retries: Mutex<Spending>,
     pub(crate) settings: Swap<Settings>,
     pub(crate) journal: Mutex<Journal>,
     #[cfg_attr(not(feature = "metrics"), allow(dead_code, reason = "it is a metric's label"))]
@@ -50,9 +52,11 @@ impl Core {
         settings: Settings,
         policy: &'static str,
         ceiling: usize,
+        retries: RetryBudget,
     ) -> Core {
         Core {
             timer: Arc::new(Timer::new(Arc::clone(&shared))),
+            retries: Mutex::new(Spending::new(retries)),
             shared,
             settings: Swap::new(settings),
             journal: Mutex::new(Journal::default()),
@@ -121,6 +125,11 @@ impl Core {
         for cause in StopCause::ALL {
             totals.workers_stopped[cause as usize] =
                 shared.stopped[cause as usize].load(Ordering::Relaxed);
+        }
+        {
+            let spending = self.retries.lock();
+            totals.retries = spending.retries;
+            totals.retries_refused = spending.refused;
         }
         let journal = self.journal.lock();
         totals.workers_started = journal.workers_started;

@@ -20,6 +20,9 @@ pub(crate) struct Totals {
     pub(crate) delayed: u64,
     /// Jobs that left the queue: started, cancelled, expired or returned.
     pub(crate) dequeued: u64,
+    /// Attempts at jobs that had failed before, and those that the budget did not allow.
+    pub(crate) retries: u64,
+    pub(crate) retries_refused: u64,
     pub(crate) busy: Duration,
     pub(crate) steals: u64,
     /// Jobs that went before higher ones for their age.
