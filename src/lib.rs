@@ -149,6 +149,7 @@ pub use {
         job_set::{JobSet, JobSetHandle, NextOutcome},
         joined::{Joined, SetError},
         map::{Map, NextResult},
+        periodic::{Every, Periodic},
         progress::Progress,
         retry::{
             budget::RetryBudget,

@@ -5,6 +5,7 @@ mod inbox;
 pub(crate) mod job_set;
 pub(crate) mod joined;
 pub(crate) mod map;
+pub(crate) mod periodic;
 pub(crate) mod progress;
 pub(crate) mod promise;
 pub(crate) mod retry;
