@@ -3,14 +3,17 @@
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
+use crate::compose::retry::budget::RetryBudget;
 use crate::config::{
-    DEFAULT_QUEUE_CAPACITY, DEFAULT_TARGET_WAIT, DropPolicy, Overflow, Settings, WORKER_CEILING,
+    DEFAULT_DELAYED_CAPACITY, DEFAULT_QUEUE_CAPACITY, DEFAULT_TARGET_WAIT, Delayed, DropPolicy,
+    Overflow, Settings, WORKER_CEILING,
 };
 use crate::error::{BuildError, ConfigError};
 use crate::name::PoolName;
 use crate::observer::Observer;
 use crate::pool::Pool;
 use crate::pool_handle::PoolHandle;
+use crate::run::delayed::DelayedJobs;
 use crate::run::panics;
 use crate::run::parker::{Parker, SystemParker};
 use crate::run::priority::{DEFAULT_AGEING, Weights};
@@ -51,6 +54,9 @@ pub struct Builder {
     sink: HistogramSink,
     metrics: bool,
     stack_size: Option<usize>,
+    delayed_capacity: usize,
+    delayed_at_shutdown: Delayed,
+    retry_budget: RetryBudget,
     on_drop: DropPolicy,
     stuck: StuckRule,
     seams: Seams,
@@ -86,6 +92,9 @@ impl Builder {
             sink: HistogramSink::default(),
             metrics: true,
             stack_size: None,
+            delayed_capacity: DEFAULT_DELAYED_CAPACITY,
+            delayed_at_shutdown: Delayed::default(),
+            retry_budget: RetryBudget::default(),
             on_drop: DropPolicy::default(),
             stuck: StuckRule::default(),
             seams: Seams {
@@ -192,6 +201,26 @@ impl Builder {
     /// Stack of each worker in bytes; the system's choice unless set.
     pub fn stack_size(mut self, bytes: usize) -> Self {
         self.stack_size = Some(bytes);
+        self
+    }
+
+    /// The most jobs that may be [delayed](crate::JobBuilder::delay) at a time; further ones are
+    /// refused. [`DEFAULT_DELAYED_CAPACITY`] unless set; 0 refuses them all.
+    pub fn delayed_capacity(mut self, jobs: usize) -> Self {
+        self.delayed_capacity = jobs;
+        self
+    }
+
+    /// What a shutdown that waits for the pool's jobs does with those that are
+    /// [delayed](crate::JobBuilder::delay). [`Delayed::Cancel`] unless set.
+    pub fn delayed_at_shutdown(mut self, rule: Delayed) -> Self {
+        self.delayed_at_shutdown = rule;
+        self
+    }
+
+    /// How many retries the pool bears, over all its jobs. [`RetryBudget::default`] unless set.
+    pub fn retry_budget(mut self, budget: RetryBudget) -> Self {
+        self.retry_budget = budget;
         self
     }
 
@@ -311,10 +340,12 @@ impl Builder {
         let name = PoolName::take(&self.name);
         let capacity = settings.capacity();
         let slots = ceiling + self.stuck.max_replacements;
-        let shared = Shared::new(name, slots, capacity, self.stack_size, self.seams);
+        let delayed = DelayedJobs::new(self.delayed_capacity, self.delayed_at_shutdown);
+        let shared = Shared::new(name, slots, capacity, delayed, self.stack_size, self.seams);
         shared.set_overflow(settings.overflow);
         shared.queue.levels.set_rules(settings.rules());
-        let core = Arc::new(Core::new(Arc::new(shared), settings, self.policy.name(), ceiling));
+        let (shared, policy) = (Arc::new(shared), self.policy.name());
+        let core = Arc::new(Core::new(shared, settings, policy, ceiling, self.retry_budget));
         let export = Export::new(&core, self.metrics, self.sink);
         let supervisor = Supervisor::new(Arc::clone(&core), self.policy, export, self.stuck);
         let started = start_first_workers(&core).and_then(|()| {
@@ -354,6 +385,9 @@ impl Builder {
         {
             let problem = format!("{ceiling} is out of range; write 1 to {WORKER_CEILING}");
             problems.push(ConfigError { field: "ceiling", problem });
+        }
+        if let Some(problem) = self.retry_budget.problem() {
+            problems.push(ConfigError { field: "retry_budget", problem });
         }
         if let Some(bytes) = self.stack_size
             && bytes < STACK_AT_LEAST

@@ -51,6 +51,24 @@ impl Default for DropPolicy {
     }
 }
 
+/// The default of [`Builder::delayed_capacity`](crate::Builder::delayed_capacity): as many as may
+/// be queued.
+pub const DEFAULT_DELAYED_CAPACITY: usize = 10_000;
+
+/// What a shutdown that waits for the pool's jobs does with those that are
+/// [delayed](crate::JobBuilder::delay).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
+#[non_exhaustive]
+pub enum Delayed {
+    /// Cancels them. The default: a shutdown takes as long as the jobs that were due.
+    #[default]
+    Cancel,
+    /// Queues them at once, whatever their time.
+    RunNow,
+    /// Waits until each has come due and run.
+    Wait,
+}
+
 /// Everything about a pool that can be changed while it runs.
 ///
 /// [`PoolHandle::reconfigure`](crate::PoolHandle::reconfigure) hands out a copy to change; the copy

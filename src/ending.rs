@@ -5,6 +5,7 @@
 
 use std::time::Duration;
 
+use crate::config::Delayed;
 use crate::error::CancelReason;
 use crate::outcome::Outcome;
 use crate::run::attempt;
@@ -30,8 +31,8 @@ const PUSH_GRACE: Duration = Duration::from_millis(20);
 ///
 /// The counts are those of the pool's whole life, so two calls agree and the accounting can be
 /// checked: accepted = completed + errored + panicked + timed out + cancelled + expired + returned,
-/// plus those running (and those still queued, if the call could not wait until the queue was
-/// empty: inside one of the pool's own jobs, which cannot wait for itself, or at its deadline).
+/// plus those running (and those still delayed or queued, if the call could not wait until there
+/// were none: inside one of the pool's own jobs, which cannot wait for itself, or at its deadline).
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct ShutdownReport {
@@ -53,6 +54,8 @@ pub struct ShutdownReport {
     pub returned_count: u64,
     /// Those jobs, for whoever asks first: run them, store them, or drop them.
     pub returned: Vec<ReturnedJob>,
+    /// Jobs that still wait for their time; see [`Delayed`].
+    pub still_delayed: u64,
     /// Jobs that are still queued.
     pub still_queued: u64,
     /// Jobs started and not over.
@@ -79,7 +82,8 @@ pub(crate) fn report(core: &Core) -> ShutdownReport {
         timed_out: of(Outcome::TimedOut),
         returned_count: of(Outcome::Returned),
         returned: shared.returned.take(),
-        still_queued: totals.accepted - totals.dequeued,
+        still_delayed: totals.delayed,
+        still_queued: totals.accepted - totals.delayed - totals.dequeued,
         running: totals.dequeued - totals.outcomes.iter().sum::<u64>(),
         still_running: shared.running_jobs(),
         ended: shared.phase.stage() == Stage::Ended,
@@ -90,7 +94,29 @@ pub(crate) fn report(core: &Core) -> ShutdownReport {
 pub(crate) fn begin_drain(shared: &Shared) {
     shared.gate.close();
     shared.phase.advance(Stage::Draining);
+    settle_delayed(shared, Some(shared.now().after(PUSH_GRACE)));
     shared.sleep.announce_to_all();
+}
+
+/// Does with the delayed jobs what is to be done with them in a pool that takes no more. What is
+/// left at `patience`, because destructors are slow, the supervisor does.
+pub(crate) fn settle_delayed(shared: &Shared, patience: Option<Nanos>) {
+    let rule =
+        if shared.phase.is_stopping() { Delayed::Cancel } else { shared.delayed.at_shutdown() };
+    match rule {
+        Delayed::Wait => {}
+        Delayed::RunNow => {
+            shared.queue_delayed(|| shared.delayed.take_first(&shared.gate));
+        }
+        Delayed::Cancel => {
+            for job in shared.delayed.all() {
+                attempt::cancel_delayed(shared, &*job, CancelReason::Shutdown);
+                if patience.is_some_and(|patience| shared.now() >= patience) {
+                    break;
+                }
+            }
+        }
+    }
 }
 
 /// Starts no more jobs: cancels or takes back what is queued and asks the running jobs to stop.
@@ -98,6 +124,7 @@ pub(crate) fn stop(shared: &Shared) {
     begin_drain(shared);
     shared.phase.advance(Stage::Stopping);
     shared.tokens.cancel_all();
+    settle_delayed(shared, Some(shared.now().after(PUSH_GRACE)));
     sweep(shared, Some(shared.now().after(PUSH_GRACE)));
     shared.sleep.announce_to_all();
 }

@@ -63,7 +63,7 @@ impl JobBuilder<'_> {
         E: Send + 'static,
     {
         let when_full = self.pool.when_full();
-        submit::enter(&self.pool.core.shared, self.terms, when_full, job, Fallible)
+        self.enter_body(job, when_full, Fallible)
     }
 
     /// [`JobBuilder::submit_fallible`] if there is room right now.
@@ -80,8 +80,7 @@ impl JobBuilder<'_> {
         T: Send + 'static,
         E: Send + 'static,
     {
-        let shared = &self.pool.core.shared;
-        submit::enter(shared, self.terms, WhenFull::Refuse, job, Fallible).map_err(into_try)
+        self.enter_body(job, WhenFull::Refuse, Fallible).map_err(into_try)
     }
 }
 

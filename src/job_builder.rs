@@ -2,17 +2,20 @@
 
 use std::time::{Duration, Instant};
 
+use crate::compose::delay;
 use crate::error::{SubmitError, TrySubmitError};
 use crate::outcome::Refusal;
 use crate::pool_handle::{PoolHandle, into_try};
 use crate::run::cancel::CancelToken;
-use crate::run::context::JobContext;
+use crate::run::context::{Body, JobContext};
 use crate::run::handle::JobHandle;
 use crate::run::job::Task;
 use crate::run::priority::Priority;
 use crate::run::shared::Shared;
 use crate::run::submit::{self, Entry, Terms, WhenFull};
+use crate::scale::Core;
 use crate::sync::Arc;
+use crate::time::time_until;
 
 /// The options of one job; made by [`PoolHandle::job`].
 ///
@@ -141,6 +144,38 @@ impl JobBuilder<'_> {
         self
     }
 
+    /// The job waits so long before it is queued. Until then it is delayed, not queued: it takes no
+    /// place in the queue, and [`JobHandle::cancel`] frees what it captured at once.
+    ///
+    /// A pool has room for [so many](crate::Builder::delayed_capacity) delayed jobs; further ones
+    /// are refused, whatever the rule for a full queue. When its time has come a job is queued even
+    /// if the queue is full. Its wait is measured from then on, and
+    /// [`expires_in`](JobBuilder::expires_in) counts from then on. Zero is no delay,
+    /// [`Duration::MAX`] is for ever. What a shutdown does with delayed jobs is up to
+    /// [`Builder::delayed_at_shutdown`](crate::Builder::delayed_at_shutdown);
+    /// [`wait_idle`](PoolHandle::wait_idle) does not wait for them.
+    ///
+    /// ```
+    /// use springtide::Pool;
+    /// use std::time::Duration;
+    ///
+    /// let pool = Pool::builder("later").workers(1..=2).build()?;
+    /// let soon = pool.job("soon").delay(Duration::from_millis(5)).submit(|_| "now")?;
+    /// let later = pool.job("later").delay(Duration::from_secs(3600)).submit(|_| "later")?;
+    /// assert!(later.cancel());
+    /// assert_eq!(soon.join()?, "now");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn delay(mut self, wait: Duration) -> Self {
+        self.terms.delay = (!wait.is_zero()).then_some(wait);
+        self
+    }
+
+    /// The job is queued at this time: [`JobBuilder::delay`] by what is left until then.
+    pub fn run_at(self, at: Instant) -> Self {
+        self.delay(time_until(at))
+    }
+
     /// [`PoolHandle::submit`] with these options.
     ///
     /// # Errors
@@ -204,10 +239,7 @@ impl JobBuilder<'_> {
         F: FnOnce(&JobContext<'_>) -> T + Send + 'static,
         T: Send + 'static,
     {
-        match submit::admit_or_wait(&self.pool.core.shared) {
-            Ok(entry) => Ok(self.deliver(entry, job)),
-            Err(refusal) => Err(SubmitError::new(job, refusal)),
-        }
+        self.enter_by(job, submit::admit_or_wait)
     }
 
     pub(crate) fn enter<F, T>(
@@ -219,7 +251,7 @@ impl JobBuilder<'_> {
         F: FnOnce(&JobContext<'_>) -> T + Send + 'static,
         T: Send + 'static,
     {
-        self.enter_by(job, |shared| submit::admit(shared, when_full))
+        self.enter_body(job, when_full, |job| job)
     }
 
     /// Submits a job that is let in by `admit`.
@@ -232,21 +264,46 @@ impl JobBuilder<'_> {
         F: FnOnce(&JobContext<'_>) -> T + Send + 'static,
         T: Send + 'static,
     {
-        let shared = &self.pool.core.shared;
-        match admit(shared) {
-            Ok(entry) => Ok(self.deliver(entry, job)),
-            Err(refusal) => Err(SubmitError::new(job, refusal)),
-        }
+        self.enter_body_by(job, |job| job, admit)
     }
 
-    fn deliver<F, T>(self, entry: Entry, job: F) -> JobHandle<T>
+    /// Gets in a job whose body is made only then: whoever is refused gets back what it brought.
+    pub(crate) fn enter_body<J, B, T>(
+        self,
+        job: J,
+        when_full: WhenFull,
+        body: impl FnOnce(J) -> B,
+    ) -> Result<JobHandle<T>, SubmitError<J>>
     where
-        F: FnOnce(&JobContext<'_>) -> T + Send + 'static,
+        B: Body<T>,
         T: Send + 'static,
     {
-        let shared = &self.pool.core.shared;
-        let (tracked, handle) = submit::tracked(shared, self.terms, job);
-        submit::deliver(shared, entry, Task::Tracked(tracked));
-        handle
+        self.enter_body_by(job, body, |shared| submit::admit(shared, when_full))
+    }
+
+    fn enter_body_by<J, B, T>(
+        self,
+        job: J,
+        body: impl FnOnce(J) -> B,
+        admit: impl FnOnce(&Arc<Shared>) -> Result<Entry, Refusal>,
+    ) -> Result<JobHandle<T>, SubmitError<J>>
+    where
+        B: Body<T>,
+        T: Send + 'static,
+    {
+        let Core { shared, timer, .. } = &*self.pool.core;
+        let is_delayed = self.terms.delay.is_some();
+        let make = |job| submit::tracked_body(shared, self.terms, body(job));
+        if is_delayed {
+            return delay::submit(timer, shared, job, make);
+        }
+        match admit(shared) {
+            Ok(entry) => {
+                let (tracked, handle) = make(job);
+                submit::deliver(shared, entry, Task::Tracked(tracked));
+                Ok(handle)
+            }
+            Err(refusal) => Err(SubmitError::new(job, refusal)),
+        }
     }
 }

@@ -151,11 +151,19 @@ pub use {
         job_set::{JobSet, JobSetHandle, NextOutcome},
         joined::{Joined, SetError},
         map::{Map, NextResult},
+        periodic::{Every, Periodic},
         progress::Progress,
+        retry::{
+            budget::RetryBudget,
+            handle::{RetryHandle, RetryJob},
+            policy::{DEFAULT_ATTEMPTS, DEFAULT_RETRY_CAP, Retry},
+            retry_error::{RetryError, RetryStop},
+        },
         scope::{Scope, ScopedHandle},
     },
     config::{
-        DEFAULT_QUEUE_CAPACITY, DEFAULT_TARGET_WAIT, DropPolicy, Overflow, Settings, WORKER_CEILING,
+        DEFAULT_DELAYED_CAPACITY, DEFAULT_QUEUE_CAPACITY, DEFAULT_TARGET_WAIT, Delayed, DropPolicy,
+        Overflow, Settings, WORKER_CEILING,
     },
     ending::{ReturnedJob, ShutdownReport},
     error::{

@@ -11,7 +11,8 @@ use crate::sync::plain::Ordering;
 use crate::time::Nanos;
 
 /// The pool at one moment. In every snapshot `accepted` equals
-/// `queued + running + ok + errored + panicked + cancelled + expired + timed_out + returned`.
+/// `delayed + queued + running + ok + errored + panicked + cancelled + expired + timed_out +
+/// returned`.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Stats {
@@ -25,6 +26,8 @@ pub struct Stats {
     pub refused: u64,
     /// The same by reason.
     pub refused_by: Vec<(Refusal, u64)>,
+    /// Jobs that wait for their time and are not queued yet.
+    pub delayed: u64,
     /// Jobs waiting to start.
     pub queued: u64,
     /// The same by priority, in the order of [`Priority::ALL`]. A job that is just coming or going
@@ -54,6 +57,10 @@ pub struct Stats {
     pub stuck: u32,
     /// How many ever have.
     pub stuck_total: u64,
+    /// Attempts made at jobs that had failed before.
+    pub retries: u64,
+    /// Attempts that the [retry budget](crate::RetryBudget) did not allow.
+    pub retries_refused: u64,
     /// Workers by state.
     pub workers: WorkerCounts,
     /// Workers the supervisor wanted at its last look.
@@ -152,7 +159,7 @@ pub(crate) fn stats(core: &Core) -> Stats {
     let totals = core.totals();
     let levels = core.levels();
     let of = |outcome: Outcome| totals.outcomes[outcome as usize];
-    let queued = totals.accepted - totals.dequeued;
+    let queued = totals.accepted - totals.delayed - totals.dequeued;
     let over: u64 = totals.outcomes.iter().sum();
     let refused_by = Refusal::ALL.map(|refusal| (refusal, totals.refused[refusal as usize]));
     Stats {
@@ -161,6 +168,7 @@ pub(crate) fn stats(core: &Core) -> Stats {
         accepted: totals.accepted,
         refused: totals.refused.iter().sum(),
         refused_by: refused_by.to_vec(),
+        delayed: totals.delayed,
         queued,
         queued_by: core.shared.queued_by(queued),
         reserved: levels.reserved,
@@ -174,6 +182,8 @@ pub(crate) fn stats(core: &Core) -> Stats {
         returned: of(Outcome::Returned),
         stuck: levels.stuck_jobs,
         stuck_total: totals.stuck_jobs,
+        retries: totals.retries,
+        retries_refused: totals.retries_refused,
         workers: WorkerCounts {
             total: levels.starting + levels.idle + levels.busy + levels.blocked,
             starting: levels.starting,

@@ -3,12 +3,14 @@
 
 use std::hint::black_box;
 
+use crate::config::Delayed;
 use crate::name::PoolName;
 use crate::outcome::Outcome;
 use crate::run::claim::Claim;
 use crate::run::closure::Closure;
 use crate::run::context::JobContext;
 use crate::run::current::{Current, Running};
+use crate::run::delayed::DelayedJobs;
 use crate::run::gate::Gate;
 use crate::run::handle::JobHandle;
 use crate::run::histogram::Histogram;
@@ -152,7 +154,14 @@ impl Default for Steps {
             meter: Meter::default(),
             few: Arc::new(Queue::new(2, |_| Nanos::default())).open(0),
             many: Arc::new(Queue::new(512, |_| Nanos::default())).open(0),
-            shared: Arc::new(Shared::new(PoolName::take("steps"), 1, u64::MAX, None, seams)),
+            shared: Arc::new(Shared::new(
+                PoolName::take("steps"),
+                1,
+                u64::MAX,
+                DelayedJobs::new(0, Delayed::Cancel),
+                None,
+                seams,
+            )),
         }
     }
 }

@@ -51,6 +51,7 @@ fn every_snapshot_under_load_adds_up_and_no_count_goes_back() {
             looker.join().expect("every snapshot adds up");
             sum
         });
+        until(|| pool.stats().delayed == 0);
         let stats = assert_submitted(&pool, submitted);
         assert!(stats.ok > 0 && stats.panicked > 0 && stats.cancelled > 0, "{stats:?}");
     });
@@ -58,13 +59,17 @@ fn every_snapshot_under_load_adds_up_and_no_count_goes_back() {
 
 /// Submits in one of several ways; returns how many jobs.
 fn submit_some(pool: &Pool, n: u64) -> u64 {
-    match n % 5 {
+    match n % 6 {
         0 => drop(pool.submit(|| panic!("counted"))),
         1 => drop(pool.submit(thread::yield_now).map(|handle| handle.cancel())),
         2 => drop(pool.job("old").expires_in(Duration::ZERO).submit(|_| {})),
         3 => {
             drop(pool.submit_batch((0..3).map(|_| || {})));
             return 3;
+        }
+        4 => {
+            let later = pool.job("later").delay(Duration::from_micros(n * 7 % 1_000));
+            drop(later.submit(|_| {}).map(|handle| n % 4 == 0 && handle.cancel()));
         }
         _ => drop(pool.execute(|| {})),
     }

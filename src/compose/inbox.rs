@@ -16,6 +16,7 @@ use crate::run::handle::JobHandle;
 use crate::run::job::Tracked;
 use crate::run::panics::contain;
 use crate::run::shared::Shared;
+use crate::run::ticket::Ticket;
 use crate::run::waiter::JobWaiter;
 use crate::sync::{Arc, Mutex};
 use crate::time::Nanos;
@@ -72,7 +73,7 @@ enum Slot<T> {
     /// Its handle is on its way here.
     Coming,
     Here(Pending<T>),
-    /// It is over, and its outcome is on its way.
+    /// Its handle has been taken out, to be asked for its outcome.
     Over,
 }
 
@@ -126,7 +127,7 @@ impl<T: Send + 'static> Inbox<T> {
     }
 
     /// Waits for one more job; `fails` says which results are failures.
-    pub(crate) fn expect(self: &Arc<Self>, mut handle: JobHandle<T>, fails: fn(&T) -> bool) {
+    pub(crate) fn expect(self: &Arc<Self>, handle: JobHandle<T>, fails: fn(&T) -> bool) {
         let number = {
             let mut state = self.state.lock();
             let number = state.tally.submitted;
@@ -134,11 +135,15 @@ impl<T: Send + 'static> Inbox<T> {
             state.pending.insert(number, Slot::Coming);
             number
         };
+        self.watch(number, Pending { handle, fails });
+    }
+
+    /// Leaves word with a job whose slot waits for it.
+    fn watch(self: &Arc<Self>, number: usize, mut pending: Pending<T>) {
         let call = Waker::from(Arc::new(Call { inbox: Arc::clone(self), number }));
-        if let Some(outcome) = handle.take_or_leave(call) {
-            return self.arrive(number, outcome, fails);
+        if let Some(outcome) = pending.handle.take_or_leave(call) {
+            return self.arrive(number, outcome, pending.fails);
         }
-        let pending = Pending { handle, fails };
         let (pending, owner) = {
             let mut state = self.state.lock();
             match state.pending.get_mut(&number) {
@@ -158,7 +163,7 @@ impl<T: Send + 'static> Inbox<T> {
         }
     }
 
-    /// A job was published.
+    /// A job was published, or a delayed one has come due and may be run by the owner now.
     fn called(self: &Arc<Self>, number: usize) {
         let slot = {
             let mut state = self.state.lock();
@@ -171,9 +176,20 @@ impl<T: Send + 'static> Inbox<T> {
 
     fn collect(self: &Arc<Self>, number: usize, pending: Pending<T>) {
         let Pending { handle, fails } = pending;
+        let handle = match handle.try_join() {
+            Ok(outcome) => return self.arrive(number, outcome, fails),
+            Err(handle) => handle,
+        };
+        let is_wanted = {
+            let mut state = self.state.lock();
+            let slot = state.pending.get_mut(&number);
+            let is_wanted = slot.map(|slot| *slot = Slot::Coming).is_some();
+            state.sought = state.sought.min(number);
+            is_wanted
+        };
         // One whose owner is gone may still run. Dropping its handle lets it go on.
-        if let Ok(outcome) = handle.try_join() {
-            self.arrive(number, outcome, fails);
+        if is_wanted {
+            self.watch(number, Pending { handle, fails });
         }
     }
 
@@ -296,14 +312,14 @@ impl<T: Send + 'static> Inbox<T> {
 
 impl<T: Send + 'static> State<T> {
     /// The first job that nobody has begun. Each is looked at once: what is not queued now never
-    /// will be again.
+    /// will be again, but for delayed ones, whose calls have them looked at again.
     fn seek(&mut self) -> Option<Arc<dyn Tracked>> {
         for (number, slot) in self.pending.range(self.sought..) {
             if matches!(slot, Slot::Coming) {
                 return None;
             }
             self.sought = number + 1;
-            if let Some(job) = slot.tracked().filter(|job| job.ticket().claim.is_queued()) {
+            if let Some(job) = slot.tracked().filter(|job| is_startable(job.ticket())) {
                 return Some(job);
             }
         }
@@ -318,6 +334,10 @@ impl<T: Send + 'static> Slot<T> {
             Slot::Coming | Slot::Over => None,
         }
     }
+}
+
+fn is_startable(ticket: &Ticket) -> bool {
+    ticket.claim.is_queued() && !ticket.is_delayed()
 }
 
 /// The waker of one job.

@@ -1,10 +1,15 @@
 //! What is put together from jobs: groups, scopes, maps, timers, retries, lanes.
 
+pub(crate) mod delay;
 mod inbox;
 pub(crate) mod job_set;
 pub(crate) mod joined;
 pub(crate) mod map;
+pub(crate) mod periodic;
 pub(crate) mod progress;
+pub(crate) mod promise;
+pub(crate) mod retry;
 pub(crate) mod scope;
 pub(crate) mod timer;
 mod waiting;
+pub(crate) mod watch;

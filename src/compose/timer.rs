@@ -171,7 +171,7 @@ impl Timer {
         *self.seat.lock() = Some(thread::current());
         while shared.phase.stage() < Stage::Leaving {
             self.call_due(shared.now());
-            let next = self.entries.lock().agenda.next();
+            let next = self.entries.lock().agenda.next().min(shared.delayed.next());
             let left = (next != Nanos::NEVER).then(|| next.since(shared.now()));
             if left.is_none_or(|left| !left.is_zero()) {
                 thread::park(shared.parker.timeout(left));
@@ -186,6 +186,8 @@ impl Timer {
     /// Calls what is due by now, and not what that puts in anew: an entry without a pause between
     /// its calls keeps nobody else waiting.
     fn call_due(&self, now: Nanos) {
+        let shared = &*self.shared;
+        shared.queue_delayed(|| shared.delayed.take_due(now, &shared.gate));
         let due: Vec<Due> = {
             let mut entries = self.entries.lock();
             std::iter::from_fn(|| entries.agenda.take_due(now)).collect()

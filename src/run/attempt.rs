@@ -66,6 +66,9 @@ pub(crate) fn take_on(desk: &Desk, job: Job, now: Nanos) -> Nanos {
 /// or lets it expire, unless somebody else has it.
 pub(crate) fn take_over(desk: &Desk, tracked: Arc<dyn Tracked>) {
     let shared = &*desk.shared;
+    if tracked.ticket().is_delayed() {
+        return;
+    }
     let now = shared.now();
     if tracked.ticket().has_expired(now)
         && let Some(withdrawn) = Withdrawn::of(&*tracked)
@@ -247,9 +250,33 @@ pub(crate) fn cancel(shared: &Arc<Shared>, tracked: &dyn Tracked, reason: Cancel
         shared.tokens.cancel(tracked.ticket());
         return false;
     };
+    if shared.delayed.withdraw(tracked.ticket()) {
+        end_delayed(shared, withdrawn, reason);
+        return true;
+    }
     leave_shell(shared, Desk::of(shared).as_deref(), tracked);
     resolve(shared, withdrawn, Outcome::Cancelled, JobError::cancelled(reason));
     true
+}
+
+/// Cancels a job that was delayed a moment ago, if nobody has dealt with it before.
+pub(crate) fn cancel_delayed(shared: &Shared, tracked: &dyn Tracked, reason: CancelReason) {
+    let Some(withdrawn) = Withdrawn::of(tracked) else { return };
+    if shared.delayed.withdraw(tracked.ticket()) {
+        end_delayed(shared, withdrawn, reason);
+    } else {
+        leave_shell(shared, None, tracked);
+        resolve(shared, withdrawn, Outcome::Cancelled, JobError::cancelled(reason));
+    }
+}
+
+/// As [`resolve`], for a job that was never queued.
+fn end_delayed(shared: &Shared, withdrawn: Withdrawn<'_>, reason: CancelReason) {
+    shared.outside.count_outcome(Outcome::Cancelled);
+    news::withdrawn(shared, &withdrawn, Outcome::Cancelled);
+    withdrawn.refuse(JobError::cancelled(reason));
+    shared.ring();
+    shared.sleep.nudge();
 }
 
 /// Cancels a job that was just taken out of the queue, if nobody has dealt with it before.

@@ -206,6 +206,13 @@ impl Claim {
         Seen(self.0.fetch_or(TOKEN_LENT, Ordering::AcqRel))
     }
 
+    /// As [`Claim::look`], by a step: if it comes first, a handle that says that it waits sees what
+    /// came before the step.
+    pub(super) fn step(&self) -> Seen {
+        // AcqRel: pairs with `wait`, both ways.
+        Seen(self.0.fetch_or(0, Ordering::AcqRel))
+    }
+
     pub(crate) fn look(&self) -> Seen {
         // Acquire: pairs with `publish`.
         Seen(self.0.load(Ordering::Acquire))

@@ -137,7 +137,7 @@ impl JobContext<'_> {
 
     /// Which run of the job this is, counted from 1.
     pub fn attempt(&self) -> u32 {
-        1
+        self.ticket.attempt()
     }
 
     /// The index of the worker, stable for the life of its thread; `None` if the submitter runs

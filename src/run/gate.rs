@@ -9,7 +9,9 @@
 //!   out of the queue. Whoever wants the length reads `left` first, so it is never understated.
 //! * **G2** The closed bit and the count share a word, in each of them, so after `close` nobody
 //!   gets in, and as many left as got in means that the queue is empty for good. A gate that reads
-//!   as closed is closed to everybody; while it is being closed, to those inside first.
+//!   as closed is closed to everybody; while it is being closed, to those inside first. Only a
+//!   delayed job, which was accepted before, gets in when its time comes; so with any of those
+//!   waiting, nothing is for good.
 //! * **G3** A submitter that is about to wait sets the waiting bit in each word of `left` and
 //!   decides on the counts that these very steps returned. A release before the step on its word is
 //!   in that count; a release after it sees the bit and wakes somebody. There is no gap between the
@@ -172,8 +174,14 @@ impl Gate {
         if self.entrance.admit_over_the_bound() { Ok(()) } else { Err(NoEntry::Closed) }
     }
 
-    /// The same for jobs that a worker's own jobs submit, and that would wait for room if they came
-    /// from outside. They meet nobody on their way in.
+    /// Takes a place whatever the bound says, of a closed gate too: for a delayed job whose time
+    /// has come. It was accepted before, and the pool does not end while there are any (G2).
+    pub(crate) fn admit_due(&self) {
+        self.entrance.admit_due();
+    }
+
+    /// As [`Gate::admit_over_the_bound`], for jobs that a worker's own jobs submit, and that would
+    /// wait for room if they came from outside. They meet nobody on their way in.
     pub(crate) fn admit_inside(&self, worker: usize) -> Result<(), NoEntry> {
         if self.turnstiles.come(worker) { Ok(()) } else { Err(NoEntry::Closed) }
     }

@@ -2,7 +2,6 @@
 
 use std::future::Future;
 use std::pin::Pin;
-use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
@@ -111,16 +110,20 @@ impl<T: Send + 'static> JobHandle<T> {
         // A worker waits, whichever pool's job it waits for.
         let _mark = desk.as_ref().map(|desk| desk.shared.blocked(desk.index));
         loop {
+            let was_delayed = self.job.job().ticket().is_delayed();
             let waiter = || JobWaiter::Thread(thread::current());
             if let Some(result) = self.job.take_or_wait(waiter) {
                 return Ok(result);
+            }
+            if was_delayed && self.came_due(desk.as_deref()) {
+                continue;
             }
             let left = deadline.map_or(LOOK_AGAIN, |deadline| deadline.since(self.shared.now()));
             if left.is_zero() {
                 return Err(self);
             }
             thread::park(self.shared.parker.timeout(Some(left.min(LOOK_AGAIN))));
-            if self.job.is_published() {
+            if self.job.is_published() || was_delayed && self.came_due(desk.as_deref()) {
                 continue;
             }
             if self.shared.is_forked() {
@@ -142,8 +145,17 @@ impl<T: Send + 'static> JobHandle<T> {
         self.job.share()
     }
 
+    /// Whether a job that was delayed no longer is; then a worker of its pool runs it at once.
+    fn came_due(&self, desk: Option<&Desk>) -> bool {
+        let is_due = !self.job.job().ticket().is_delayed();
+        if let Some(desk) = desk.filter(|desk| is_due && desk.is_of(&self.shared)) {
+            self.run_here(desk);
+        }
+        is_due
+    }
+
     /// Runs the awaited job on this worker if it is still queued.
-    fn run_here(&self, desk: &Rc<Desk>) {
+    fn run_here(&self, desk: &Desk) {
         attempt::take_over(desk, self.job.share());
     }
 }
@@ -195,10 +207,17 @@ impl<T: Send + 'static> Future for JobHandle<T> {
         {
             handle.run_here(&desk);
         }
+        let was_delayed = handle.job.job().ticket().is_delayed();
         match handle.job.take_or_wait(|| JobWaiter::Task(cx.waker().clone())) {
             Some(result) => Poll::Ready(result),
             None if handle.shared.is_forked() => Poll::Ready(Err(JobError::forked())),
-            None => Poll::Pending,
+            None => {
+                if was_delayed && !handle.job.job().ticket().is_delayed() {
+                    // It came due before it was known whom to wake.
+                    cx.waker().wake_by_ref();
+                }
+                Poll::Pending
+            }
         }
     }
 }

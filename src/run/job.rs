@@ -59,6 +59,9 @@ pub(crate) trait Tracked: Send + Sync {
     /// job goes on running (C3).
     fn give_up(&self);
 
+    /// The job has come due: whoever waits for it, or says so after this, may look at it again.
+    fn nudge(&self);
+
     /// Runs the closure and leaves the result in its place, if it is wanted. Safety: only by
     /// [`Started`], once.
     unsafe fn run(&self, cx: &JobContext<'_>) -> Outcome;
@@ -321,6 +324,12 @@ where
     fn give_up(&self) {
         let before = self.ticket.claim.give_up();
         if before.is_some_and(|seen| seen.is_awaited() && !seen.is_detached()) {
+            self.wake();
+        }
+    }
+
+    fn nudge(&self) {
+        if self.ticket.claim.step().is_awaited() {
             self.wake();
         }
     }

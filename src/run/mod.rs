@@ -53,6 +53,8 @@ pub(crate) mod attempt;
 #[cfg(not(loom))]
 pub(crate) mod core_time;
 #[cfg(not(loom))]
+pub(crate) mod delayed;
+#[cfg(not(loom))]
 pub(crate) mod desk;
 #[cfg(not(loom))]
 pub(crate) mod handle;

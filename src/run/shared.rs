@@ -6,8 +6,9 @@ use super::cancel::CancelToken;
 use super::context::Surroundings;
 use super::current::{Blocked, JobInfo, Running};
 use super::deadline::{self, Bequest};
+use super::delayed::{DelayedJobs, JobCounts};
 use super::gate::Gate;
-use super::job::Job;
+use super::job::{Job, Task, Tracked};
 use super::meter::Meter;
 use super::panics::contain;
 use super::parker::Parker;
@@ -57,6 +58,7 @@ pub(crate) struct Shared {
     /// Who wants to be told what happens.
     pub(crate) observer: Option<Box<dyn Observer>>,
     pub(crate) gate: Gate,
+    pub(crate) delayed: DelayedJobs,
     pub(crate) queue: Arc<Queue<Job>>,
     pub(crate) sleep: Sleep,
     pub(crate) roster: Roster,
@@ -128,6 +130,7 @@ impl Shared {
         name: PoolName,
         ceiling: usize,
         capacity: u64,
+        delayed: DelayedJobs,
         stack_size: Option<usize>,
         seams: Seams,
     ) -> Shared {
@@ -142,6 +145,7 @@ impl Shared {
             metered: seams.metered,
             observer: seams.observer,
             gate: Gate::new(capacity),
+            delayed,
             queue: Arc::new(Queue::new(ceiling, |job: &Job| job.queued_at)),
             roster: Roster::new(ceiling),
             phase: Phase::new(),
@@ -302,15 +306,23 @@ impl Shared {
 
     /// Whether nothing is queued and nothing runs.
     pub(crate) fn is_quiet(&self) -> bool {
-        let before = self.gate.counts();
-        if before.0 != before.1 || self.outside.running.load(Ordering::Acquire) > 0 {
+        let before = self.counts();
+        if before.queued() > 0 || self.outside.running.load(Ordering::Acquire) > 0 {
             return false;
         }
         // A job that ended while we looked may have submitted another: then the count has moved.
         // One that never ran may have left the queue and not be counted yet.
         self.roster.running().next().is_none()
-            && self.outcomes().iter().sum::<u64>() == before.1
-            && self.gate.counts() == before
+            && self.outcomes().iter().sum::<u64>() == before.dequeued
+            && {
+                let after = self.counts();
+                (after.queued(), after.dequeued) == (0, before.dequeued)
+            }
+    }
+
+    /// Where the accepted jobs are.
+    pub(crate) fn counts(&self) -> JobCounts {
+        self.delayed.counts(&self.gate)
     }
 
     /// How the jobs ended that are over.
@@ -323,9 +335,27 @@ impl Shared {
         sum.outcomes
     }
 
-    /// Whether every accepted job has left the queue for good and nothing runs any more.
+    /// Whether every accepted job has left the queue for good and nothing runs any more. The
+    /// delayed ones first: one that moves to the queue meanwhile is seen there.
     pub(crate) fn is_drained(&self) -> bool {
-        self.gate.is_closed() && self.is_quiet()
+        self.gate.is_closed() && self.delayed.is_empty() && self.is_quiet()
+    }
+
+    /// Queues delayed jobs as `next` takes them from among the others.
+    pub(crate) fn queue_delayed(&self, mut next: impl FnMut() -> Option<Arc<dyn Tracked>>) {
+        let (now, mut queued) = (self.now(), 0);
+        while let Some(tracked) = next() {
+            // Before its time, if the pool is at its end and does not wait for it.
+            let queued_at = tracked.ticket().queued_at.min(now);
+            let job = Job { task: Task::Tracked(Arc::clone(&tracked)), queued_at };
+            self.queue.push_at(tracked.ticket().priority, job);
+            queued += 1;
+            // Whoever waits for it inside the pool may run it now.
+            tracked.nudge();
+        }
+        if queued > 0 {
+            self.sleep.announce(queued, || self.gate.queued());
+        }
     }
 
     /// Something has come to an end: tells those who wait for quiet, and the supervisor of a pool

@@ -15,7 +15,7 @@ use super::job::{self, Job, Task, Tracked};
 use super::news;
 use super::priority::Priority;
 use super::shared::Shared;
-use super::ticket::{JobId, KindId, Limits, Ticket};
+use super::ticket::{Delay, JobId, KindId, Limits, Ticket};
 use crate::error::{CancelReason, SubmitError};
 use crate::outcome::Refusal;
 use crate::sync::plain::{AtomicU64, Ordering};
@@ -57,22 +57,29 @@ pub(crate) struct Terms {
     /// Whether the deadline of the job that submits this one does not bind it.
     pub(crate) outlives: bool,
     pub(crate) token: Option<CancelToken>,
+    /// The job is to wait so long before it is queued; whoever submits it sees to that.
+    pub(crate) delay: Option<Duration>,
+    /// How often it was run before.
+    pub(crate) retries: u32,
 }
 
 impl Terms {
     #[inline]
-    fn limits(&self, shared: &Shared, now: Nanos) -> Option<Box<Limits>> {
+    fn limits(&self, shared: &Shared, queued_at: Nanos) -> Option<Box<Limits>> {
         let inherited = if self.outlives { None } else { shared.inherited_deadline() };
         let timed = self.expires_in.is_some() || self.timeout.is_some() || self.deadline.is_some();
-        let limited = timed || self.token.is_some() || inherited.is_some();
-        limited.then(|| self.box_limits(inherited, now))
+        let again = self.delay.is_some() || self.retries > 0;
+        let limited = timed || again || self.token.is_some() || inherited.is_some();
+        limited.then(|| self.box_limits(inherited, queued_at))
     }
 
-    fn box_limits(&self, inherited: Option<Nanos>, now: Nanos) -> Box<Limits> {
+    fn box_limits(&self, inherited: Option<Nanos>, queued_at: Nanos) -> Box<Limits> {
         let deadline = self.deadline.into_iter().chain(inherited).min().unwrap_or(Nanos::NEVER);
-        let expires_at = self.expires_in.map_or(Nanos::NEVER, |d| now.after(d)).min(deadline);
+        let expires_at = self.expires_in.map_or(Nanos::NEVER, |d| queued_at.after(d)).min(deadline);
         let place = self.token.as_ref().map(CancelToken::place);
-        Box::new(Limits { expires_at, timeout: self.timeout, deadline, place })
+        let (timeout, retries) = (self.timeout, self.retries);
+        let delay = self.delay.map(|_| Delay::default());
+        Box::new(Limits { expires_at, timeout, deadline, place, delay, retries })
     }
 }
 
@@ -269,7 +276,7 @@ where
     B: Body<T>,
     T: Send + 'static,
 {
-    let (id, now) = (next_id(), shared.now());
+    let (id, queued_at) = (next_id(), shared.now().after(terms.delay.unwrap_or_default()));
     #[cfg(feature = "tracing")]
     let body = super::trace::Traced::new(shared, terms.kind, id, body);
     let ticket = Ticket {
@@ -277,8 +284,8 @@ where
         id,
         kind: terms.kind,
         priority: terms.priority,
-        queued_at: now,
-        limits: terms.limits(shared, now),
+        queued_at,
+        limits: terms.limits(shared, queued_at),
     };
     let (job, receipt) = job::tracked(ticket, body);
     if job.ticket().limits.is_some() {

@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::cancel::{CancelToken, Place};
 use super::claim::Claim;
 use super::priority::Priority;
+use crate::sync::plain::{AtomicBool, Ordering};
 use crate::time::Nanos;
 
 /// The number of a job that has a handle: unique in the process, not consecutive.
@@ -28,12 +29,13 @@ pub(crate) struct Ticket {
     pub(crate) id: JobId,
     pub(crate) kind: KindId,
     pub(crate) priority: Priority,
+    /// When it was, or is to be, queued.
     pub(crate) queued_at: Nanos,
     /// Few jobs have any.
     pub(crate) limits: Option<Box<Limits>>,
 }
 
-/// How long a job may wait and run, and who may stop it.
+/// How long a job may wait and run, and has to wait, and who may stop it.
 #[derive(Debug)]
 pub(crate) struct Limits {
     pub(crate) expires_at: Nanos,
@@ -42,12 +44,36 @@ pub(crate) struct Limits {
     pub(crate) deadline: Nanos,
     /// The job's place with its token, while it is queued.
     pub(crate) place: Option<Place>,
+    pub(crate) delay: Option<Delay>,
+    /// Which run this is of a job that is tried again: 0 for the first.
+    pub(crate) retries: u32,
+}
+
+/// Whether a job that was to wait for its time waits still.
+#[derive(Debug, Default)]
+pub(crate) struct Delay {
+    is_over: AtomicBool,
+}
+
+impl Delay {
+    /// The job has a place in the queue. Once, under the lock of the delayed jobs (D2).
+    pub(crate) fn end(&self) {
+        // Release: pairs with `is_delayed`, whose caller then gives that place back.
+        self.is_over.store(true, Ordering::Release);
+    }
 }
 
 impl Default for Limits {
     /// None at all.
     fn default() -> Self {
-        Limits { expires_at: Nanos::NEVER, timeout: None, deadline: Nanos::NEVER, place: None }
+        Limits {
+            expires_at: Nanos::NEVER,
+            timeout: None,
+            deadline: Nanos::NEVER,
+            place: None,
+            delay: None,
+            retries: 0,
+        }
     }
 }
 
@@ -62,6 +88,20 @@ impl Ticket {
         let timeout = limits.timeout.map_or(Nanos::NEVER, |timeout| started.after(timeout));
         let ends_by = timeout.min(limits.deadline);
         (ends_by != Nanos::NEVER).then_some(ends_by)
+    }
+
+    pub(crate) fn delay(&self) -> Option<&Delay> {
+        self.limits.as_ref()?.delay.as_ref()
+    }
+
+    /// Whether the job's time has not come, so that it has no place in the queue.
+    pub(crate) fn is_delayed(&self) -> bool {
+        self.delay().is_some_and(|delay| !delay.is_over.load(Ordering::Acquire))
+    }
+
+    /// Which run of the job this is, counted from 1.
+    pub(crate) fn attempt(&self) -> u32 {
+        self.limits.as_ref().map_or(1, |limits| limits.retries.saturating_add(1))
     }
 
     /// The deadline that the job leaves to those that it submits.

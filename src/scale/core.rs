@@ -4,9 +4,11 @@ use std::time::Duration;
 
 use super::journal::Journal;
 use super::totals::{Levels, Totals};
+use crate::compose::retry::budget::{RetryBudget, Spending};
 use crate::compose::timer::Timer;
 use crate::config::Settings;
 use crate::outcome::{Outcome, Refusal, StopCause};
+use crate::run::delayed::JobCounts;
 use crate::run::meter::MeterSum;
 use crate::run::overdue;
 use crate::run::shared::Shared;
@@ -21,6 +23,7 @@ const LOOKS_AGAIN: u32 = 8;
 pub(crate) struct Core {
     pub(crate) shared: Arc<Shared>,
     pub(crate) timer: Arc<Timer>,
+    pub(crate) retries: Mutex<Spending>,
     pub(crate) settings: Swap<Settings>,
     pub(crate) journal: Mutex<Journal>,
     #[cfg_attr(not(feature = "metrics"), allow(dead_code, reason = "it is a metric's label"))]
@@ -34,13 +37,12 @@ pub(crate) struct Core {
 struct Jobs {
     workers: MeterSum,
     outcomes: [u64; Outcome::ALL.len()],
-    accepted: u64,
-    dequeued: u64,
+    counts: JobCounts,
 }
 
 impl Jobs {
     fn running(&self) -> u64 {
-        self.dequeued - self.outcomes.iter().sum::<u64>()
+        self.counts.dequeued - self.outcomes.iter().sum::<u64>()
     }
 }
 
@@ -50,9 +52,11 @@ impl Core {
         settings: Settings,
         policy: &'static str,
         ceiling: usize,
+        retries: RetryBudget,
     ) -> Core {
         Core {
             timer: Arc::new(Timer::new(Arc::clone(&shared))),
+            retries: Mutex::new(Spending::new(retries)),
             shared,
             settings: Swap::new(settings),
             journal: Mutex::new(Journal::default()),
@@ -63,13 +67,13 @@ impl Core {
     }
 
     /// Where every job is. The order of the reads (outcomes, then what left the queue, then what
-    /// was accepted) makes the accounting identity hold in every snapshot: accepted = queued +
-    /// running + outcomes. A job that ends between the reads counts as running still.
+    /// was accepted) makes the accounting identity hold in every snapshot: accepted = delayed +
+    /// queued + running + outcomes. A job that ends between the reads counts as running still.
     fn look_at_jobs(&self) -> Jobs {
         let shared = &self.shared;
         let outcomes = shared.outcomes();
-        let (accepted, dequeued) = shared.gate.counts();
-        Jobs { workers: shared.roster.sum(), outcomes, accepted, dequeued }
+        let counts = shared.counts();
+        Jobs { workers: shared.roster.sum(), outcomes, counts }
     }
 
     /// Moves whenever one of the counts has moved that can while no worker is awake: jobs accepted,
@@ -79,7 +83,7 @@ impl Core {
         let refused = Refusal::ALL.iter().map(|refusal| self.shared.outside.refusals(*refusal));
         let reloads = self.journal.lock().reloads.iter().sum();
         let reserved = self.shared.gate.reserved();
-        [jobs.accepted, jobs.outcomes.iter().sum(), refused.sum(), reloads, reserved]
+        [jobs.counts.accepted, jobs.outcomes.iter().sum(), refused.sum(), reloads, reserved]
     }
 
     /// The same, looked at again where the reads were held up: more jobs than could be running
@@ -102,8 +106,9 @@ impl Core {
         let jobs = self.jobs();
         let mut totals = Totals {
             at: shared.now().as_duration(),
-            accepted: jobs.accepted,
-            dequeued: jobs.dequeued,
+            accepted: jobs.counts.accepted,
+            delayed: jobs.counts.delayed,
+            dequeued: jobs.counts.dequeued,
             outcomes: jobs.outcomes,
             busy: Duration::from_nanos(jobs.workers.busy_ns),
             steals: jobs.workers.steals,
@@ -120,6 +125,11 @@ impl Core {
         for cause in StopCause::ALL {
             totals.workers_stopped[cause as usize] =
                 shared.stopped[cause as usize].load(Ordering::Relaxed);
+        }
+        {
+            let spending = self.retries.lock();
+            totals.retries = spending.retries;
+            totals.retries_refused = spending.refused;
         }
         let journal = self.journal.lock();
         totals.workers_started = journal.workers_started;

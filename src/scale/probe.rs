@@ -307,7 +307,8 @@ mod tests {
             metered: true,
         };
         let name = crate::name::PoolName::take("probe-test");
-        let shared = Shared::new(name, 4, 1, None, seams);
+        let delayed = crate::run::delayed::DelayedJobs::new(0, crate::Delayed::Cancel);
+        let shared = Shared::new(name, 4, 1, delayed, None, seams);
         for (index, job) in busy(2) {
             assert_eq!(shared.roster.reserve(), Some(index));
             shared.roster.slot(index).current.begin(job);

@@ -258,6 +258,10 @@ impl Supervisor {
     fn finish_ending(&mut self) -> bool {
         let core = Arc::clone(&self.core);
         let shared = &core.shared;
+        if !shared.phase.is_running() {
+            // As below: one that was let in as delayed may be put on the agenda only now.
+            ending::settle_delayed(shared, None);
+        }
         if shared.phase.is_stopping() {
             // A submitter may have been let in before the gate closed and push only now, after
             // the sweep of whoever ended the pool.
@@ -335,8 +339,9 @@ impl Supervisor {
             pause = pause.min(self.hold_until.since(now).max(FAST_TICK));
         }
         if !shared.phase.is_running() {
-            // A job that ignores its token may take any time; threads on their way out do not.
-            let stuck = shared.phase.stage() == Stage::Stopping;
+            // A job that ignores its token may take any time, and so may a delayed one until it is
+            // due; threads on their way out do not.
+            let stuck = shared.phase.stage() == Stage::Stopping || !shared.delayed.is_empty();
             pause = pause.min(if stuck { SLOW_TICK } else { FAST_TICK });
         }
         pause

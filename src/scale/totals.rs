@@ -16,8 +16,13 @@ pub(crate) struct Totals {
     pub(crate) refused: [u64; Refusal::ALL.len()],
     /// By [`Outcome`].
     pub(crate) outcomes: [u64; Outcome::ALL.len()],
+    /// Those that wait for their time. A level, but of the same look as the counts around it.
+    pub(crate) delayed: u64,
     /// Jobs that left the queue: started, cancelled, expired or returned.
     pub(crate) dequeued: u64,
+    /// Attempts at jobs that had failed before, and those that the budget did not allow.
+    pub(crate) retries: u64,
+    pub(crate) retries_refused: u64,
     pub(crate) busy: Duration,
     pub(crate) steals: u64,
     /// Jobs that went before higher ones for their age.

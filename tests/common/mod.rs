@@ -11,7 +11,7 @@ mod watchdog;
 
 pub(crate) use executor::{CountedWaker, block_on, poll_once};
 pub(crate) use hold::{Bomb, DropFlag, Held, Latch, OnDrop, occupy};
-pub(crate) use seams::{FakeSpawner, LossyParker, fast_time};
+pub(crate) use seams::{FakeSpawner, LossyParker, by_hand, fast_time};
 pub(crate) use watchdog::{build, until, within};
 
 use springtide::{Builder, Overflow, Pool, PoolHandle, Stats};
@@ -43,7 +43,7 @@ pub(crate) fn assert_accounts(pool: &PoolHandle) -> Stats {
 pub(crate) fn assert_snapshot(stats: &Stats) {
     let unrun = stats.cancelled + stats.expired + stats.returned;
     let over = stats.ok + stats.errored + stats.panicked + stats.timed_out + unrun;
-    assert_eq!(stats.accepted, over + stats.queued + stats.running, "{stats:?}");
+    assert_eq!(stats.accepted, over + stats.delayed + stats.queued + stats.running, "{stats:?}");
     let by_reason: u64 = stats.refused_by.iter().map(|(_, count)| count).sum();
     assert_eq!(stats.refused, by_reason, "{stats:?}");
 }

@@ -10,7 +10,7 @@ use springtide::Builder;
 use springtide::testing::{ManualClock, Parker, Spawner, SystemSpawner, ThreadHandle};
 
 /// Refuses the workers that a rule picks by their number, counted from 1. The supervisor's thread
-/// (`…/tide`) is never refused and does not count.
+/// (`…/tide`) and the timer's (`…/time`) are never refused and do not count.
 #[derive(Clone)]
 pub(crate) struct FakeSpawner {
     asked: Arc<AtomicUsize>,
@@ -35,7 +35,7 @@ impl Spawner for FakeSpawner {
         stack_size: Option<usize>,
         body: Box<dyn FnOnce() + Send>,
     ) -> io::Result<ThreadHandle> {
-        if !name.ends_with("/tide") {
+        if !name.ends_with("/tide") && !name.ends_with("/time") {
             let number = self.asked.fetch_add(1, Ordering::SeqCst) + 1;
             if (self.refuses)(number) {
                 return Err(io::Error::from(io::ErrorKind::WouldBlock));
@@ -97,6 +97,12 @@ impl Drop for FastTime {
     fn drop(&mut self) {
         self.stop.store(true, Ordering::SeqCst);
     }
+}
+
+/// Gives a pool a clock that the test sets, and that the pool looks at all the time.
+pub(crate) fn by_hand(builder: Builder) -> (Builder, ManualClock) {
+    let clock = ManualClock::new();
+    (builder.clock(clock.clock()).parker(Impatient), clock)
 }
 
 /// Gives a pool a clock on which twenty milliseconds pass in every real one or more.

@@ -81,6 +81,7 @@ pub(crate) const RANKS: &[&[&str]] = &[
         "sim::record",
         "sim::law",
         "scale::gaps",
+        "run::delayed",
     ],
     &[
         "run::roster",
@@ -132,7 +133,7 @@ pub(crate) const RANKS: &[&[&str]] = &[
         "compose::timer",
     ],
     &["scale::core", "run::handle", "run::worker", "prometheus", "sim::fleet"],
-    &["control", "ending", "scale::export", "stats", "run::submit", "on_end"],
+    &["control", "ending", "scale::export", "stats", "run::submit", "on_end", "compose::delay"],
     &["scale::supervisor", "run", "scale", "sim", "submit_batch"],
     &["pool_handle"],
     &["job_builder", "pool", "submit_async", "recording", "stateful"],

@@ -1,0 +1,40 @@
+//! Submitting a job that is to wait for its time.
+
+use crate::compose::timer::Timer;
+use crate::error::SubmitError;
+use crate::outcome::Refusal;
+use crate::run::handle::JobHandle;
+use crate::run::job::Tracked;
+use crate::run::news;
+use crate::run::shared::Shared;
+use crate::sync::Arc;
+
+/// Has a job wait for its time, which `make` puts into its ticket. Whoever is refused gets back
+/// what it brought.
+pub(crate) fn submit<J, T>(
+    timer: &Arc<Timer>,
+    shared: &Arc<Shared>,
+    job: J,
+    make: impl FnOnce(J) -> (Arc<dyn Tracked>, JobHandle<T>),
+) -> Result<JobHandle<T>, SubmitError<J>> {
+    if let Err(refusal) = admit(timer, shared) {
+        news::refused(shared, refusal, 1);
+        shared.sleep.nudge();
+        return Err(SubmitError::new(job, refusal));
+    }
+    let (tracked, handle) = make(job);
+    if shared.delayed.insert(tracked) {
+        timer.wake();
+    }
+    if shared.gate.is_closed() {
+        // Closed meanwhile: the supervisor does with it what it has done with the others.
+        shared.sleep.ring();
+    }
+    shared.sleep.nudge();
+    Ok(handle)
+}
+
+fn admit(timer: &Arc<Timer>, shared: &Shared) -> Result<(), Refusal> {
+    timer.begin()?;
+    shared.delayed.admit(&shared.gate)
+}
