@@ -11,5 +11,7 @@ mod ending;
 mod harness;
 #[path = "shuttle/jobs.rs"]
 mod jobs;
+#[path = "shuttle/queueing.rs"]
+mod queueing;
 #[path = "shuttle/sizing.rs"]
 mod sizing;

@@ -125,6 +125,12 @@ impl<T> Levels<T> {
         })
     }
 
+    /// Whether neither level has a job.
+    pub(crate) fn are_empty(&self) -> bool {
+        let empty = |level: &Level<T>| level.oldest.load(Ordering::Acquire) == Nanos::NEVER.0;
+        empty(&self.high) && empty(&self.low)
+    }
+
     /// Jobs of a level, shells left out.
     pub(crate) fn len(&self, priority: Priority) -> u64 {
         self.level(priority).map_or(0, |level| {

@@ -320,3 +320,71 @@ fn a_call_that_is_never_made_is_a_delay() {
         assert!(submitter.join().expect("it does not panic"));
     });
 }
+
+/// Attacks G6.
+#[test]
+fn a_place_that_is_held_is_taken_and_no_job() {
+    let gate = Gate::new(4);
+    assert_eq!(gate.reserve(1, 3), Ok(3));
+    assert_eq!((gate.queued(), gate.counts(), gate.reserved(), gate.room()), (0, (0, 0), 3, 1));
+    assert_eq!((gate.admit(4), gate.admit(1)), (Ok(1), Err(NoEntry::Full)));
+    assert_eq!((gate.redeem(), gate.counts(), gate.reserved()), (Ok(()), (2, 0), 2));
+    gate.give_back(2);
+    assert_eq!((gate.counts(), gate.reserved(), gate.room()), ((2, 0), 0, 2));
+    (0..2).for_each(|_| gate.release());
+    assert_eq!((gate.counts(), gate.room()), ((2, 2), 4));
+}
+
+#[test]
+fn whoever_reserves_gets_at_least_what_it_asks_for_or_nothing() {
+    let gate = Gate::new(4);
+    assert_eq!((gate.reserve(5, 5), gate.reserved()), (Err(NoEntry::Full), 0));
+    assert_eq!((gate.reserve(2, 9), gate.reserve(0, 0)), (Ok(4), Ok(0)));
+    assert_eq!((gate.reserve(1, 1), gate.reserve(0, 1)), (Err(NoEntry::Full), Ok(0)));
+    assert_eq!(gate.close(), 0);
+    assert_eq!((gate.reserve(0, 0), gate.redeem()), (Err(NoEntry::Closed), Err(NoEntry::Closed)));
+    gate.give_back(4);
+    assert_eq!((gate.reserved(), gate.room(), gate.is_closed()), (0, 0, true));
+}
+
+/// Attacks G4 and G6.
+#[test]
+fn places_given_back_call_as_many_as_there_is_room_for() {
+    let gate = Gate::new(3);
+    assert_eq!(gate.reserve(1, 3), Ok(3));
+    let waiters: Vec<_> = (0..3).map(|_| waiter()).collect();
+    for (waiter, _) in &waiters {
+        assert_eq!(gate.join_line(waiter, false, Patience::None), Joined::Waiting);
+    }
+    let called = || waiters.iter().filter(|(waiter, _)| waiter.is_called()).count();
+    gate.give_back(2);
+    assert_eq!((called(), gate.waiting()), (2, 1));
+    assert_eq!(gate.admit(2), Ok(2));
+    assert_eq!(gate.redeem(), Ok(()));
+    gate.release();
+    assert_eq!((called(), gate.waiting()), (3, 0));
+}
+
+/// Attacks G6: whoever holds the line waits for a lot, and no release may come to complete it.
+#[test]
+fn places_given_back_end_a_hold() {
+    let gate = Gate::new(2 * LOTS);
+    assert_eq!((gate.reserve(1, 1), gate.admit(2 * LOTS)), (Ok(1), Ok(2 * LOTS - 1)));
+    let (first, first_calls) = waiter();
+    assert_eq!(gate.join_line(&first, false, Patience::ForALot), Joined::Waiting);
+    gate.give_back(1);
+    assert_eq!(first_calls.0.load(Ordering::SeqCst), 1);
+    assert_eq!(gate.admit(1), Ok(1));
+}
+
+#[test]
+fn as_many_places_are_held_as_can_be_counted_and_jobs_still_get_in() {
+    let gate = Gate::new(u64::MAX);
+    assert_eq!(gate.reserve(1, u64::MAX), Ok(MAX_HELD));
+    assert_eq!((gate.reserve(1, 1), gate.admit(5)), (Ok(0), Ok(5)));
+    assert_eq!((gate.redeem(), gate.reserve(1, 9)), (Ok(()), Ok(1)));
+    assert_eq!((gate.counts(), gate.reserved()), ((6, 0), MAX_HELD));
+    assert_eq!(gate.close(), 6);
+    gate.give_back(MAX_HELD);
+    assert_eq!((gate.counts(), gate.reserved()), ((6, 0), 0));
+}

@@ -265,7 +265,7 @@ impl<T> LocalQueue<T> {
         now: impl FnOnce() -> Nanos,
     ) -> Option<T> {
         if self.queue.levels.are_used() {
-            return self.take_by_turns(&may_batch, now());
+            return self.take_by_turns(&may_batch, now);
         }
         self.take_normal(may_batch)
     }
@@ -274,8 +274,19 @@ impl<T> LocalQueue<T> {
     /// began (Q4).
     #[cold]
     #[inline(never)]
-    fn take_by_turns(&self, may_batch: &impl Fn() -> bool, now: Nanos) -> Option<T> {
+    fn take_by_turns(
+        &self,
+        may_batch: &impl Fn() -> bool,
+        now: impl FnOnce() -> Nanos,
+    ) -> Option<T> {
         let levels = &self.queue.levels;
+        if levels.are_empty() {
+            // Nobody takes turns, so the next round begins anew, and nobody is passed over.
+            self.turns.take();
+            self.passed_since.set(None);
+            return self.take_normal(may_batch);
+        }
+        let now = now();
         let rules = levels.rules();
         let mut normal = self.normal_wait(now);
         loop {

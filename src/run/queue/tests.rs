@@ -260,12 +260,12 @@ fn the_levels_and_plain_lists_hand_out_the_same_jobs() {
         tape ^= tape >> 7;
         tape ^= tape << 17;
         let priority = Priority::ALL[(tape >> 8) as usize % 3];
-        if tape % 2 == 0 {
+        if tape.is_multiple_of(2) {
             push(&queue, priority, 0, number..number + 1);
             lists[priority as usize].push_back((priority, 0, number));
         } else {
             let wanted = lists.iter_mut().find_map(std::collections::VecDeque::pop_front);
-            assert_eq!(worker.take(|| tape % 3 == 0, Nanos::default), wanted);
+            assert_eq!(worker.take(|| tape.is_multiple_of(3), Nanos::default), wanted);
         }
     }
 }
