@@ -198,23 +198,7 @@ impl JobBuilder<'_> {
         self.submit(job).map(JobHandle::detach)
     }
 
-    /// [`PoolHandle::submit_or_wait`] with these options.
-    pub(crate) fn submit_or_wait<F, T>(self, job: F) -> Result<JobHandle<T>, SubmitError<F>>
-    where
-        F: FnOnce(&JobContext<'_>) -> T + Send + 'static,
-        T: Send + 'static,
-    {
-        match submit::admit_or_wait(&self.pool.core.shared) {
-            Ok(entry) => Ok(self.deliver(entry, job)),
-            Err(refusal) => Err(SubmitError::new(job, refusal)),
-        }
-    }
-
-    pub(crate) fn enter<F, T>(
-        self,
-        job: F,
-        when_full: WhenFull,
-    ) -> Result<JobHandle<T>, SubmitError<F>>
+    fn enter<F, T>(self, job: F, when_full: WhenFull) -> Result<JobHandle<T>, SubmitError<F>>
     where
         F: FnOnce(&JobContext<'_>) -> T + Send + 'static,
         T: Send + 'static,

@@ -6,5 +6,7 @@ pub(crate) mod joined;
 pub(crate) mod map;
 pub(crate) mod progress;
 pub(crate) mod scope;
+#[cfg(feature = "stream")]
+mod stream;
 pub(crate) mod timer;
 mod waiting;
