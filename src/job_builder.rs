@@ -233,15 +233,6 @@ impl JobBuilder<'_> {
         self.submit(job).map(JobHandle::detach)
     }
 
-    /// [`PoolHandle::submit_or_wait`] with these options.
-    pub(crate) fn submit_or_wait<F, T>(self, job: F) -> Result<JobHandle<T>, SubmitError<F>>
-    where
-        F: FnOnce(&JobContext<'_>) -> T + Send + 'static,
-        T: Send + 'static,
-    {
-        self.enter_by(job, submit::admit_or_wait)
-    }
-
     pub(crate) fn enter<F, T>(
         self,
         job: F,

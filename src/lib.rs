@@ -82,6 +82,7 @@
 //! | `prometheus` | yes | the module `prometheus`: exact histograms on a page, a small endpoint |
 //! | `metrics` | through it | reports to whatever recorder of the `metrics` facade is installed |
 //! | `tracing` | no | spans of the jobs, linked to whoever submitted them |
+//! | `stream` | no | sets of jobs and maps as streams |
 //! | `sim` | no | the module `sim`: scaling laws on simulated loads, for tuning and tests |
 //!
 //! Without any of them, the pool has three direct dependencies (one more where the system is not
@@ -148,9 +149,9 @@ struct Readme;
 pub use {
     builder::Builder,
     compose::{
-        job_set::{JobSet, JobSetHandle, NextOutcome},
-        joined::{Joined, SetError},
-        map::{Map, NextResult},
+        job_set::{JobSet, JobSetHandle},
+        joined::Joined,
+        map::Map,
         periodic::{Every, Periodic},
         progress::Progress,
         retry::{

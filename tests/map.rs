@@ -299,7 +299,7 @@ fn the_progress_of_a_map_knows_its_total_if_the_iterator_does() {
         let pool = fixed("progress", 2, 64);
         let told = Arc::new(Mutex::new(Vec::new()));
         let seen = Arc::clone(&told);
-        let odd = |n: u64| if n % 2 == 0 { Ok(n) } else { Err(n) };
+        let odd = |n: u64| if n.is_multiple_of(2) { Ok(n) } else { Err(n) };
         let map = pool.map(0..10, odd).fallible().on_progress(Duration::ZERO, move |progress| {
             seen.lock().expect("nobody panics").push((progress.done, progress.failed));
             assert_eq!(progress.total, Some(10));

@@ -92,8 +92,8 @@ enum Found<T> {
 }
 
 impl<T: Send + 'static> Inbox<T> {
-    /// For jobs that are all under a token, or for such as are cancelled one by one. The latter costs
-    /// less for each job, but is no good where some are submitted while others are being cancelled.
+    /// For jobs that are all under a token, or for such as are cancelled one by one. The latter
+    /// costs less for each job, but is no good where some are submitted while others are cancelled.
     pub(crate) fn new(shared: &Arc<Shared>, token: Option<CancelToken>) -> Arc<Inbox<T>> {
         let state = State {
             pending: BTreeMap::new(),

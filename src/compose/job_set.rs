@@ -1,15 +1,15 @@
 //! Jobs that are waited for together.
 
-use std::future::Future;
+use std::future::{Future, poll_fn};
 use std::ops::Deref;
-use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use super::inbox::{Inbox, Outcome};
-use super::joined::{Joined, SetError};
+use super::joined::Joined;
 use super::progress::{Progress, Report};
 use crate::error::{JobError, SubmitError};
+use crate::fallible::FallibleError;
 use crate::job_builder::JobBuilder;
 use crate::pool_handle::PoolHandle;
 use crate::run::cancel::CancelToken;
@@ -145,7 +145,7 @@ impl<T: Send + 'static, E: Send + 'static> JobSetHandle<Result<T, E>> {
     where
         F: FnOnce(&JobContext<'_>) -> Result<T, E> + Send + 'static,
     {
-        let handle = self.builder().submit(job)?;
+        let handle = self.builder().submit_fallible(job)?;
         self.inbox.expect(handle, Result::is_err);
         Ok(())
     }
@@ -188,8 +188,8 @@ impl<T: Send + 'static> JobSet<T> {
     /// # Cancellation
     ///
     /// Dropping the future loses nothing: the next one goes on where it was.
-    pub fn next_async(&mut self) -> NextOutcome<'_, T> {
-        NextOutcome { set: self }
+    pub fn next_async(&mut self) -> impl Future<Output = Option<Outcome<T>>> + Unpin {
+        poll_fn(|cx| self.poll_next(cx))
     }
 
     /// Waits for the next outcome, but not longer than `timeout`; `None` if the time was up.
@@ -270,33 +270,31 @@ impl<T: Send + 'static, E: Send + 'static> JobSet<Result<T, E>> {
     /// that run are not waited for.
     ///
     /// ```
-    /// use springtide::{Pool, SetError};
+    /// use springtide::Pool;
     ///
     /// let pool = Pool::builder("mirrors").workers(1..=4).build()?;
     /// let set = pool.job_set();
     /// for mirror in ["north", "south", "east"] {
     ///     set.submit_fallible(move |_| if mirror == "south" { Ok(mirror) } else { Err("away") })?;
     /// }
-    /// assert_eq!(set.first_ok()?, "south");
-    ///
-    /// let nobody = pool.job_set::<Result<(), &str>>();
-    /// assert!(matches!(nobody.first_ok(), Err(SetError::Empty)));
+    /// assert!(matches!(set.first_ok(), Some(Ok("south"))));
+    /// assert!(pool.job_set::<Result<(), &str>>().first_ok().is_none());
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     ///
     /// # Errors
     ///
-    /// The first failure if all have failed; [`SetError::Empty`] if there was nothing to wait for.
-    pub fn first_ok(mut self) -> Result<T, SetError<E>> {
+    /// The first failure in time if all have failed. `None` says that there was nothing to wait
+    /// for.
+    pub fn first_ok(mut self) -> Option<Result<T, FallibleError<E>>> {
         let mut first = None;
         for outcome in self.by_ref() {
-            match outcome {
-                Ok(Ok(value)) => return Ok(value),
-                Ok(Err(error)) => first.get_or_insert(SetError::Failed(error)),
-                Err(error) => first.get_or_insert(SetError::Job(error)),
-            };
+            match FallibleError::flatten(outcome) {
+                Ok(value) => return Some(Ok(value)),
+                Err(error) => drop(first.get_or_insert(error)),
+            }
         }
-        Err(first.unwrap_or(SetError::Empty))
+        first.map(Err)
     }
 }
 
@@ -336,20 +334,6 @@ impl<T: Send + 'static> Clone for JobSetHandle<T> {
     }
 }
 
-/// The next outcome of a set, to be awaited; made by [`JobSet::next_async`].
-#[must_use = "a future does nothing unless it is awaited"]
-pub struct NextOutcome<'a, T: Send + 'static> {
-    set: &'a mut JobSet<T>,
-}
-
-impl<T: Send + 'static> Future for NextOutcome<'_, T> {
-    type Output = Option<Result<T, JobError>>;
-
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        self.set.poll_next(cx)
-    }
-}
-
 impl<T: Send + 'static> std::fmt::Debug for JobSet<T> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("JobSet").field("progress", &self.progress()).finish_non_exhaustive()
@@ -359,11 +343,5 @@ impl<T: Send + 'static> std::fmt::Debug for JobSet<T> {
 impl<T: Send + 'static> std::fmt::Debug for JobSetHandle<T> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("JobSetHandle").field("progress", &self.progress()).finish_non_exhaustive()
-    }
-}
-
-impl<T: Send + 'static> std::fmt::Debug for NextOutcome<'_, T> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("NextOutcome").field("set", &self.set).finish()
     }
 }

@@ -1,8 +1,7 @@
 //! What came of a set of jobs.
 
-use std::fmt;
-
 use crate::error::JobError;
+use crate::fallible::FallibleError;
 
 /// One outcome for each job of a set; made by [`JobSet::join_all`](crate::JobSet::join_all) and
 /// [`JobSet::join_timeout`](crate::JobSet::join_timeout).
@@ -50,60 +49,24 @@ impl<T, E> Joined<Result<T, E>> {
     /// All results of fallible jobs, in the order of submission.
     ///
     /// ```
-    /// use springtide::{Pool, SetError};
+    /// use springtide::{FallibleError, Pool};
     ///
     /// let pool = Pool::builder("ages").workers(1..=2).build()?;
     /// let set = pool.job_set().fail_fast();
     /// for age in ["7", "seventy", "70"] {
     ///     set.submit_fallible(move |_| age.parse::<u32>())?;
     /// }
-    /// assert!(matches!(set.join_all().all_ok(), Err(SetError::Failed(_))));
+    /// assert!(matches!(set.join_all().all_ok(), Err(FallibleError::Returned(_))));
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     ///
     /// # Errors
     ///
     /// The first failure in time, not a cancellation that followed from it.
-    pub fn all_ok(mut self) -> Result<Vec<T>, SetError<E>> {
-        let flat = |outcome: Result<Result<T, E>, JobError>| match outcome {
-            Ok(result) => result.map_err(SetError::Failed),
-            Err(error) => Err(SetError::Job(error)),
-        };
+    pub fn all_ok(mut self) -> Result<Vec<T>, FallibleError<E>> {
         if let Some(first) = self.first_failure {
-            flat(self.outcomes.swap_remove(first))?;
+            FallibleError::flatten(self.outcomes.swap_remove(first))?;
         }
-        self.outcomes.into_iter().map(flat).collect()
-    }
-}
-
-/// How a set of fallible jobs failed.
-#[derive(Debug)]
-#[non_exhaustive]
-pub enum SetError<E> {
-    /// A job returned this.
-    Failed(E),
-    /// A job had no result.
-    Job(JobError),
-    /// There were no jobs.
-    Empty,
-}
-
-impl<E: fmt::Display> fmt::Display for SetError<E> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            SetError::Failed(error) => write!(f, "job failed: {error}"),
-            SetError::Job(error) => error.fmt(f),
-            SetError::Empty => f.write_str("there was no job to wait for"),
-        }
-    }
-}
-
-impl<E: std::error::Error + 'static> std::error::Error for SetError<E> {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        match self {
-            SetError::Failed(error) => Some(error),
-            SetError::Job(error) => Some(error),
-            SetError::Empty => None,
-        }
+        self.outcomes.into_iter().map(FallibleError::flatten).collect()
     }
 }

@@ -1,22 +1,23 @@
 //! A function over the items of an iterator, some of them at a time.
 
 use std::collections::BTreeMap;
-use std::future::Future;
+use std::future::{Future, poll_fn};
 use std::iter::FusedIterator;
-use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use super::inbox::{Inbox, Outcome};
 use super::progress::{Progress, Report};
-use crate::error::{CancelReason, JobError, SubmitError};
+use crate::error::{CancelReason, JobError};
 use crate::job_builder::JobBuilder;
 use crate::outcome::Refusal;
 use crate::pool_handle::PoolHandle;
-use crate::run::context::JobContext;
+use crate::run::context::{Body, Fallible, JobContext};
 use crate::run::gate::{Joined, Patience, Waiter};
 use crate::run::handle::JobHandle;
-use crate::run::submit::{Terms, WhenFull};
+use crate::run::job::Task;
+use crate::run::shared::Shared;
+use crate::run::submit::{self, Entry, Terms, WhenFull};
 use crate::sync::Arc;
 
 /// Jobs under way for each worker that the pool may have, unless the caller says otherwise: one
@@ -25,6 +26,8 @@ const AHEAD_PER_WORKER: usize = 2;
 
 /// One item's job.
 type Work<T> = Box<dyn FnOnce(&JobContext<'_>) -> T + Send>;
+/// Hands in the job of an item that was let in.
+type Deliver<T> = fn(&Arc<Shared>, Entry, Terms, Work<T>) -> JobHandle<T>;
 type Function<A, T> = Arc<dyn Fn(&JobContext<'_>, A) -> T + Send + Sync>;
 
 /// The results of a function over the items of an iterator; made by [`PoolHandle::map`] and
@@ -49,8 +52,8 @@ pub struct Map<I: Iterator, T: Send + 'static> {
     /// `None` once it has ended.
     items: Option<I>,
     function: Function<I::Item, T>,
+    deliver: Deliver<T>,
     fails: fn(&T) -> bool,
-    pool: PoolHandle,
     terms: Terms,
     inbox: Arc<Inbox<T>>,
     order: Order,
@@ -160,8 +163,8 @@ where
         Map {
             items: Some(items),
             function,
+            deliver,
             fails: |_| false,
-            pool: pool.clone(),
             terms,
             inbox: Inbox::new(&pool.core.shared, None),
             order,
@@ -209,8 +212,8 @@ where
     /// # Cancellation
     ///
     /// Dropping the future loses nothing: the next one goes on where it was.
-    pub fn next_async(&mut self) -> NextResult<'_, I, T> {
-        NextResult { map: self }
+    pub fn next_async(&mut self) -> impl Future<Output = Option<Outcome<T>>> + Unpin {
+        poll_fn(|cx| self.poll_next(cx))
     }
 
     /// [`Map::next_async`] for whoever implements a future or a stream.
@@ -242,7 +245,7 @@ where
     /// Puts the task in the line for room; false if there may be room after all.
     fn joins_line(&mut self, cx: &mut Context<'_>, was_called: bool) -> bool {
         let waiter = Waiter::task(cx.waker().clone());
-        let gate = &self.pool.core.shared.gate;
+        let gate = &self.inbox.shared().gate;
         let is_waiting = gate.join_line(&waiter, was_called, Patience::None) == Joined::Waiting;
         self.waiter = is_waiting.then_some(waiter);
         is_waiting
@@ -250,55 +253,52 @@ where
 
     /// Submits as many jobs as may be under way and find room.
     fn submit_ahead(&mut self) {
-        while self.under_way < self.look_ahead
-            && let Some(work) = self.unsubmitted.take().or_else(|| self.next_work())
-        {
-            let jobs = JobBuilder { pool: &self.pool, terms: self.terms.clone() };
-            let submitted = jobs.submit_or_wait(work);
-            if !self.note(submitted) {
+        while self.under_way < self.look_ahead && self.has_work() {
+            let admitted = submit::admit_or_wait(self.inbox.shared());
+            if !self.enter(admitted) {
                 break;
             }
         }
     }
 
-    /// Waits for room for the one that found none.
-    fn submit_waiting(&mut self) {
-        if let Some(work) = self.unsubmitted.take() {
-            let jobs = JobBuilder { pool: &self.pool, terms: self.terms.clone() };
-            let submitted = jobs.enter(work, WhenFull::Wait);
-            self.note(submitted);
+    /// Whether there is a job to submit: one that found no room before, or that of the next item.
+    fn has_work(&mut self) -> bool {
+        if self.unsubmitted.is_none()
+            && let Some(items) = &mut self.items
+        {
+            let function = &self.function;
+            self.unsubmitted = items.next().map(|item| {
+                let function = Arc::clone(function);
+                let work: Work<T> = Box::new(move |cx| function(cx, item));
+                work
+            });
+            if self.unsubmitted.is_none() {
+                self.items = None;
+            }
         }
+        self.unsubmitted.is_some()
     }
 
-    fn next_work(&mut self) -> Option<Work<T>> {
-        let Some(item) = self.items.as_mut()?.next() else {
-            self.items = None;
-            return None;
-        };
-        let function = Arc::clone(&self.function);
-        Some(Box::new(move |cx| function(cx, item)))
-    }
-
-    /// True if there may be room for more.
-    fn note(&mut self, submitted: Result<JobHandle<T>, SubmitError<Work<T>>>) -> bool {
-        match submitted {
-            Ok(handle) => {
+    /// Submits the job that is there to be, if it was let in. True if there may be room for more.
+    fn enter(&mut self, admitted: Result<Entry, Refusal>) -> bool {
+        match admitted {
+            Ok(entry) => {
+                let work = self.unsubmitted.take().expect("it was asked whether there is one");
+                let handle = (self.deliver)(self.inbox.shared(), entry, self.terms.clone(), work);
                 self.under_way += 1;
                 self.inbox.expect(handle, self.fails);
-                return true;
+                true
             }
-            Err(refused) if refused.refusal() == Refusal::QueueFull => {
-                self.unsubmitted = Some(refused.into_job());
-            }
-            Err(refused) => {
-                self.items = None;
-                self.refused = Some(match refused.refusal() {
+            Err(Refusal::QueueFull) => false,
+            Err(refusal) => {
+                (self.items, self.unsubmitted) = (None, None);
+                self.refused = Some(match refusal {
                     Refusal::Forked => JobError::forked(),
                     _ => JobError::cancelled(CancelReason::Shutdown),
                 });
+                false
             }
         }
-        false
     }
 
     /// The result whose turn it is, if it has arrived.
@@ -322,6 +322,13 @@ where
         None
     }
 
+    /// Nothing is to come.
+    #[cfg(feature = "stream")]
+    pub(crate) fn is_over(&self) -> bool {
+        let has_more = self.items.is_some() || self.unsubmitted.is_some();
+        !has_more && self.under_way == 0 && self.refused.is_none()
+    }
+
     fn tell(&mut self, is_over: bool) {
         let progress = self.progress();
         if let Some(report) = &mut self.report {
@@ -336,11 +343,24 @@ where
     T: Send + 'static,
     E: Send + 'static,
 {
-    /// Counts errors that the function returns as failures, in the [`Progress`].
+    /// Counts errors that the function returns as failures: of their jobs, which end as
+    /// [`Outcome::Error`](crate::Outcome::Error), and in the [`Progress`].
     pub fn fallible(mut self) -> Self {
+        self.deliver = |shared, entry, terms, work| deliver(shared, entry, terms, Fallible(work));
         self.fails = Result::is_err;
         self
     }
+}
+
+fn deliver<B: Body<T>, T: Send + 'static>(
+    shared: &Arc<Shared>,
+    entry: Entry,
+    terms: Terms,
+    body: B,
+) -> JobHandle<T> {
+    let (tracked, handle) = submit::tracked_body(shared, terms, body);
+    submit::deliver(shared, entry, Task::Tracked(tracked));
+    handle
 }
 
 impl<I, T> Iterator for Map<I, T>
@@ -364,7 +384,8 @@ where
             } else if self.unsubmitted.is_none() {
                 return self.end();
             } else {
-                self.submit_waiting();
+                let admitted = submit::admit(self.inbox.shared(), WhenFull::Wait);
+                self.enter(admitted);
             }
         }
     }
@@ -388,7 +409,7 @@ where
 impl<I: Iterator, T: Send + 'static> Map<I, T> {
     fn leave_line(&mut self) {
         if let Some(waiter) = self.waiter.take() {
-            self.pool.core.shared.gate.leave_line(&waiter);
+            self.inbox.shared().gate.leave_line(&waiter);
         }
     }
 }
@@ -411,30 +432,5 @@ impl<I: Iterator, T: Send + 'static> std::fmt::Debug for Map<I, T> {
             .field("under_way", &self.under_way)
             .field("yielded", &self.yielded)
             .finish_non_exhaustive()
-    }
-}
-
-/// The next result of a map, to be awaited; made by [`Map::next_async`].
-#[must_use = "a future does nothing unless it is awaited"]
-pub struct NextResult<'a, I: Iterator, T: Send + 'static> {
-    map: &'a mut Map<I, T>,
-}
-
-impl<I, T> Future for NextResult<'_, I, T>
-where
-    I: Iterator,
-    I::Item: Send + 'static,
-    T: Send + 'static,
-{
-    type Output = Option<Result<T, JobError>>;
-
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        self.map.poll_next(cx)
-    }
-}
-
-impl<I: Iterator, T: Send + 'static> std::fmt::Debug for NextResult<'_, I, T> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("NextResult").field("map", &self.map).finish()
     }
 }

@@ -10,6 +10,8 @@ pub(crate) mod progress;
 pub(crate) mod promise;
 pub(crate) mod retry;
 pub(crate) mod scope;
+#[cfg(feature = "stream")]
+mod stream;
 pub(crate) mod timer;
 mod waiting;
 pub(crate) mod watch;

@@ -5,11 +5,11 @@
 //! be handed back, cancelled or leaked: all it finds is that its number is gone.
 //!
 //! * **B1** A closure lies in the scope's list or is in the hands of who runs it, and nowhere else.
-//! * **B2** Who takes one out of the list counts as running, by the same step, until the closure and
-//!   all that it captured are gone.
-//! * **B3** The scope returns or unwinds only when it has seen the list empty and nobody running, in
-//!   one look. From then on nobody can add to the list: who can name the scope is its body, which
-//!   is over, or one of its jobs, of which there is none.
+//! * **B2** Who takes one out of the list counts as running, by the same step, until the closure
+//!   and all that it captured are gone.
+//! * **B3** The scope returns or unwinds only when it has seen the list empty and nobody running,
+//!   in one look. From then on nobody can add to the list: who can name the scope is its body,
+//!   which is over, or one of its jobs, of which there is none.
 
 #![expect(unsafe_code, reason = "a closure that borrows has to pass for one that owns")]
 

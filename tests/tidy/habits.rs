@@ -97,11 +97,16 @@ const BANS: &[Ban] = &[
 ];
 
 /// Files that may hold `unsafe` code. Of what is shipped only the closure in the queue's own place,
-/// for a box for each cost a job a third of its time, and the cell of a job with a handle, whose
-/// lock was taken five times a job. The test of forked children must fork, and the comparison with
+/// for a box for each cost a job a third of its time, the cell of a job with a handle, whose lock
+/// was taken five times a job, and the scope, where what borrows passes for what owns. The test of forked children must fork, and the comparison with
 /// other pools must ask the allocator to trim.
-pub(crate) const UNSAFE: &[&str] =
-    &["src/run/closure.rs", "src/run/job.rs", "tests/fork.rs", "benches/versus/src/trim.rs"];
+pub(crate) const UNSAFE: &[&str] = &[
+    "src/compose/scope.rs",
+    "src/run/closure.rs",
+    "src/run/job.rs",
+    "tests/fork.rs",
+    "benches/versus/src/trim.rs",
+];
 
 /// Words that say nothing about what a thing is.
 const EMPTY_WORDS: &[&str] = &["inner", "manager", "util", "utils"];

@@ -44,6 +44,7 @@ pub(crate) const RANKS: &[&[&str]] = &[
         "run::gate::turnstiles",
         "run::cancel",
         "run::gate::entrance",
+        "compose::progress",
     ],
     &[
         "error",
@@ -131,14 +132,26 @@ pub(crate) const RANKS: &[&[&str]] = &[
         "sim::fleet::signal",
         "sim::scenario",
         "compose::timer",
+        "compose::waiting",
     ],
     &["scale::core", "run::handle", "run::worker", "prometheus", "sim::fleet"],
-    &["control", "ending", "scale::export", "stats", "run::submit", "on_end", "compose::delay"],
+    &[
+        "control",
+        "ending",
+        "scale::export",
+        "stats",
+        "run::submit",
+        "on_end",
+        "compose::delay",
+        "compose::inbox",
+    ],
     &["scale::supervisor", "run", "scale", "sim", "submit_batch"],
     &["pool_handle"],
-    &["job_builder", "pool", "submit_async", "recording", "stateful"],
-    &["builder", "compose", "fallible", "permits"],
-    &["docs", "lib", "testing"],
+    &["job_builder", "pool", "submit_async", "recording", "stateful", "compose::scope"],
+    &["builder", "compose", "fallible", "permits", "compose::map"],
+    &["compose::joined"],
+    &["compose::job_set"],
+    &["docs", "lib", "testing", "compose::stream"],
 ];
 
 /// The law and what it is made of: the same inputs give the same plans on every machine.
