@@ -13,7 +13,7 @@ pub(crate) enum Kind {
     Production,
     /// `tests/`, and the test modules of `src/`.
     Test,
-    /// `examples/` and `benches/`.
+    /// `examples/`, `benches/`, and what makes `dashboards/`.
     Example,
 }
 
@@ -33,7 +33,7 @@ impl Source {
     pub(crate) fn new(path: &str, text: &str) -> Source {
         let kind = match path.split('/').next() {
             Some("tests") => Kind::Test,
-            Some("examples" | "benches") => Kind::Example,
+            Some("examples" | "benches" | "dashboards") => Kind::Example,
             _ => Kind::Production,
         };
         let code = code_of(text);
@@ -81,7 +81,7 @@ impl Source {
 /// Every Rust file that is ours.
 pub(crate) fn tree() -> Vec<Source> {
     let mut files = Vec::new();
-    for folder in ["src", "tests", "examples", "benches"] {
+    for folder in ["src", "tests", "examples", "benches", "dashboards"] {
         walk(&root().join(folder), &mut files);
     }
     let read = |path: &String| Source::new(path, &read(path));

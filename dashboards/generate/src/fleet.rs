@@ -7,8 +7,8 @@ pub fn board() -> Board {
     Board {
         uid: "springtide-fleet",
         title: "Springtide / Fleet",
-        description: "How many machines does the load need, is it even between them, and which is \
-                      in trouble? Scale by the sum of the demand, and by nothing else on this board.",
+        description: "How many machines does the load need, is it even between them, and which \
+                      is in trouble? Scale by the sum of the demand, and by nothing else here.",
         rows: vec![size(), even(), trouble()],
         notes: vec![Note {
             name: "Refused",

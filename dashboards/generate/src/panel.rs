@@ -187,7 +187,7 @@ impl Panel {
             "thresholds": { "mode": "absolute", "steps": steps },
             "custom": self.drawing(),
         });
-        // The legend has no word for "not below", and every figure of a pool is at least zero.
+        // No figure of a pool is below zero.
         if self.kind != Kind::Heatmap {
             defaults["min"] = json!(0);
         }
@@ -195,31 +195,35 @@ impl Panel {
     }
 
     fn drawing(&self) -> Value {
-        let stacked = json!({ "mode": if matches!(self.kind, Kind::Stack | Kind::Bars) { "normal" } else { "none" }, "group": "A" });
-        match self.kind {
-            Kind::Stat | Kind::Total | Kind::Heatmap => json!({}),
-            kind => json!({
-                "drawStyle": if kind == Kind::Bars { "bars" } else { "line" },
-                "lineWidth": 1,
-                "fillOpacity": match kind { Kind::Stack => 40, Kind::Bars => 80, _ => 0 },
-                "showPoints": "never",
-                "stacking": stacked,
-                "thresholdsStyle": { "mode": if self.limits.is_some() { "dashed" } else { "off" } },
-            }),
-        }
+        let (style, fill) = match self.kind {
+            Kind::Stat | Kind::Total | Kind::Heatmap => return json!({}),
+            Kind::Lines => ("line", 0),
+            Kind::Stack => ("line", 40),
+            Kind::Bars => ("bars", 80),
+        };
+        let stacking = if self.kind == Kind::Lines { "none" } else { "normal" };
+        let thresholds = if self.limits.is_some() { "dashed" } else { "off" };
+        json!({
+            "drawStyle": style,
+            "lineWidth": 1,
+            "fillOpacity": fill,
+            "showPoints": "never",
+            "stacking": { "mode": stacking, "group": "A" },
+            "thresholdsStyle": { "mode": thresholds },
+        })
     }
 
     fn overrides(&self) -> Vec<Value> {
-        let fixed =
-            |color| json!({ "id": "color", "value": { "mode": "fixed", "fixedColor": color } });
+        let set = |id: &str, value: Value| json!({ "id": id, "value": value });
+        let fixed = |color: &str| set("color", json!({ "mode": "fixed", "fixedColor": color }));
         let change = |(series, look): &(&str, Look)| {
             let properties = match look {
-                Look::Color(color) => vec![fixed(*color)],
+                Look::Color(color) => vec![fixed(color)],
                 Look::Bound(color) => vec![
-                    fixed(*color),
-                    json!({ "id": "custom.stacking", "value": { "mode": "none", "group": "B" } }),
-                    json!({ "id": "custom.fillOpacity", "value": 0 }),
-                    json!({ "id": "custom.lineStyle", "value": { "fill": "dash", "dash": [8, 6] } }),
+                    fixed(color),
+                    set("custom.stacking", json!({ "mode": "none", "group": "B" })),
+                    set("custom.fillOpacity", json!(0)),
+                    set("custom.lineStyle", json!({ "fill": "dash", "dash": [8, 6] })),
                 ],
             };
             let matcher = json!({ "id": "byName", "options": series });

@@ -79,6 +79,11 @@ impl Rules {
         self.all().filter_map(|rule| rule.record.as_deref())
     }
 
+    /// What the alerts ask.
+    pub fn alert_expressions(&self) -> impl Iterator<Item = &str> {
+        self.alerts().map(|(_, rule)| rule.expr.as_str())
+    }
+
     /// Expressions ask for what there is.
     pub fn vocabulary(&self) -> Vec<String> {
         let vocabulary = Vocabulary::new(self.recorded().map(str::to_owned));
