@@ -150,6 +150,13 @@ pub use {
     compose::{
         job_set::{JobSet, JobSetHandle, NextOutcome},
         joined::{Joined, SetError},
+        lane::{
+            builder::{LaneBuilder, MAX_LANES},
+            handle::Lane,
+            job::LaneJob,
+            settings::{DEFAULT_LANE_CAPACITY, LaneSettings, Rate},
+            stats::LaneStats,
+        },
         map::{Map, NextResult},
         periodic::{Every, Periodic},
         progress::Progress,
