@@ -29,6 +29,7 @@ pub(crate) fn reconfigure(
     core.journal.lock().reloads[usize::from(result.is_err())] += 1;
     if result.is_ok() {
         adjust_queue(core);
+        core.shared.rooms.look();
         core.shared.sleep.kick();
     } else {
         core.shared.sleep.nudge();

@@ -92,7 +92,7 @@ pub(crate) fn report(core: &Core) -> ShutdownReport {
 
 /// Lets no more jobs in; the queued ones run, and then the threads end.
 pub(crate) fn begin_drain(shared: &Shared) {
-    shared.gate.close();
+    shared.close();
     shared.phase.advance(Stage::Draining);
     settle_delayed(shared, Some(shared.now().after(PUSH_GRACE)));
     shared.sleep.announce_to_all();
@@ -129,11 +129,15 @@ pub(crate) fn stop(shared: &Shared) {
     shared.sleep.announce_to_all();
 }
 
-/// Empties the queue of a closed pool: handles are told, fire-and-forget jobs are kept to be handed
-/// back. A submitter may have been let in without having pushed yet; that is waited for until
-/// `patience`, or not at all.
+/// Empties the rooms and the queue of a closed pool: handles are told, fire-and-forget jobs are
+/// kept to be handed back. A submitter may have been let in without having pushed yet; that is
+/// waited for until `patience`, or not at all.
 pub(crate) fn sweep(shared: &Shared, patience: Option<Nanos>) {
     let mut took_any = false;
+    for job in shared.rooms.clear() {
+        attempt::cancel_taken(shared, &*job, CancelReason::Shutdown);
+        took_any = true;
+    }
     loop {
         while let Some(job) = shared.queue.take_any() {
             take_back(shared, job);
@@ -176,6 +180,7 @@ fn take_back(shared: &Shared, job: Job) {
 /// Cancels the queued jobs that have handles and leaves the others where they are: nobody can run
 /// them, and those who wait should know.
 pub(crate) fn cancel_handles(shared: &Shared, reason: CancelReason) {
+    shared.rooms.clear().iter().for_each(|job| attempt::cancel_taken(shared, &**job, reason));
     let mut others = Vec::new();
     while let Some(job) = shared.queue.take_any() {
         match &job.task {

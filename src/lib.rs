@@ -151,6 +151,13 @@ pub use {
     compose::{
         job_set::{JobSet, JobSetHandle},
         joined::Joined,
+        lane::{
+            builder::{LaneBuilder, MAX_LANES},
+            handle::Lane,
+            job::LaneJob,
+            settings::{DEFAULT_LANE_CAPACITY, LaneSettings, Rate},
+            stats::LaneStats,
+        },
         map::Map,
         periodic::{Every, Periodic},
         progress::Progress,

@@ -268,7 +268,7 @@ impl PoolHandle {
 
     /// Lets no more jobs in. What is queued runs; blocked submitters get their jobs back.
     pub fn close(&self) {
-        self.core.shared.gate.close();
+        self.core.shared.close();
     }
 
     /// Waits until nothing is queued and nothing runs.

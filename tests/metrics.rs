@@ -334,3 +334,42 @@ fn the_endpoint_serves_a_page_that_promtool_accepts() {
     finish(exact);
     finish(facade);
 }
+
+#[test]
+fn a_page_shows_what_a_lane_says_of_itself() {
+    let _watchdog = watchdog();
+    recorder();
+    let pool = Pool::builder("laned").workers(2..=2).overflow(Overflow::Reject).build().unwrap();
+    let lane = pool.lane("reports").max_running(1).queue_capacity(2).build().unwrap();
+    let latch = Latch::new();
+    let held = {
+        let latch = latch.clone();
+        lane.submit(move || latch.wait()).unwrap()
+    };
+    eventually("it runs", || lane.stats().running == 1);
+    let waiting: Vec<_> = (0..2).map(|_| lane.submit(|| ()).unwrap()).collect();
+    assert!(lane.submit(|| ()).is_err());
+    (0..17).for_each(|n| drop(pool.lane(format!("more {n}")).build().unwrap()));
+    let shows = |series: &'static str, value: f64| {
+        eventually(series, || scrape("laned").get(series) == Some(&value));
+    };
+    shows("lane_refused_total{lane=\"reports\",reason=\"queue_full\"}", 1.0);
+    shows("lane_waiting_limit{lane=\"other\"}", 2_000.0);
+    let page = scrape("laned");
+    assert_eq!(page["lane_waiting{lane=\"reports\"}"], 2.0);
+    assert_eq!(page["lane_running{lane=\"reports\"}"], 1.0);
+    assert_eq!(page["jobs_refused_total{reason=\"queue_full\"}"], 0.0, "no refusal of the pool");
+    assert_eq!(page["queue_jobs"], 0.0, "what waits in a lane is not queued");
+    assert_eq!(page["lane_jobs_completed_total{lane=\"reports\",outcome=\"ok\"}"], 0.0);
+    let shown = page.keys().filter(|series| series.starts_with("lane_waiting{")).count();
+    assert_eq!(shown, 17, "sixteen by name, and others together");
+    latch.open();
+    held.join().unwrap();
+    waiting.into_iter().for_each(|job| job.join().unwrap());
+    shows("lane_jobs_completed_total{lane=\"reports\",outcome=\"ok\"}", 3.0);
+    let page = scrape("laned");
+    assert_eq!(page["lane_wait_seconds_count{lane=\"reports\"}"], 3.0);
+    assert_eq!(page["jobs_completed_total{outcome=\"ok\"}"], 3.0);
+    end(pool);
+    assert_eq!(scrape("laned")["lane_waiting_limit{lane=\"reports\"}"], 0.0, "gauges end at zero");
+}

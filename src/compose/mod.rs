@@ -4,6 +4,7 @@ pub(crate) mod delay;
 mod inbox;
 pub(crate) mod job_set;
 pub(crate) mod joined;
+pub(crate) mod lane;
 pub(crate) mod map;
 pub(crate) mod periodic;
 pub(crate) mod progress;

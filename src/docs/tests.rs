@@ -101,14 +101,16 @@ mod metrics {
     use std::process::Command;
 
     use super::part;
+    use crate::scale::family::Family;
+    use crate::scale::lane_table::LANE_TABLE;
     use crate::scale::metric_table::{INFO, TABLE};
 
     const PAGE: &str = include_str!("metrics.md");
 
-    /// The table of families, as the page should show it.
-    fn table() -> String {
+    /// A table of families, as the page should show it.
+    fn table<'a>(families: impl Iterator<Item = &'a Family>) -> String {
         let mut table = String::from("| name | type | labels | |\n|---|---|---|---|");
-        for family in TABLE.iter().chain([&INFO]) {
+        for family in families {
             let mut labels: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
             for (name, value) in (0..family.labels.series).flat_map(family.labels.of) {
                 let values = labels.entry(name).or_default();
@@ -132,8 +134,10 @@ mod metrics {
 
     #[test]
     fn the_table_of_families_is_that_of_the_code() {
-        let table = table();
-        assert!(part(PAGE, "families") == table, "the page should say:\n\n{table}\n");
+        let pool = table(TABLE.iter().chain([&INFO]));
+        assert!(part(PAGE, "families") == pool, "the page should say:\n\n{pool}\n");
+        let lanes = table(LANE_TABLE.iter());
+        assert!(part(PAGE, "lanes") == lanes, "the page should say:\n\n{lanes}\n");
     }
 
     fn queries() -> Vec<&'static str> {
@@ -147,7 +151,7 @@ mod metrics {
         for query in queries() {
             let words = query.split(|c: char| !c.is_ascii_alphanumeric() && c != '_');
             for name in words.filter(|word| word.starts_with("springtide_")) {
-                let known = TABLE.iter().any(|family| {
+                let known = TABLE.iter().chain(&LANE_TABLE).any(|family| {
                     let suffixes: &[&str] = match family.kind() {
                         "histogram" => &["_bucket", "_sum", "_count"],
                         _ => &[""],

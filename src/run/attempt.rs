@@ -16,6 +16,7 @@ use super::news::{self, About, Left};
 use super::overdue::Watch;
 use super::panics::catch;
 use super::priority::Priority;
+use super::seat::TakeOver;
 use super::shared::Shared;
 use super::tape::{Ran, Tape};
 use super::ticket::KindId;
@@ -39,13 +40,10 @@ pub(crate) fn take_on(desk: &Desk, job: Job, now: Nanos) -> Nanos {
             run_on_worker(desk, queued_at, running, |_| call(body))
         }
         Task::Tracked(tracked) => {
-            if tracked.ticket().has_expired(now)
-                && let Some(withdrawn) = Withdrawn::of(&*tracked)
+            if tracked.ticket().limits.is_some()
+                && let Some(done) = turn_away(desk, &*tracked, now)
             {
-                slot.current.begin(describe(Some(&*tracked), now));
-                resolve(shared, withdrawn, Outcome::Expired, JobError::expired());
-                slot.current.end();
-                return shared.now();
+                return done;
             }
             let priority = tracked.ticket().priority;
             let Some(job) = Started::of(tracked) else {
@@ -62,6 +60,26 @@ pub(crate) fn take_on(desk: &Desk, job: Job, now: Nanos) -> Nanos {
     ended
 }
 
+/// Lets a job expire that has waited too long, or drops the shell of one that was taken back into
+/// its room; then the time when that was done.
+fn turn_away(desk: &Desk, tracked: &dyn Tracked, now: Nanos) -> Option<Nanos> {
+    let shared = &*desk.shared;
+    if tracked.ticket().has_expired(now)
+        && let Some(withdrawn) = Withdrawn::of(tracked)
+    {
+        let slot = shared.roster.slot(desk.index);
+        slot.current.begin(describe(Some(tracked), now));
+        resolve(shared, withdrawn, Outcome::Expired, JobError::expired());
+        slot.current.end();
+        return Some(shared.now());
+    }
+    if tracked.ticket().seat().is_some_and(|seat| !seat.room.arrives(seat)) {
+        discard_shell(shared, tracked.ticket().priority);
+        return Some(now);
+    }
+    None
+}
+
 /// Deals with the job that one of this worker's jobs waits for: runs it in the waiting job's place,
 /// or lets it expire, unless somebody else has it.
 pub(crate) fn take_over(desk: &Desk, tracked: Arc<dyn Tracked>) {
@@ -69,21 +87,39 @@ pub(crate) fn take_over(desk: &Desk, tracked: Arc<dyn Tracked>) {
     if tracked.ticket().is_delayed() {
         return;
     }
+    let from_room = match tracked.ticket().seat().map(|seat| seat.room.take_over(seat)) {
+        None | Some(TakeOver::Elsewhere) => false,
+        Some(TakeOver::Taken) => true,
+        Some(TakeOver::NotNow) => return,
+    };
     let now = shared.now();
     if tracked.ticket().has_expired(now)
         && let Some(withdrawn) = Withdrawn::of(&*tracked)
     {
-        leave_shell(shared, Some(desk), &*tracked);
+        if !from_room {
+            leave_shell(shared, Some(desk), &*tracked);
+        }
         resolve(shared, withdrawn, Outcome::Expired, JobError::expired());
         return;
     }
-    let Some(job) = Started::of(tracked) else { return };
+    let priority = tracked.ticket().priority;
+    let Some(job) = Started::of(tracked) else {
+        if from_room {
+            // Whoever was first found it no longer in the room, and left word of a shell.
+            discard_shell(shared, priority);
+        }
+        return;
+    };
     let slot = shared.roster.slot(desk.index);
     let waiting = slot.current.look();
-    let queued_at = job.tracked().ticket().queued_at;
+    let ticket = job.tracked().ticket();
+    // The wait in a room is its lane's affair.
+    let queued_at = if ticket.seat().is_some() { now } else { ticket.queued_at };
     let running = describe(Some(&**job.tracked()), now);
     slot.current.begin(running);
-    leave_shell(shared, Some(desk), &**job.tracked());
+    if !from_room {
+        leave_shell(shared, Some(desk), &**job.tracked());
+    }
     shared.gate.release_by(desk.index);
     let nothing = Bequest::nothing();
     run_on_worker(desk, queued_at, running, |started| watched(desk, job, started));
@@ -254,7 +290,9 @@ pub(crate) fn cancel(shared: &Arc<Shared>, tracked: &dyn Tracked, reason: Cancel
         end_delayed(shared, withdrawn, reason);
         return true;
     }
-    leave_shell(shared, Desk::of(shared).as_deref(), tracked);
+    if !tracked.ticket().seat().is_some_and(|seat| seat.room.leave(seat)) {
+        leave_shell(shared, Desk::of(shared).as_deref(), tracked);
+    }
     resolve(shared, withdrawn, Outcome::Cancelled, JobError::cancelled(reason));
     true
 }
@@ -288,9 +326,18 @@ pub(crate) fn cancel_taken(shared: &Shared, tracked: &dyn Tracked, reason: Cance
     }
 }
 
+/// Lets a job expire that was just taken out of its room, if nobody has dealt with it before.
+pub(crate) fn expire_taken(shared: &Shared, tracked: &dyn Tracked) {
+    if let Some(withdrawn) = Withdrawn::of(tracked) {
+        resolve(shared, withdrawn, Outcome::Expired, JobError::expired());
+    } else {
+        discard_shell(shared, tracked.ticket().priority);
+    }
+}
+
 /// A queued job was dealt with where it is. Its empty shell stays in the queue, and others like it
 /// are cleared away when they are many: those of its level, or those in the deque of this worker.
-fn leave_shell(shared: &Shared, desk: Option<&Desk>, tracked: &dyn Tracked) {
+pub(crate) fn leave_shell(shared: &Shared, desk: Option<&Desk>, tracked: &dyn Tracked) {
     let crowded = shared.gate.shell_left();
     match (tracked.ticket().priority, desk) {
         (Priority::Normal, Some(desk)) => desk.shell_made(crowded),

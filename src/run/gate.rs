@@ -31,6 +31,9 @@
 //!   afterwards, under its lock: one who joined it before is called, one who joins it later finds
 //!   the place.
 //!
+//! What was let into a room in front of the queue comes in whatever the bound says, and after the
+//! close too: G2 is about who comes from outside and from inside, `rooms.rs` about those.
+//!
 //! Without G5 each release wakes a submitter, which fills the one place and sleeps again: with jobs
 //! of a microsecond up to two switches a job, and the pool did half its work.
 //!
@@ -184,6 +187,11 @@ impl Gate {
     /// wait for room if they came from outside. They meet nobody on their way in.
     pub(crate) fn admit_inside(&self, worker: usize) -> Result<(), NoEntry> {
         if self.turnstiles.come(worker) { Ok(()) } else { Err(NoEntry::Closed) }
+    }
+
+    /// Counts jobs in that waited in a room: they were let in there (R1, R2).
+    pub(crate) fn admit_from_room(&self, jobs: u64) {
+        self.entrance.admit_from_room(jobs);
     }
 
     fn refresh_limit(&self) -> u64 {

@@ -118,6 +118,9 @@ impl<T: Send + 'static> JobHandle<T> {
             if was_delayed && self.came_due(desk.as_deref()) {
                 continue;
             }
+            if self.runs_from_room(desk.as_deref()) {
+                continue;
+            }
             let left = deadline.map_or(LOOK_AGAIN, |deadline| deadline.since(self.shared.now()));
             if left.is_zero() {
                 return Err(self);
@@ -152,6 +155,19 @@ impl<T: Send + 'static> JobHandle<T> {
             self.run_here(desk);
         }
         is_due
+    }
+
+    /// A job in a room is not there for the taking at any time: what its limits forbade before they
+    /// may allow now that whoever keeps the room can wake this waiter. True if the job is over.
+    fn runs_from_room(&self, desk: Option<&Desk>) -> bool {
+        let ticket = self.job.job().ticket();
+        if ticket.seat().is_none() || !ticket.claim.is_queued() {
+            return false;
+        }
+        if let Some(desk) = desk.filter(|desk| desk.is_of(&self.shared)) {
+            self.run_here(desk);
+        }
+        self.job.is_published()
     }
 
     /// Runs the awaited job on this worker if it is still queued.
@@ -208,7 +224,12 @@ impl<T: Send + 'static> Future for JobHandle<T> {
             handle.run_here(&desk);
         }
         let was_delayed = handle.job.job().ticket().is_delayed();
-        match handle.job.take_or_wait(|| JobWaiter::Task(cx.waker().clone())) {
+        let waiter = || JobWaiter::Task(cx.waker().clone());
+        let mut result = handle.job.take_or_wait(waiter);
+        if result.is_none() && handle.runs_from_room(Desk::here().as_deref()) {
+            result = handle.job.take();
+        }
+        match result {
             Some(result) => Poll::Ready(result),
             None if handle.shared.is_forked() => Poll::Ready(Err(JobError::forked())),
             None => {

@@ -33,6 +33,12 @@ pub struct Cells {
 }
 
 impl Cells {
+    /// Nothing counted.
+    #[cfg(feature = "metrics")]
+    pub(crate) const fn new() -> Cells {
+        Cells { counts: Vec::new(), count: 0, sum_ns: 0, max_ns: 0 }
+    }
+
     /// Counts one duration.
     pub fn record(&mut self, ns: u64) {
         self.add(cell_of(ns), 1);

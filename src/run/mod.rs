@@ -23,6 +23,7 @@
 //! * [`locals`] is what a worker keeps for the jobs it runs.
 //! * [`news`] is what an observer is told of all that.
 //! * `trace` puts it in spans, with the feature `tracing`.
+//! * [`rooms`] count the jobs that were accepted and may not start yet, each in its [`seat`].
 //! * [`tape`] is where the jobs are written down that somebody records, with their [`core_time`].
 //!
 //! Nothing here knows of `scale`: a pool whose supervisor sleeps for ever works at fixed size.
@@ -41,6 +42,7 @@ pub(crate) mod omit;
 pub(crate) mod panics;
 pub(crate) mod parker;
 pub(crate) mod priority;
+pub(crate) mod seat;
 pub(crate) mod sleep;
 pub(crate) mod ticket;
 pub(crate) mod tokens;
@@ -56,6 +58,8 @@ pub(crate) mod core_time;
 pub(crate) mod delayed;
 #[cfg(not(loom))]
 pub(crate) mod desk;
+#[cfg(not(loom))]
+pub(crate) mod figures;
 #[cfg(not(loom))]
 pub(crate) mod handle;
 #[cfg(not(loom))]
@@ -78,6 +82,8 @@ pub(crate) mod queue;
 pub(crate) mod quiet;
 #[cfg(not(loom))]
 pub(crate) mod returned;
+#[cfg(not(loom))]
+pub(crate) mod rooms;
 #[cfg(not(loom))]
 pub(crate) mod roster;
 #[cfg(not(loom))]

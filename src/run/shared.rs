@@ -17,6 +17,7 @@ use super::priority::Priority;
 use super::queue::Queue;
 use super::quiet::QuietWatch;
 use super::returned::ReturnedJobs;
+use super::rooms::Rooms;
 use super::roster::Roster;
 use super::sleep::Sleep;
 use super::slot::State;
@@ -60,6 +61,7 @@ pub(crate) struct Shared {
     pub(crate) gate: Gate,
     pub(crate) delayed: DelayedJobs,
     pub(crate) queue: Arc<Queue<Job>>,
+    pub(crate) rooms: Rooms,
     pub(crate) sleep: Sleep,
     pub(crate) roster: Roster,
     pub(crate) phase: Phase,
@@ -147,6 +149,7 @@ impl Shared {
             gate: Gate::new(capacity),
             delayed,
             queue: Arc::new(Queue::new(ceiling, |job: &Job| job.queued_at)),
+            rooms: Rooms::default(),
             roster: Roster::new(ceiling),
             phase: Phase::new(),
             paused: AtomicBool::new(false),
@@ -304,8 +307,18 @@ impl Shared {
         }
     }
 
-    /// Whether nothing is queued and nothing runs.
+    /// Lets no more jobs in.
+    pub(crate) fn close(&self) {
+        self.gate.close();
+        self.rooms.close();
+    }
+
+    /// Whether nothing waits, in a room or in the queue, and nothing runs.
     pub(crate) fn is_quiet(&self) -> bool {
+        // Before the gate (R1).
+        if self.rooms.waiting() > 0 {
+            return false;
+        }
         let before = self.counts();
         if before.queued() > 0 || self.outside.running.load(Ordering::Acquire) > 0 {
             return false;
@@ -338,7 +351,8 @@ impl Shared {
     /// Whether every accepted job has left the queue for good and nothing runs any more. The
     /// delayed ones first: one that moves to the queue meanwhile is seen there.
     pub(crate) fn is_drained(&self) -> bool {
-        self.gate.is_closed() && self.delayed.is_empty() && self.is_quiet()
+        let no_more_come = self.delayed.is_empty() && self.rooms.are_done();
+        self.gate.is_closed() && no_more_come && self.is_quiet()
     }
 
     /// Queues delayed jobs as `next` takes them from among the others.

@@ -14,6 +14,7 @@ use super::handle::JobHandle;
 use super::job::{self, Job, Task, Tracked};
 use super::news;
 use super::priority::Priority;
+use super::seat::Seat;
 use super::shared::Shared;
 use super::ticket::{Delay, JobId, KindId, Limits, Ticket};
 use crate::error::{CancelReason, SubmitError};
@@ -61,15 +62,24 @@ pub(crate) struct Terms {
     pub(crate) delay: Option<Duration>,
     /// How often it was run before.
     pub(crate) retries: u32,
+    pub(crate) seat: Option<Seat>,
 }
 
 impl Terms {
+    /// When the job has waited too long.
+    pub(crate) fn expires_at(&self, shared: &Shared, now: Nanos) -> Nanos {
+        let inherited = if self.outlives { None } else { shared.inherited_deadline() };
+        let deadline = self.deadline.into_iter().chain(inherited).min().unwrap_or(Nanos::NEVER);
+        self.expires_in.map_or(Nanos::NEVER, |d| now.after(d)).min(deadline)
+    }
+
     #[inline]
     fn limits(&self, shared: &Shared, queued_at: Nanos) -> Option<Box<Limits>> {
         let inherited = if self.outlives { None } else { shared.inherited_deadline() };
         let timed = self.expires_in.is_some() || self.timeout.is_some() || self.deadline.is_some();
         let again = self.delay.is_some() || self.retries > 0;
-        let limited = timed || again || self.token.is_some() || inherited.is_some();
+        let limited =
+            timed || again || self.token.is_some() || self.seat.is_some() || inherited.is_some();
         limited.then(|| self.box_limits(inherited, queued_at))
     }
 
@@ -78,8 +88,8 @@ impl Terms {
         let expires_at = self.expires_in.map_or(Nanos::NEVER, |d| queued_at.after(d)).min(deadline);
         let place = self.token.as_ref().map(CancelToken::place);
         let (timeout, retries) = (self.timeout, self.retries);
-        let delay = self.delay.map(|_| Delay::default());
-        Box::new(Limits { expires_at, timeout, deadline, place, delay, retries })
+        let (delay, seat) = (self.delay.map(|_| Delay::default()), self.seat.clone());
+        Box::new(Limits { expires_at, timeout, deadline, place, delay, retries, seat })
     }
 }
 
@@ -276,6 +286,24 @@ where
     B: Body<T>,
     T: Send + 'static,
 {
+    let (job, handle) = cell(shared, terms, body);
+    if job.ticket().limits.is_some() {
+        follow_token(shared, &job);
+    }
+    (job, handle)
+}
+
+/// The same for who has to do something first before the job may be cancelled: nothing of the job
+/// is run or dropped here.
+pub(crate) fn cell<B, T>(
+    shared: &Arc<Shared>,
+    terms: Terms,
+    body: B,
+) -> (Arc<dyn Tracked>, JobHandle<T>)
+where
+    B: Body<T>,
+    T: Send + 'static,
+{
     let (id, queued_at) = (next_id(), shared.now().after(terms.delay.unwrap_or_default()));
     #[cfg(feature = "tracing")]
     let body = super::trace::Traced::new(shared, terms.kind, id, body);
@@ -288,9 +316,6 @@ where
         limits: terms.limits(shared, queued_at),
     };
     let (job, receipt) = job::tracked(ticket, body);
-    if job.ticket().limits.is_some() {
-        follow_token(shared, &job);
-    }
     (job, JobHandle::new(receipt, Arc::clone(shared)))
 }
 
@@ -326,7 +351,7 @@ where
 /// Leaves word with the job's token to take it out of the queue. The token keeps nothing alive: its
 /// word is for as long as the job waits, and the pool lives.
 #[cold]
-fn follow_token(shared: &Arc<Shared>, job: &Arc<dyn Tracked>) {
+pub(crate) fn follow_token(shared: &Arc<Shared>, job: &Arc<dyn Tracked>) {
     let Some(place) = job.ticket().place() else { return };
     let (pool, queued) = (Arc::downgrade(shared), Arc::downgrade(job));
     let call = place.bind(Box::new(move || {

@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::cancel::{CancelToken, Place};
 use super::claim::Claim;
 use super::priority::Priority;
+use super::seat::Seat;
 use crate::sync::plain::{AtomicBool, Ordering};
 use crate::time::Nanos;
 
@@ -35,7 +36,7 @@ pub(crate) struct Ticket {
     pub(crate) limits: Option<Box<Limits>>,
 }
 
-/// How long a job may wait and run, and has to wait, and who may stop it.
+/// How long a job may wait and run, and has to wait, who may stop it, and where it waits.
 #[derive(Debug)]
 pub(crate) struct Limits {
     pub(crate) expires_at: Nanos,
@@ -44,6 +45,8 @@ pub(crate) struct Limits {
     pub(crate) deadline: Nanos,
     /// The job's place with its token, while it is queued.
     pub(crate) place: Option<Place>,
+    /// Of a job that waits in a room before it comes into the queue.
+    pub(crate) seat: Option<Seat>,
     pub(crate) delay: Option<Delay>,
     /// Which run this is of a job that is tried again: 0 for the first.
     pub(crate) retries: u32,
@@ -73,6 +76,7 @@ impl Default for Limits {
             place: None,
             delay: None,
             retries: 0,
+            seat: None,
         }
     }
 }
@@ -125,5 +129,9 @@ impl Ticket {
         if let Some(place) = self.place() {
             drop(place.leave());
         }
+    }
+
+    pub(crate) fn seat(&self) -> Option<&Seat> {
+        self.limits.as_ref()?.seat.as_ref()
     }
 }

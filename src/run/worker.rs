@@ -62,7 +62,7 @@ pub(crate) fn supervisor_name(pool: &str) -> String {
 
 /// Sends home the workers of a pool that could not be built; there is no supervisor to do it.
 pub(crate) fn abandon(shared: &Shared) {
-    shared.gate.close();
+    shared.close();
     shared.phase.advance(Stage::Leaving);
     while shared.roster.anyone_left() {
         shared.rouse_all();

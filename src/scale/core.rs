@@ -77,13 +77,13 @@ impl Core {
     }
 
     /// Moves whenever one of the counts has moved that can while no worker is awake: jobs accepted,
-    /// over and refused, changes of the settings, places reserved.
-    pub(crate) fn progress(&self) -> [u64; 5] {
+    /// over and refused, changes of the settings, places reserved, whatever happens in lanes.
+    pub(crate) fn progress(&self) -> [u64; 6] {
         let jobs = self.look_at_jobs();
         let refused = Refusal::ALL.iter().map(|refusal| self.shared.outside.refusals(*refusal));
         let reloads = self.journal.lock().reloads.iter().sum();
-        let reserved = self.shared.gate.reserved();
-        [jobs.counts.accepted, jobs.outcomes.iter().sum(), refused.sum(), reloads, reserved]
+        let (reserved, lanes) = (self.shared.gate.reserved(), self.shared.rooms.changes());
+        [jobs.counts.accepted, jobs.outcomes.iter().sum(), refused.sum(), reloads, reserved, lanes]
     }
 
     /// The same, looked at again where the reads were held up: more jobs than could be running
@@ -113,6 +113,7 @@ impl Core {
             busy: Duration::from_nanos(jobs.workers.busy_ns),
             steals: jobs.workers.steals,
             promotions: shared.queue.levels.promotions(),
+            lanes: shared.rooms.figures(),
             ..Totals::default()
         };
         for refusal in Refusal::ALL {

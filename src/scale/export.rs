@@ -26,7 +26,7 @@ pub(crate) struct Export {
     last: Option<Nanos>,
     cpu_measured: Option<Nanos>,
     /// [`Core::progress`] at the last flush.
-    flushed: [u64; 5],
+    flushed: [u64; 6],
     busy_ns: u64,
     worker_ns: u64,
 }
@@ -46,7 +46,7 @@ impl Export {
             telemetry: wanted.then(|| Telemetry::new(core.shared.name.as_str(), core.policy, sink)),
             last: None,
             cpu_measured: None,
-            flushed: [0; 5],
+            flushed: [0; 6],
             busy_ns: 0,
             worker_ns: 0,
         }

@@ -6,10 +6,10 @@
 
 use std::fmt::Write;
 
-use super::family::{Family, Measure};
+use super::family::{Family, Figures, Measure};
 #[cfg(test)]
 use super::metric_table::measures;
-use super::totals::Totals;
+use super::totals::{Levels, Totals};
 
 /// Writes the histogram families of some pools, each family once.
 #[cfg(test)]
@@ -38,7 +38,9 @@ pub(crate) fn write_series(
     labels: &str,
     totals: &Totals,
 ) {
-    let (name, cells) = (family.name, (measure.cells)(totals));
+    let levels = &Levels::default();
+    let cells = (measure.cells)(&Figures { totals, levels, thinned: 0, lane: None });
+    let name = family.name;
     for &bound in measure.ladder {
         let (le, n) = (Seconds(bound), cells.cumulative_le(bound));
         line(out, format_args!("{name}_bucket{{{labels},le=\"{le}\"}} {n}"));

@@ -1,6 +1,7 @@
 //! A metric family: its type, help and labels, and where its figures come from.
 
 use super::totals::{Levels, Totals};
+use crate::run::figures::LaneFigures;
 use crate::run::histogram::Cells;
 
 /// One metric family. Every series of it also carries the label `pool`.
@@ -34,6 +35,8 @@ pub(crate) struct Figures<'a> {
     pub(crate) levels: &'a Levels,
     /// Samples that the flush budget kept back so far.
     pub(crate) thinned: u64,
+    /// Of a series that belongs to a lane: that lane.
+    pub(crate) lane: Option<&'a LaneFigures>,
 }
 
 /// The type of a family and how its series are read; the index is that of [`Labels::of`].
@@ -46,13 +49,16 @@ pub(crate) enum Reading {
     Histogram(Measure),
 }
 
+/// Where the cells of a histogram are found.
+pub(crate) type ReadCells = for<'a> fn(&Figures<'a>) -> &'a Cells;
+
 /// A histogram family as both sinks need it.
 #[derive(Clone, Copy)]
 pub(crate) struct Measure {
     /// The upper bounds of the exported buckets, in nanoseconds. With at most two significant
     /// digits each they are edges of cells, and the exported counts exact.
     pub(crate) ladder: &'static [u64],
-    pub(crate) cells: fn(&Totals) -> &Cells,
+    pub(crate) cells: ReadCells,
 }
 
 impl Family {
@@ -88,7 +94,7 @@ pub(super) const fn histogram(
     name: &'static str,
     help: &'static str,
     ladder: &'static [u64],
-    cells: fn(&Totals) -> &Cells,
+    cells: ReadCells,
 ) -> Family {
     let reading = Reading::Histogram(Measure { ladder, cells });
     Family { name, unit: Unit::Seconds, help, labels: SINGLE, reading }
@@ -106,4 +112,14 @@ impl Family {
     ) -> Family {
         Family { labels: Labels { series, of }, ..self }
     }
+}
+
+/// The histogram families of a table.
+pub(crate) fn measures_of(
+    table: &'static [Family],
+) -> impl Iterator<Item = (&'static Family, Measure)> {
+    table.iter().filter_map(|family| match family.reading {
+        Reading::Histogram(measure) => Some((family, measure)),
+        _ => None,
+    })
 }

@@ -6,7 +6,9 @@
 
 use std::time::Duration;
 
-use super::family::{Family, Figures, Labels, Measure, Reading, Unit, counter, gauge, histogram};
+use super::family::{
+    Family, Figures, Labels, Measure, Reading, Unit, counter, gauge, histogram, measures_of,
+};
 use super::policy::Reason;
 use super::totals::Levels;
 use crate::outcome::{Outcome, Refusal, StopCause};
@@ -14,10 +16,7 @@ use crate::run::priority::Priority;
 
 /// The histogram families of the table.
 pub(crate) fn measures() -> impl Iterator<Item = (&'static Family, Measure)> {
-    TABLE.iter().filter_map(|family| match family.reading {
-        Reading::Histogram(measure) => Some((family, measure)),
-        _ => None,
-    })
+    measures_of(&TABLE)
 }
 
 const US: u64 = 1_000;
@@ -25,7 +24,7 @@ const MS: u64 = 1_000_000;
 const SEC: u64 = 1_000_000_000;
 
 /// Chosen for the wait a service can tolerate: the default target of 10 ms is in the middle.
-const WAIT_LADDER: [u64; 19] = [
+pub(crate) const WAIT_LADDER: [u64; 19] = [
     10 * US,
     25 * US,
     50 * US,
@@ -171,10 +170,10 @@ pub(crate) static TABLE: [Family; 37] = [
         "springtide_queue_wait_seconds",
         "Time from submission to start, of every job that ran.",
         &WAIT_LADDER,
-        |totals| &totals.wait,
+        |f| &f.totals.wait,
     ),
-    histogram("springtide_run_seconds", "Time a job occupied a worker.", &RUN_LADDER, |totals| {
-        &totals.run
+    histogram("springtide_run_seconds", "Time a job occupied a worker.", &RUN_LADDER, |f| {
+        &f.totals.run
     }),
     // Queue.
     gauge("springtide_queue_jobs", "Jobs waiting to start, by priority.", |f, i| {
@@ -313,7 +312,7 @@ pub(crate) static TABLE: [Family; 37] = [
         "springtide_supervisor_tick_seconds",
         "Time one evaluation took, the acting on it included.",
         &TICK_LADDER,
-        |totals| &totals.tick,
+        |f| &f.totals.tick,
     ),
     gauge(
         "springtide_supervisor_last_tick_timestamp_seconds",
@@ -348,6 +347,7 @@ mod tests {
     use std::collections::HashSet;
 
     use super::*;
+    use crate::scale::lane_table::LANE_TABLE;
     use crate::scale::totals::Totals;
 
     fn families() -> impl Iterator<Item = &'static Family> {
@@ -357,7 +357,7 @@ mod tests {
     #[test]
     fn names_follow_the_conventions_of_prometheus() {
         let mut seen = HashSet::new();
-        for family in families() {
+        for family in families().chain(&LANE_TABLE) {
             let name = family.name;
             assert!(seen.insert(name), "{name} twice");
             let bare = name.strip_prefix("springtide_").expect(name);
@@ -402,14 +402,14 @@ mod tests {
     #[test]
     fn every_series_can_be_read() {
         let (totals, levels) = (Totals::default(), Levels::default());
-        let figures = Figures { totals: &totals, levels: &levels, thinned: 0 };
+        let figures = Figures { totals: &totals, levels: &levels, thinned: 0, lane: None };
         let unknown = ["springtide_worker_cpu_seconds_total", "springtide_cpu_saturation_ratio"];
         for family in families() {
             for i in 0..family.labels.series {
                 let read = match family.reading {
                     Reading::Counter(read) => read(&figures, i).is_some(),
                     Reading::Gauge(read) => read(&figures, i).is_some(),
-                    Reading::Histogram(measure) => (measure.cells)(&totals).count() == 0,
+                    Reading::Histogram(measure) => (measure.cells)(&figures).count() == 0,
                 };
                 assert_eq!(read, !unknown.contains(&family.name), "{} {i}", family.name);
             }
@@ -423,7 +423,7 @@ mod tests {
             *count = 1 << i;
         }
         let levels = Levels::default();
-        let figures = Figures { totals: &totals, levels: &levels, thinned: 0 };
+        let figures = Figures { totals: &totals, levels: &levels, thinned: 0, lane: None };
         let up: Vec<u64> = (0..UP.len()).filter_map(|i| scale_events(&figures, i)).collect();
         assert_eq!(up.iter().sum::<u64>(), totals.scale_events[0].iter().sum::<u64>());
         assert_eq!(up[2], 1 << Reason::Grow.index());

@@ -17,9 +17,11 @@ mod decay;
 pub(crate) mod exposition;
 #[cfg(feature = "metrics")]
 #[cfg_attr(not(feature = "prometheus"), allow(dead_code, reason = "the page needs all of it"))]
-mod family;
+pub(crate) mod family;
 mod fixed;
 mod gaps;
+#[cfg(feature = "metrics")]
+pub(crate) mod lane_table;
 mod load;
 #[cfg(feature = "metrics")]
 #[cfg_attr(not(feature = "prometheus"), allow(dead_code, reason = "the page needs all of it"))]

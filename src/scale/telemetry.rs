@@ -16,6 +16,7 @@ use std::time::Duration;
 use metrics::{Counter, Gauge, Histogram, Key, Label, Level, Metadata, Recorder};
 
 use super::family::{Family, Figures, Reading, Unit};
+use super::lane_table::LANE_TABLE;
 use super::metric_table::{INFO, TABLE};
 use super::sink::HistogramSink;
 use super::thinning::{Dice, FLUSH_BUDGET, thin};
@@ -27,7 +28,10 @@ const HANDLE_AGE: Duration = Duration::from_secs(1);
 
 /// The exporting side of one pool.
 pub(crate) struct Telemetry {
+    pool: String,
     series: Vec<Series>,
+    /// How many lanes have series.
+    lanes: usize,
     /// The address of the recorder that was last asked for handles.
     recorder: Option<usize>,
     /// When to take handles afresh.
@@ -52,17 +56,18 @@ impl Telemetry {
                 if std::ptr::eq(family, &INFO) {
                     labels.push(Label::new("policy", policy));
                 }
-                Series::new(family, index, Key::from_parts(family.name, labels))
+                Series::new(family, index, None, Key::from_parts(family.name, labels))
             })
         };
         let mut series: Vec<Series> =
             TABLE.iter().chain([&INFO]).filter(exported).flat_map(series_of).collect();
-        // Histograms go first: what they leave out is counted in the same flush.
-        series.sort_by_key(|s| !matches!(s.family.reading, Reading::Histogram(_)));
+        histograms_first(&mut series);
         // The hash of the name seeds the dice: pools start elsewhere, runs repeat.
         let seed = series.first().map_or(1, |s| s.key.get_hash());
         Telemetry {
+            pool: pool.to_owned(),
             series,
+            lanes: 0,
             recorder: None,
             handles_due: Duration::ZERO,
             described: false,
@@ -75,14 +80,36 @@ impl Telemetry {
     ///
     /// Runs user code, a recorder, which may panic; this value stays usable if it does.
     pub(crate) fn flush(&mut self, totals: &Totals, levels: &Levels) {
-        let figures = Figures { totals, levels, thinned: self.thinned };
+        self.add_lanes(totals);
         for series in &mut self.series {
+            let figures = series.figures(totals, levels, self.thinned);
             series.known |= series.can_be_read(&figures);
         }
         self.take_handles(totals.at);
         for series in &mut self.series {
-            let figures = Figures { totals, levels, thinned: self.thinned };
+            let figures = series.figures(totals, levels, self.thinned);
             series.send(&figures, &mut self.thinned, &mut self.dice);
+        }
+    }
+
+    /// Gives the lanes their series that were opened since the last flush.
+    fn add_lanes(&mut self, totals: &Totals) {
+        for (index, lane) in totals.lanes.iter().enumerate().skip(self.lanes) {
+            for family in &LANE_TABLE {
+                let series = (0..family.labels.series).map(|of_family| {
+                    let pool = Label::new("pool", self.pool.clone());
+                    let mut labels = vec![pool, Label::new("lane", lane.name.to_string())];
+                    labels.extend((family.labels.of)(of_family).iter().map(Label::from));
+                    let key = Key::from_parts(family.name, labels);
+                    Series::new(family, of_family, Some(index), key)
+                });
+                self.series.extend(series);
+            }
+            self.handles_due = Duration::ZERO;
+        }
+        if self.lanes < totals.lanes.len() {
+            self.lanes = totals.lanes.len();
+            histograms_first(&mut self.series);
         }
     }
 
@@ -113,7 +140,8 @@ impl Telemetry {
             let known = self.series.iter_mut().filter(|series| series.known);
             known.for_each(|series| series.register(recorder));
             if !self.described {
-                TABLE.iter().chain([&INFO]).for_each(|family| describe(recorder, family));
+                let all = TABLE.iter().chain([&INFO]).chain(&LANE_TABLE);
+                all.for_each(|family| describe(recorder, family));
                 self.described = true;
             }
         });
@@ -136,6 +164,8 @@ struct Series {
     family: &'static Family,
     /// Which series of the family.
     index: usize,
+    /// Which lane it is of, if it is of one.
+    lane: Option<usize>,
     key: Key,
     handle: Handle,
     /// It could be read at least once. What the platform does not tell is never registered.
@@ -155,9 +185,14 @@ enum Handle {
 }
 
 impl Series {
-    fn new(family: &'static Family, index: usize, key: Key) -> Series {
+    fn new(family: &'static Family, index: usize, lane: Option<usize>, key: Key) -> Series {
         let (handle, cells_sent) = (Handle::Absent, Cells::default());
-        Series { family, index, key, handle, known: false, sent: 0, cells_sent }
+        Series { family, index, lane, key, handle, known: false, sent: 0, cells_sent }
+    }
+
+    fn figures<'a>(&self, totals: &'a Totals, levels: &'a Levels, thinned: u64) -> Figures<'a> {
+        let lane = self.lane.and_then(|lane| totals.lanes.get(lane));
+        Figures { totals, levels, thinned, lane }
     }
 
     fn can_be_read(&self, figures: &Figures<'_>) -> bool {
@@ -197,7 +232,7 @@ impl Series {
                 }
             }
             (Handle::Histogram(histogram), Reading::Histogram(measure)) => {
-                let cells = (measure.cells)(figures.totals);
+                let cells = (measure.cells)(figures);
                 let since = cells.minus(&self.cells_sent);
                 if since.count() > 0 {
                     self.cells_sent.clone_from(cells);
@@ -218,6 +253,11 @@ impl Series {
             self.handle = Handle::Gauge(gauge);
         }
     }
+}
+
+/// What the histograms leave out is counted in the same flush.
+fn histograms_first(series: &mut [Series]) {
+    series.sort_by_key(|s| !matches!(s.family.reading, Reading::Histogram(_)));
 }
 
 fn describe(recorder: &dyn Recorder, family: &Family) {

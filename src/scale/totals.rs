@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::outcome::{Outcome, Refusal, StopCause};
+use crate::run::figures::LaneFigures;
 use crate::run::histogram::Cells;
 use crate::run::priority::Priority;
 
@@ -50,6 +51,9 @@ pub(crate) struct Totals {
     pub(crate) stuck_jobs: u64,
     /// `reconfigure` and `resize` calls: accepted, rejected.
     pub(crate) reloads: [u64; 2],
+    /// Of each lane that is shown by name, in the order of their opening, and of all others.
+    #[cfg_attr(not(feature = "metrics"), allow(dead_code, reason = "for the metrics"))]
+    pub(crate) lanes: Vec<LaneFigures>,
 }
 
 /// Levels at one moment.

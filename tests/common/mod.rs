@@ -14,7 +14,7 @@ pub(crate) use hold::{Bomb, DropFlag, Held, Latch, OnDrop, occupy};
 pub(crate) use seams::{FakeSpawner, LossyParker, by_hand, fast_time};
 pub(crate) use watchdog::{build, until, within};
 
-use springtide::{Builder, Overflow, Pool, PoolHandle, Stats};
+use springtide::{Builder, Lane, LaneStats, Overflow, Pool, PoolHandle, Stats};
 use std::time::Duration;
 
 /// Time enough for anything that is not stuck.
@@ -52,6 +52,15 @@ pub(crate) fn assert_snapshot(stats: &Stats) {
 pub(crate) fn assert_submitted(pool: &PoolHandle, submitted: u64) -> Stats {
     let stats = assert_accounts(pool);
     assert_eq!(stats.accepted + stats.refused, submitted, "{stats:?}");
+    stats
+}
+
+/// What holds in every snapshot of a lane.
+pub(crate) fn assert_lane(lane: &Lane) -> LaneStats {
+    let stats = lane.stats();
+    let ran = stats.ok + stats.errored + stats.panicked + stats.timed_out;
+    let over = ran + stats.cancelled + stats.expired;
+    assert_eq!(stats.accepted, over + stats.waiting + stats.queued + stats.running, "{stats:?}");
     stats
 }
 

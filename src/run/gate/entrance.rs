@@ -99,6 +99,11 @@ impl Entrance {
         self.word.fetch_update(Ordering::AcqRel, Ordering::Acquire, admit).is_ok()
     }
 
+    /// Counts jobs in that were let in before, closed or not (R2).
+    pub(super) fn admit_from_room(&self, jobs: u64) {
+        self.word.fetch_add(jobs, Ordering::AcqRel);
+    }
+
     /// Lets one job in, to a place that is held (G6); false once this is closed (G2).
     pub(super) fn redeem(&self) -> bool {
         #[cfg(loom)]

@@ -87,7 +87,7 @@ impl Waiter {
         true
     }
 
-    pub(super) fn call(&self) {
+    pub(crate) fn call(&self) {
         let previous = std::mem::replace(&mut *self.0.lock(), Call::Called);
         match previous {
             Call::Thread(thread) => thread.unpark(),

@@ -1,0 +1,283 @@
+//! Keeps the lanes of one pool: takes their lock, has the state take its steps, and does what is to
+//! be done outside.
+//!
+//! There is no thread to it. Whoever changes something (a submitter, a job of a lane that starts or
+//! ends, a cancellation, new limits, the timer when a token is due) looks right after whether a job
+//! may come into the pool's queue now, under the same lock; so no change goes by without that look.
+
+use std::cell::Cell;
+use std::hash::{BuildHasher, Hash, RandomState};
+
+use super::keys::Key;
+use super::settings::LaneSettings;
+use super::state::{After, End, Entry, State, Whose};
+use crate::error::ConfigError;
+use crate::outcome::Refusal;
+use crate::run::attempt;
+use crate::run::desk::Inside;
+use crate::run::figures::LaneFigures;
+use crate::run::gate::Waiter;
+use crate::run::job::Tracked;
+use crate::run::rooms::Keeper;
+use crate::run::shared::Shared;
+use crate::run::submit::WhenFull;
+use crate::scale::Core;
+use crate::sync::plain::{AtomicU64, Ordering};
+use crate::sync::{Arc, Mutex, Weak, thread, thread_local};
+use crate::time::Nanos;
+
+/// How long a blocked submitter sleeps at most before it looks again by itself.
+const LOOK_AGAIN: std::time::Duration = std::time::Duration::from_secs(1);
+
+thread_local! {
+    /// The calling thread lets jobs expire, and looks afterwards what may come in instead.
+    static LOOKS_LATER: Cell<bool> = const { Cell::new(false) };
+}
+
+pub(crate) struct Dispatcher {
+    itself: Weak<Dispatcher>,
+    core: Weak<Core>,
+    state: Mutex<State>,
+    changes: AtomicU64,
+    /// With a secret, so that nobody can make up keys that meet.
+    hasher: RandomState,
+}
+
+/// What a submission asks for.
+pub(crate) struct Request {
+    pub(crate) row: usize,
+    pub(crate) key: Key,
+    pub(crate) cost: u32,
+    pub(crate) when_full: WhenFull,
+}
+
+/// What became of one try to get in.
+enum Try<T> {
+    In(T),
+    Waits(Arc<Waiter>),
+    Refused(Refusal),
+}
+
+impl Dispatcher {
+    /// The one of this pool, made at first use.
+    pub(crate) fn of(core: &Arc<Core>) -> Option<Arc<Dispatcher>> {
+        let keeper = core.shared.rooms.keeper(|| Dispatcher::new(core));
+        let any: Arc<dyn std::any::Any + Send + Sync> = keeper;
+        any.downcast().ok()
+    }
+
+    fn new(core: &Arc<Core>) -> Arc<Dispatcher> {
+        let max_workers = core.settings.load().max_workers as u64;
+        Arc::new_cyclic(|itself| Dispatcher {
+            itself: Weak::clone(itself),
+            core: Arc::downgrade(core),
+            state: Mutex::new(State::new(max_workers)),
+            changes: AtomicU64::new(0),
+            hasher: RandomState::new(),
+        })
+    }
+
+    /// The number that stands for a key.
+    pub(crate) fn key(&self, key: &impl Hash) -> Key {
+        Some(self.hasher.hash_one(key))
+    }
+
+    /// Looks at the state without changing it.
+    pub(crate) fn look_at<T>(&self, look: impl FnOnce(&State) -> T) -> T {
+        look(&self.state.lock())
+    }
+
+    /// Changes something, and brings in what may come in consequence.
+    pub(crate) fn change<T>(&self, core: &Core, step: impl FnOnce(&mut State) -> T) -> T {
+        let shared = &core.shared;
+        let (result, mut after) = {
+            let mut state = self.state.lock();
+            let result = step(&mut state);
+            let after = state.bring_in(shared);
+            (result, after)
+        };
+        self.changes.fetch_add(1, Ordering::Relaxed);
+        while self.finish(core, after) {
+            after = self.state.lock().bring_in(shared);
+        }
+        result
+    }
+
+    /// The same for who may outlive the pool; nothing then.
+    pub(crate) fn change_if_alive<T>(
+        &self,
+        step: impl FnOnce(&Shared, &mut State) -> T,
+    ) -> Option<T> {
+        let core = self.core.upgrade()?;
+        Some(self.change(&core, |state| step(&core.shared, state)))
+    }
+
+    /// Does what is to be done outside the lock; true if one should look again.
+    fn finish(&self, core: &Core, after: After) -> bool {
+        let shared = &core.shared;
+        if after.pushed > 0 {
+            shared.sleep.announce(after.pushed, || shared.gate.queued());
+        } else {
+            // What shows in the figures may be all that happens for a long time.
+            shared.sleep.nudge();
+        }
+        after.shells.iter().for_each(|job| attempt::leave_shell(shared, None, &**job));
+        after.called.iter().for_each(|waiter| waiter.call());
+        after.nudged.iter().for_each(|job| job.nudge());
+        if let Some(when) = after.alarm {
+            self.set_alarm(core, when);
+        }
+        if after.expired.is_empty() {
+            return false;
+        }
+        // What an expired job captured is dropped here, its permit with it. That looks what may
+        // come in instead, finds the next job expired, and so on: a loop here, not a recursion.
+        let before = LOOKS_LATER.try_with(|later| later.replace(true));
+        after.expired.iter().for_each(|job| attempt::expire_taken(shared, &**job));
+        drop(after);
+        let _ = LOOKS_LATER.try_with(|later| later.set(before.unwrap_or(false)));
+        true
+    }
+
+    fn set_alarm(&self, core: &Core, when: Nanos) {
+        let itself = Weak::clone(&self.itself);
+        let rings = Box::new(move || {
+            if let Some(dispatcher) = itself.upgrade() {
+                dispatcher.change_if_alive(|_, _| ());
+            }
+        });
+        // Refused at the end of the pool and in a forked child only: the thread was begun when the
+        // lane got its rate.
+        let _ = core.timer.again(when, rings);
+    }
+
+    /// The pool's time, while there is a pool.
+    pub(crate) fn now(&self) -> Option<Nanos> {
+        self.core.upgrade().map(|core| core.shared.now())
+    }
+
+    /// A job of a lane is over.
+    pub(crate) fn ended(&self, job: Whose, end: End) {
+        if LOOKS_LATER.try_with(Cell::get).unwrap_or(false) {
+            self.state.lock().ended(job, end);
+        } else {
+            self.change_if_alive(|_, state| state.ended(job, end));
+        }
+    }
+
+    /// Gets a job into its lane. `make` makes it, given its number, once it is let in; it runs
+    /// under the lock, and must run no code of a user.
+    pub(crate) fn enter<T>(
+        &self,
+        core: &Core,
+        request: &Request,
+        make: impl FnOnce(u64) -> (Arc<dyn Tracked>, T),
+    ) -> Result<T, Refusal> {
+        let shared = &core.shared;
+        let mut make = Some(make);
+        let mut was_called = false;
+        let refusal = loop {
+            if shared.is_forked() {
+                // Not under the lock, which a thread that is not here may have held.
+                return Err(Refusal::Forked);
+            }
+            let may_wait = !Inside::is(shared);
+            let tried = self.change(core, |state| {
+                let row = &mut state.rows[request.row];
+                let waits = !matches!(request.when_full, WhenFull::Refuse);
+                let is_full = row.room() == 0;
+                if row.is_closed || is_full && !waits {
+                    let why = if row.is_closed { Refusal::Shutdown } else { Refusal::QueueFull };
+                    return Try::Refused(why);
+                }
+                // Who is inside the pool would wait for itself.
+                if is_full && may_wait && !shared.rooms.is_closed() {
+                    let waiter = Waiter::thread(thread::current());
+                    let place = if was_called { 0 } else { row.line.len() };
+                    row.line.insert(place, Arc::clone(&waiter));
+                    return Try::Waits(waiter);
+                }
+                match make.take().filter(|_| shared.rooms.enter()) {
+                    Some(make) => {
+                        let number = state.next_number();
+                        let (job, result) = make(number);
+                        let entry = Entry { job, is_wanted: false };
+                        state.push(request.row, request.key, number, request.cost, entry);
+                        Try::In(result)
+                    }
+                    None => Try::Refused(Refusal::Shutdown),
+                }
+            });
+            match tried {
+                Try::In(result) => return Ok(result),
+                Try::Refused(refusal) => break refusal,
+                Try::Waits(waiter) => match self.wait(core, request, &waiter) {
+                    Ok(()) => was_called = true,
+                    Err(Refusal::Forked) => return Err(Refusal::Forked),
+                    Err(refusal) => break refusal,
+                },
+            }
+        };
+        self.change(core, |state| {
+            state.rows[request.row].counts.refused[refusal as usize] += 1;
+        });
+        Err(refusal)
+    }
+
+    /// Sleeps until there may be room.
+    fn wait(&self, core: &Core, request: &Request, waiter: &Arc<Waiter>) -> Result<(), Refusal> {
+        let shared = &core.shared;
+        while !waiter.is_called() {
+            let left = match request.when_full {
+                WhenFull::WaitUntil(deadline) => deadline.since(shared.now()),
+                _ => LOOK_AGAIN,
+            };
+            if left.is_zero() {
+                // One that was called meanwhile leaves its place to the next: `change` calls.
+                self.change(core, |state| {
+                    state.rows[request.row].line.retain(|other| !Arc::ptr_eq(other, waiter));
+                });
+                return Err(Refusal::Deadline);
+            }
+            thread::park(shared.parker.timeout(Some(left.min(LOOK_AGAIN))));
+            if shared.is_forked() {
+                return Err(Refusal::Forked);
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Keeper for Dispatcher {
+    fn look(&self) {
+        let Some(core) = self.core.upgrade() else { return };
+        self.change(&core, |state| {
+            state.pool.max_workers = core.settings.load().max_workers as u64;
+            state.is_closing |= core.shared.rooms.is_closed();
+            for row in 0..state.rows.len() {
+                let settings = state.rows[row].settings.clone();
+                state.set(row, settings, core.shared.now());
+            }
+        });
+    }
+
+    fn changes(&self) -> u64 {
+        self.changes.load(Ordering::Relaxed)
+    }
+
+    fn figures(&self) -> Vec<LaneFigures> {
+        self.look_at(State::figures)
+    }
+
+    fn clear(&self) -> Vec<Arc<dyn Tracked>> {
+        self.change_if_alive(|shared, state| state.clear(shared)).unwrap_or_default()
+    }
+}
+
+/// A lane with a rate needs somebody to look at the clock.
+pub(crate) fn begin_timer(core: &Core, settings: &LaneSettings) -> Option<ConfigError> {
+    settings.rate?;
+    let refusal = core.timer.begin().err()?;
+    let problem = format!("nobody can wait for the time of a start: {}", refusal.as_str());
+    Some(ConfigError { field: "rate", problem })
+}

@@ -1,0 +1,216 @@
+//! A job of a lane, with options.
+
+use std::hash::Hash;
+use std::time::Duration;
+
+use super::dispatcher::Request;
+use super::handle::Lane;
+use super::keys::Key;
+use super::permit::{Permit, Permitted};
+use super::state::Whose;
+use crate::error::{SubmitError, TrySubmitError};
+use crate::pool_handle::into_try;
+use crate::run::cancel::CancelToken;
+use crate::run::context::{Body, Fallible, JobContext};
+use crate::run::handle::JobHandle;
+use crate::run::priority::Priority;
+use crate::run::seat::{Room, Seat};
+use crate::run::submit::{self, Terms, WhenFull};
+use crate::sync::Arc;
+
+/// The options of one job of a lane; made by [`Lane::job`] and [`Lane::key`].
+#[derive(Clone, Debug)]
+#[must_use = "nothing is submitted until one of the submit methods is called"]
+pub struct LaneJob<'a> {
+    lane: &'a Lane,
+    terms: Terms,
+    key: Key,
+    cost: u32,
+}
+
+impl Lane {
+    /// A job with options, of a kind as with [`PoolHandle::job`](crate::PoolHandle::job).
+    pub fn job(&self, kind: &'static str) -> LaneJob<'_> {
+        let kind = self.pool.core.shared.kind(kind);
+        LaneJob { terms: Terms { kind, ..Terms::default() }, ..self.plain() }
+    }
+
+    /// A job for somebody: a customer, a user, a file. The keys that have jobs waiting in the lane
+    /// take turns, so a thousand jobs of one do not keep the next one waiting for more than a
+    /// round. Any number of keys: one is known to the lane only as long as it has jobs there.
+    ///
+    /// ```
+    /// use springtide::Pool;
+    ///
+    /// let pool = Pool::builder("fair").workers(1..=4).build()?;
+    /// let lane = pool.lane("tenants").max_running_per_key(1).build()?;
+    /// let first = lane.key("ebb").submit(|_| 1)?;
+    /// let second = lane.key("ebb").submit(|_| 2)?; // Not before the first one is over.
+    /// let other = lane.key("flood").submit(|_| 3)?; // Waits for neither.
+    /// assert_eq!((first.join()?, second.join()?, other.join()?), (1, 2, 3));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn key(&self, key: impl Hash) -> LaneJob<'_> {
+        self.plain().key(key)
+    }
+
+    pub(super) fn plain(&self) -> LaneJob<'_> {
+        LaneJob { lane: self, terms: Terms::default(), key: None, cost: 1 }
+    }
+}
+
+impl LaneJob<'_> {
+    /// Whom the job is for; see [`Lane::key`]. The key is hashed and not kept.
+    pub fn key(mut self, key: impl Hash) -> Self {
+        self.key = self.lane.room.dispatcher.key(&key);
+        self
+    }
+
+    /// What the job costs its key and its lane of their shares; 1 unless set, 0 counts as 1.
+    pub fn cost(mut self, cost: u32) -> Self {
+        self.cost = cost.max(1);
+        self
+    }
+
+    /// The job is not run once it has waited this long, in the lane and in the pool's queue; it
+    /// ends as expired. One that expires in the lane is found out when its turn comes.
+    pub fn expires_in(mut self, after: Duration) -> Self {
+        self.terms.expires_in = Some(after);
+        self
+    }
+
+    /// How long the job may run; as [`JobBuilder::timeout`](crate::JobBuilder::timeout).
+    pub fn timeout(mut self, after: Duration) -> Self {
+        self.terms.timeout = Some(after);
+        self
+    }
+
+    /// [`LaneJob::expires_in`] and a timeout in one; as
+    /// [`JobBuilder::deadline_in`](crate::JobBuilder::deadline_in).
+    pub fn deadline_in(mut self, after: Duration) -> Self {
+        self.terms.deadline = Some(self.lane.pool.core.shared.now().after(after));
+        self
+    }
+
+    /// Where the job waits once it has left the lane; as
+    /// [`JobBuilder::priority`](crate::JobBuilder::priority). In the lane it makes no difference.
+    pub fn priority(mut self, priority: Priority) -> Self {
+        self.terms.priority = priority;
+        self
+    }
+
+    /// Puts the job under a token; as [`JobBuilder::token`](crate::JobBuilder::token). While it
+    /// waits in the lane it is queued.
+    pub fn token(mut self, token: &CancelToken) -> Self {
+        self.terms.token = Some(token.clone());
+        self
+    }
+
+    /// [`Lane::submit`] with these options.
+    ///
+    /// # Errors
+    ///
+    /// As [`Lane::submit`].
+    pub fn submit<F, T>(self, job: F) -> Result<JobHandle<T>, SubmitError<F>>
+    where
+        F: FnOnce(&JobContext<'_>) -> T + Send + 'static,
+        T: Send + 'static,
+    {
+        let when_full = self.lane.pool.when_full();
+        self.enter(job, when_full, |job| job)
+    }
+
+    /// [`Lane::try_submit`] with these options.
+    ///
+    /// # Errors
+    ///
+    /// As [`Lane::try_submit`].
+    pub fn try_submit<F, T>(self, job: F) -> Result<JobHandle<T>, TrySubmitError<F>>
+    where
+        F: FnOnce(&JobContext<'_>) -> T + Send + 'static,
+        T: Send + 'static,
+    {
+        self.enter(job, WhenFull::Refuse, |job| job).map_err(into_try)
+    }
+
+    /// [`Lane::submit_timeout`] with these options.
+    ///
+    /// # Errors
+    ///
+    /// As [`Lane::submit_timeout`].
+    pub fn submit_timeout<F, T>(
+        self,
+        job: F,
+        timeout: Duration,
+    ) -> Result<JobHandle<T>, SubmitError<F>>
+    where
+        F: FnOnce(&JobContext<'_>) -> T + Send + 'static,
+        T: Send + 'static,
+    {
+        let when_full = self.lane.pool.until(timeout);
+        self.enter(job, when_full, |job| job)
+    }
+
+    /// [`Lane::execute`] with these options.
+    ///
+    /// # Errors
+    ///
+    /// As [`Lane::execute`].
+    pub fn execute<F>(self, job: F) -> Result<(), SubmitError<F>>
+    where
+        F: FnOnce(&JobContext<'_>) + Send + 'static,
+    {
+        self.submit(job).map(JobHandle::detach)
+    }
+
+    /// [`Lane::submit_fallible`] with these options.
+    ///
+    /// # Errors
+    ///
+    /// As [`Lane::submit`].
+    pub fn submit_fallible<F, T, E>(self, job: F) -> Result<JobHandle<Result<T, E>>, SubmitError<F>>
+    where
+        F: FnOnce(&JobContext<'_>) -> Result<T, E> + Send + 'static,
+        T: Send + 'static,
+        E: Send + 'static,
+    {
+        let when_full = self.lane.pool.when_full();
+        self.enter(job, when_full, Fallible)
+    }
+
+    /// Gets in a job whose body is made only then: whoever is refused gets back what it brought.
+    pub(super) fn enter<J, B, T>(
+        self,
+        job: J,
+        when_full: WhenFull,
+        body: impl FnOnce(J) -> B,
+    ) -> Result<JobHandle<T>, SubmitError<J>>
+    where
+        B: Body<T>,
+        T: Send + 'static,
+    {
+        let LaneJob { lane, terms, key, cost } = self;
+        let shared = &lane.pool.core.shared;
+        let request = Request { row: lane.room.row, key, cost, when_full };
+        let mut unsent = Some((job, body));
+        let entered = lane.room.dispatcher.enter(&lane.pool.core, &request, |number| {
+            let (job, body) = unsent.take().expect("a job is let in once");
+            let submitted = shared.now();
+            let expires_at = terms.expires_at(shared, submitted);
+            let whose = Whose { row: lane.room.row, key, number };
+            let permit = Permit::new(Arc::clone(&lane.room), whose, submitted, expires_at);
+            let room: Arc<dyn Room> = Arc::clone(&lane.room) as _;
+            let terms = Terms { seat: Some(Seat { room, number, key }), ..terms };
+            submit::cell(shared, terms, Permitted { body: body(job), permit })
+        });
+        match (entered, unsent) {
+            (Ok(handle), _) => {
+                // Not under the lock of the lanes: a token that is cancelled already drops the job.
+                submit::follow_token(shared, &handle.tracked());
+                Ok(handle)
+            }
+            (Err(refusal), Some((job, _))) => Err(SubmitError::new(job, refusal)),
+            (Err(_), None) => unreachable!("a job that was let in is not refused"),
+        }
+    }
+}
