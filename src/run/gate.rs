@@ -100,9 +100,12 @@ impl Gate {
     pub(crate) fn admit(&self, wanted: u64) -> Result<u64, NoEntry> {
         let mut seen = self.entrance.look();
         loop {
-            let room = self.room_for(wanted, seen)?;
-            if room == 0 {
-                return Err(NoEntry::Full);
+            let mut room = self.entrance.plain_room(seen);
+            if room < wanted {
+                room = self.room_for(wanted, seen)?;
+                if room == 0 {
+                    return Err(NoEntry::Full);
+                }
             }
             let taken = room.min(wanted);
             match self.entrance.admit(seen, taken) {
@@ -114,7 +117,7 @@ impl Gate {
 
     /// The places that are free for whoever wants so many; looks the limit up again if they are
     /// fewer.
-    #[inline]
+    #[cold]
     fn room_for(&self, wanted: u64, seen: Seen) -> Result<u64, NoEntry> {
         if seen.is_closed() {
             return Err(NoEntry::Closed);

@@ -9,9 +9,7 @@
 //! ```
 //!
 //! In one word, so that no submitter takes a place that another has just been given to hold. A
-//! million jobs a second fill 49 bits in eighteen years; after that the queue reads as full. A word
-//! without a bit above them is open and nobody holds a place: one comparison, as it would be if the
-//! closed bit were the only other thing in it.
+//! million jobs a second fill 49 bits in eighteen years; after that the queue reads as full.
 
 #[cfg(loom)]
 use crate::run::omit::omitted;
@@ -51,7 +49,7 @@ impl Seen {
 
     /// Places ever taken and not given back unused; as many as the limit says is the most.
     pub(super) fn taken(self) -> u64 {
-        if self.0 <= COUNT { self.0 } else { self.admitted() + self.held() }
+        self.admitted() + self.held()
     }
 }
 
@@ -65,7 +63,15 @@ impl Entrance {
         Seen(self.word.load(Ordering::Acquire))
     }
 
+    /// The places that are free as far as the limit is known; none if this is closed or some are
+    /// held, for which a closer look is due. One comparison: no limit is as large as such a word.
+    #[inline]
+    pub(super) fn plain_room(&self, seen: Seen) -> u64 {
+        self.limit.load(Ordering::Relaxed).saturating_sub(seen.0)
+    }
+
     /// Lets `n` jobs in, unless the word has changed since it was `seen`.
+    #[inline]
     pub(super) fn admit(&self, seen: Seen, n: u64) -> Result<(), Seen> {
         #[cfg(loom)]
         if omitted("G2") {

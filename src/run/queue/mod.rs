@@ -258,7 +258,6 @@ impl<T> LocalQueue<T> {
     }
 
     /// The next job: of the level whose turn it is, where there are several.
-    #[inline]
     pub(crate) fn take(
         &self,
         may_batch: impl Fn() -> bool,
@@ -338,6 +337,8 @@ impl<T> LocalQueue<T> {
 
     /// The next normal job: own deque, then the injector (some at once if `may_batch()`), then
     /// other workers.
+    // A frame more for each job was twelve instructions.
+    #[inline(always)]
     fn take_normal(&self, may_batch: impl Fn() -> bool) -> Option<T> {
         self.turn.set(self.turn.get().saturating_add(1));
         if self.turn.get() >= INJECTOR_TURN && self.batched.get() == 0 {
