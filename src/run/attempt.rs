@@ -353,7 +353,8 @@ pub(crate) fn leave_shell(shared: &Shared, desk: Option<&Desk>, tracked: &dyn Tr
     }
 }
 
-/// A shell was taken out of the queue.
+/// A shell was taken out of the queue, which is rare beside jobs.
+#[cold]
 fn discard_shell(shared: &Shared, priority: Priority) {
     shared.gate.shells_removed(1);
     shared.queue.levels.shell_removed(priority);
