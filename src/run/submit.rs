@@ -73,6 +73,7 @@ impl Terms {
         limited.then(|| self.box_limits(inherited, queued_at))
     }
 
+    #[cold]
     fn box_limits(&self, inherited: Option<Nanos>, queued_at: Nanos) -> Box<Limits> {
         let deadline = self.deadline.into_iter().chain(inherited).min().unwrap_or(Nanos::NEVER);
         let expires_at = self.expires_in.map_or(Nanos::NEVER, |d| queued_at.after(d)).min(deadline);
@@ -288,7 +289,7 @@ where
         limits: terms.limits(shared, queued_at),
     };
     let (job, receipt) = job::tracked(ticket, body);
-    if job.ticket().limits.is_some() {
+    if terms.token.is_some() {
         follow_token(shared, &job);
     }
     (job, JobHandle::new(receipt, Arc::clone(shared)))

@@ -305,6 +305,7 @@ mod tests {
             parker: crate::sync::Arc::new(crate::run::parker::SystemParker),
             spawner: crate::sync::Arc::new(crate::run::spawner::SystemSpawner),
             metered: true,
+            observer: None,
         };
         let name = crate::name::PoolName::take("probe-test");
         let delayed = crate::run::delayed::DelayedJobs::new(0, crate::Delayed::Cancel);
