@@ -187,8 +187,15 @@ fn a_job_that_its_submitter_runs_leaves_its_own_deadline_and_no_other() {
         let second = Some(SECOND);
         assert_eq!(here(&pool, |job| job.deadline_in(SECOND)), (second, second));
         assert_eq!(here(&pool, |job| job), (None, None));
+        // Nor that of the job, of another pool, which submits and so runs it.
+        let (other, inner) = (fixed("byhandother", 1, 8), pool.handle());
+        let submits = other
+            .job("submits")
+            .deadline_in(SECOND)
+            .submit(move |_| here(&inner, |job| job.without_inherited_deadline()));
+        assert_eq!(submits.expect("open").join().expect("in time"), (None, None));
         held.release();
-        assert_submitted(&pool, 6);
+        assert_submitted(&pool, 8);
     });
 }
 

@@ -85,10 +85,12 @@ impl Started {
     /// `None` if somebody was first.
     #[inline]
     pub(crate) fn of(job: Arc<dyn Tracked>) -> Option<Started> {
-        if !job.ticket().claim.start() {
+        // Once: what is asked of a job of an unknown type is a call.
+        let ticket = job.ticket();
+        if !ticket.claim.start() {
             return None;
         }
-        job.ticket().leave_token();
+        ticket.leave_token();
         Some(Started(job))
     }
 
@@ -105,15 +107,24 @@ impl Started {
         started: Nanos,
     ) -> (Outcome, Unpublished) {
         let ticket = self.0.ticket();
-        let bequest = ticket.deadline().map(|deadline| pool.bequeath(deadline));
         // SAFETY: this is who won `start`, and it is gone afterwards.
-        let outcome = unsafe { self.0.run(&JobContext { pool, ticket, worker, started }) };
-        drop(bequest);
+        let run = || unsafe { self.0.run(&JobContext { pool, ticket, worker, started }) };
+        let outcome = match ticket.deadline() {
+            None => run(),
+            Some(deadline) => bequeathing(pool, deadline, run),
+        };
         if ticket.claim.look().has_lent_token() {
             pool.forget_token_of(ticket);
         }
         (outcome, Unpublished(self.0))
     }
+}
+
+/// Few jobs have a deadline, and the others do without what it takes to leave one.
+#[cold]
+fn bequeathing<T>(pool: &dyn Surroundings, deadline: Nanos, run: impl FnOnce() -> T) -> T {
+    let _bequest = pool.bequeath(deadline);
+    run()
 }
 
 /// A tracked job that has been run by the caller.

@@ -20,6 +20,7 @@ pub(crate) struct Watch<'a> {
 }
 
 impl<'a> Watch<'a> {
+    #[inline]
     pub(crate) fn begin(
         shared: &'a Shared,
         worker: usize,
@@ -27,6 +28,16 @@ impl<'a> Watch<'a> {
         started: Nanos,
     ) -> Option<Watch<'a>> {
         let ends_by = job.ticket().ends_by(started)?;
+        Some(Watch::of(shared, worker, job, (started, ends_by)))
+    }
+
+    #[cold]
+    fn of(
+        shared: &'a Shared,
+        worker: usize,
+        job: &Arc<dyn Tracked>,
+        (started, ends_by): (Nanos, Nanos),
+    ) -> Watch<'a> {
         let timed = Timed { started, ends_by, job: Arc::clone(job), stuck: None };
         shared.roster.slot(worker).timed.lock().push(timed);
         // The supervisor notes when it will look before it reads the list: if it read it without
@@ -34,7 +45,7 @@ impl<'a> Watch<'a> {
         if ends_by.0 < shared.next_look.load(Ordering::Acquire) {
             shared.sleep.kick();
         }
-        Some(Watch { shared, worker })
+        Watch { shared, worker }
     }
 }
 

@@ -83,6 +83,7 @@ impl Terms {
         limited.then(|| self.box_limits(inherited, queued_at))
     }
 
+    #[cold]
     fn box_limits(&self, inherited: Option<Nanos>, queued_at: Nanos) -> Box<Limits> {
         let deadline = self.deadline.into_iter().chain(inherited).min().unwrap_or(Nanos::NEVER);
         let expires_at = self.expires_in.map_or(Nanos::NEVER, |d| queued_at.after(d)).min(deadline);

@@ -66,6 +66,20 @@ impl Delay {
     }
 }
 
+impl Limits {
+    #[cold]
+    fn ends_by(&self, started: Nanos) -> Option<Nanos> {
+        let timeout = self.timeout.map_or(Nanos::NEVER, |timeout| started.after(timeout));
+        let ends_by = timeout.min(self.deadline);
+        (ends_by != Nanos::NEVER).then_some(ends_by)
+    }
+
+    #[cold]
+    fn leave_token(&self) {
+        drop(self.place.as_ref().map(Place::leave));
+    }
+}
+
 impl Default for Limits {
     /// None at all.
     fn default() -> Self {
@@ -87,11 +101,9 @@ impl Ticket {
     }
 
     /// The moment by which the job must be over, if it started then: its timeout or its deadline.
+    #[inline]
     pub(crate) fn ends_by(&self, started: Nanos) -> Option<Nanos> {
-        let limits = self.limits.as_ref()?;
-        let timeout = limits.timeout.map_or(Nanos::NEVER, |timeout| started.after(timeout));
-        let ends_by = timeout.min(limits.deadline);
-        (ends_by != Nanos::NEVER).then_some(ends_by)
+        self.limits.as_ref()?.ends_by(started)
     }
 
     pub(crate) fn delay(&self) -> Option<&Delay> {
@@ -125,9 +137,10 @@ impl Ticket {
     }
 
     /// The job is in no queue any more, and its token has nothing to take out of one.
+    #[inline]
     pub(crate) fn leave_token(&self) {
-        if let Some(place) = self.place() {
-            drop(place.leave());
+        if let Some(limits) = &self.limits {
+            limits.leave_token();
         }
     }
 

@@ -60,6 +60,12 @@ impl Tokens {
         tokens.iter().for_each(CancelToken::cancel);
     }
 
+    /// How many jobs have one.
+    #[cfg(test)]
+    pub(crate) fn listed(&self) -> usize {
+        self.0.lock().len()
+    }
+
     /// The job is over: nothing it started hangs on it any more.
     pub(crate) fn forget(&self, ticket: &Ticket) {
         let _token = self.0.lock().remove(&ticket.id);

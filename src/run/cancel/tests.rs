@@ -56,6 +56,25 @@ fn a_job_leaves_its_token_when_it_starts_or_never_will() {
     assert_eq!(root.watches(), 0);
 }
 
+/// Attacks K4: of a job's own token, too, nothing is kept when it is over, however that was.
+#[test]
+fn the_pool_forgets_the_token_of_a_job_that_is_over() {
+    let pool = Pool::builder("forgets").workers(1..=1).build().expect("settings that can be used");
+    let tokens = &pool.handle().core.shared.tokens;
+    let root = CancelToken::new();
+    let ends: [fn(CancelToken); 3] = [drop, |token| token.cancel(), |_| panic!("with a token")];
+    for end in ends {
+        let inner = pool.handle();
+        let job = pool.job("asks").token(&root).submit(move |cx| {
+            let token = cx.token();
+            assert_eq!(inner.core.shared.tokens.listed(), 1);
+            end(token);
+        });
+        drop(job.expect("open").join());
+        assert_eq!((tokens.listed(), root.watches()), (0, 0));
+    }
+}
+
 /// Attacks K1 and K2: of the cancel and whoever takes its watch back one has it.
 #[test]
 fn a_watch_is_called_or_given_back_whoever_is_first() {
