@@ -131,6 +131,9 @@ where
         let now = shared.now();
         let chance = chance(self.seed, number);
         let delay = self.retry.delay_after(number, now.since(self.began), chance)?;
+        if self.terms.deadline.is_some_and(|deadline| deadline <= now.after(delay)) {
+            return Err(RetryStop::TimeSpent);
+        }
         if self.core.retries.lock().take(now) { Ok(delay) } else { Err(RetryStop::BudgetSpent) }
     }
 
