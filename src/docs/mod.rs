@@ -38,6 +38,7 @@ pub mod metrics {}
 #[doc = include_str!("patterns/cancellation.md")]
 #[doc = include_str!("patterns/priority_and_permits.md")]
 #[doc = include_str!("patterns/groups.md")]
+#[doc = include_str!("patterns/time_and_retry.md")]
 pub mod patterns {}
 
 #[doc = include_str!("performance.md")]

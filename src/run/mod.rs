@@ -57,6 +57,8 @@ pub(crate) mod delayed;
 #[cfg(not(loom))]
 pub(crate) mod desk;
 #[cfg(not(loom))]
+pub(crate) mod due;
+#[cfg(not(loom))]
 pub(crate) mod handle;
 #[cfg(not(loom))]
 pub(crate) mod histogram;

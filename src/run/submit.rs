@@ -73,8 +73,8 @@ impl Terms {
         limited.then(|| self.box_limits(inherited, queued_at))
     }
 
-    /// Binds whatever is submitted on these terms to the deadline of the job that the calling thread
-    /// is in now, and to that of no other.
+    /// Binds whatever is submitted on these terms to the deadline of the job that the calling
+    /// thread is in now, and to that of no other.
     pub(crate) fn inherit_now(&mut self, shared: &Shared) {
         let inherited = if self.outlives { None } else { shared.inherited_deadline() };
         self.deadline = self.deadline.into_iter().chain(inherited).min();
