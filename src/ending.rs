@@ -11,6 +11,7 @@ use crate::outcome::Outcome;
 use crate::run::attempt;
 use crate::run::current::JobInfo;
 use crate::run::desk::Inside;
+use crate::run::due;
 use crate::run::job::{Job, Task};
 use crate::run::news;
 use crate::run::phase::Stage;
@@ -106,7 +107,7 @@ pub(crate) fn settle_delayed(shared: &Shared, patience: Option<Nanos>) {
     match rule {
         Delayed::Wait => {}
         Delayed::RunNow => {
-            shared.queue_delayed(|| shared.delayed.take_first(&shared.gate));
+            due::queue(shared, || shared.delayed.take_first(&shared.gate));
         }
         Delayed::Cancel => {
             for job in shared.delayed.all() {

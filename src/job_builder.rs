@@ -15,7 +15,6 @@ use crate::run::shared::Shared;
 use crate::run::submit::{self, Entry, Terms, WhenFull};
 use crate::scale::Core;
 use crate::sync::Arc;
-use crate::time::time_until;
 
 /// The options of one job; made by [`PoolHandle::job`].
 ///
@@ -173,7 +172,9 @@ impl JobBuilder<'_> {
 
     /// The job is queued at this time: [`JobBuilder::delay`] by what is left until then.
     pub fn run_at(self, at: Instant) -> Self {
-        self.delay(time_until(at))
+        let shared = &self.pool.core.shared;
+        let wait = shared.clock.moment_of(at).since(shared.now());
+        self.delay(wait)
     }
 
     /// [`PoolHandle::submit`] with these options.

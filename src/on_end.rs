@@ -32,12 +32,25 @@ impl<T: Send + 'static> JobHandle<T> {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn on_end(self, callback: impl FnOnce(Result<T, JobError>) + Send + 'static) {
-        Arc::new(OnEnd(Mutex::new(Place::Waiting(self, callback)))).look();
+        self.on_end_or_due(callback, || {});
+    }
+
+    /// The same; calls `came_due` once or more often when a delayed job may be run at last.
+    pub(crate) fn on_end_or_due(
+        self,
+        callback: impl FnOnce(Result<T, JobError>) + Send + 'static,
+        came_due: impl Fn() + Send + Sync + 'static,
+    ) {
+        let place = Mutex::new(Place::Waiting(self, callback));
+        Arc::new(OnEnd { place, came_due }).look();
     }
 }
 
 /// Waits in the place of a handle's owner.
-struct OnEnd<T, F>(Mutex<Place<T, F>>);
+struct OnEnd<T, F, D> {
+    place: Mutex<Place<T, F>>,
+    came_due: D,
+}
 
 enum Place<T, F> {
     Waiting(JobHandle<T>, F),
@@ -49,18 +62,22 @@ enum Place<T, F> {
     Over,
 }
 
-impl<T, F> OnEnd<T, F>
+impl<T, F, D> OnEnd<T, F, D>
 where
     T: Send + 'static,
     F: FnOnce(Result<T, JobError>) + Send + 'static,
+    D: Fn() + Send + Sync + 'static,
 {
     fn look(self: &Arc<Self>) {
         let mut mine = self.begin();
         while let Some((mut handle, callback)) = mine {
             if let Some(result) = handle.take_or_leave(Waker::from(Arc::clone(self))) {
-                *self.0.lock() = Place::Over;
+                *self.place.lock() = Place::Over;
                 contain(|| callback(result));
                 return;
+            }
+            if !handle.tracked().ticket().is_delayed() {
+                (self.came_due)();
             }
             mine = self.rest(handle, callback);
         }
@@ -68,7 +85,7 @@ where
 
     /// Takes handle and callback out, or tells whoever has them to look again.
     fn begin(&self) -> Option<(JobHandle<T>, F)> {
-        let mut place = self.0.lock();
+        let mut place = self.place.lock();
         match std::mem::replace(&mut *place, Place::Looking { called: false }) {
             Place::Waiting(handle, callback) => Some((handle, callback)),
             Place::Looking { .. } => {
@@ -84,7 +101,7 @@ where
 
     /// Puts them back, to be called; hands them out again if that has happened already.
     fn rest(&self, handle: JobHandle<T>, callback: F) -> Option<(JobHandle<T>, F)> {
-        let mut place = self.0.lock();
+        let mut place = self.place.lock();
         let called = matches!(*place, Place::Looking { called: true });
         if called {
             *place = Place::Looking { called: false };
@@ -95,10 +112,11 @@ where
     }
 }
 
-impl<T, F> Wake for OnEnd<T, F>
+impl<T, F, D> Wake for OnEnd<T, F, D>
 where
     T: Send + 'static,
     F: FnOnce(Result<T, JobError>) + Send + 'static,
+    D: Fn() + Send + Sync + 'static,
 {
     fn wake(self: Arc<Self>) {
         self.look();
@@ -117,7 +135,8 @@ mod tests {
         let (send, receive) = std::sync::mpsc::channel();
         let job = pool.submit(move || held.recv().is_err()).expect("open");
         let called = move |result: Result<bool, JobError>| send.send(result.is_ok()).expect("here");
-        let on_end = Arc::new(OnEnd(Mutex::new(Place::Waiting(job, called))));
+        let on_end =
+            Arc::new(OnEnd { place: Mutex::new(Place::Waiting(job, called)), came_due: || {} });
         let (mut handle, callback) = on_end.begin().expect("nobody has them");
         assert!(handle.take_or_leave(Waker::from(Arc::clone(&on_end))).is_none());
         drop(release);

@@ -6,6 +6,7 @@ use crate::outcome::{Outcome, Refusal, StopCause};
 use crate::run::histogram::Cells;
 use crate::run::overdue;
 use crate::run::priority::Priority;
+use crate::scale::totals::Levels;
 use crate::scale::{Core, Reason};
 use crate::sync::plain::Ordering;
 use crate::time::Nanos;
@@ -184,14 +185,7 @@ pub(crate) fn stats(core: &Core) -> Stats {
         stuck_total: totals.stuck_jobs,
         retries: totals.retries,
         retries_refused: totals.retries_refused,
-        workers: WorkerCounts {
-            total: levels.starting + levels.idle + levels.busy + levels.blocked,
-            starting: levels.starting,
-            idle: levels.idle,
-            busy: levels.busy + levels.blocked,
-            blocked: levels.blocked,
-            retiring: levels.retiring,
-        },
+        workers: worker_counts(&levels),
         target: levels.target,
         min: levels.min,
         max: levels.max,
@@ -214,6 +208,17 @@ pub(crate) fn stats(core: &Core) -> Stats {
             .map(|reason| (reason.as_str(), totals.verdicts[reason.index()]))
             .filter(|(_, count)| *count > 0)
             .collect(),
+    }
+}
+
+fn worker_counts(levels: &Levels) -> WorkerCounts {
+    WorkerCounts {
+        total: levels.starting + levels.idle + levels.busy + levels.blocked,
+        starting: levels.starting,
+        idle: levels.idle,
+        busy: levels.busy + levels.blocked,
+        blocked: levels.blocked,
+        retiring: levels.retiring,
     }
 }
 

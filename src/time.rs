@@ -203,11 +203,6 @@ pub(crate) fn instant_now() -> Instant {
     Instant::now()
 }
 
-/// The time left until `at` by the system's clock; zero once it has come.
-pub(crate) fn time_until(at: Instant) -> Duration {
-    at.saturating_duration_since(instant_now())
-}
-
 /// The wall clock, for the one metric that needs it: seconds since 1970, 0 before.
 pub(crate) fn unix_now() -> f64 {
     std::time::SystemTime::now()

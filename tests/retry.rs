@@ -257,6 +257,25 @@ fn no_attempt_is_queued_after_the_time_for_all_of_them() {
 }
 
 #[test]
+fn all_attempts_share_the_deadline_of_the_job_and_none_is_queued_beyond_it() {
+    within(PATIENCE, "deadline", || {
+        let (pool, clock) = small("deadline");
+        let (job, runs) = fails();
+        let inner = pool.handle();
+        let outer = pool
+            .job("outer")
+            .deadline_in(SECOND * 2)
+            .submit(move |_| inner.job("inner").retry(exact()).submit(job).expect("open"));
+        let handle = outer.expect("open").join().expect("it submits and returns");
+        until(|| runs.load(Ordering::SeqCst) == 1 && pool.stats().delayed == 1);
+        clock.advance(SECOND);
+        let error = handle.join().expect_err("it fails");
+        assert_eq!((error.stop(), error.attempts()), (RetryStop::TimeSpent, 2));
+        assert_submitted(&pool, 3);
+    });
+}
+
+#[test]
 fn retries_beyond_the_pools_budget_are_not_made_and_are_counted() {
     within(PATIENCE, "budget", || {
         let budget = RetryBudget::new(0.5, 0);

@@ -10,9 +10,9 @@ pub(crate) mod periodic;
 pub(crate) mod progress;
 pub(crate) mod promise;
 pub(crate) mod retry;
+mod rhythm;
 pub(crate) mod scope;
 #[cfg(feature = "stream")]
 mod stream;
 pub(crate) mod timer;
 mod waiting;
-pub(crate) mod watch;

@@ -7,8 +7,8 @@ use std::convert::Infallible;
 use std::fmt;
 use std::time::Duration;
 
+use super::rhythm::{From, Rhythm};
 use super::timer::{Due, Timer, TimerId};
-use super::watch::{Watcher, watch};
 use crate::error::{CancelReason, JobError, SubmitError};
 use crate::outcome::Refusal;
 use crate::pool_handle::PoolHandle;
@@ -30,36 +30,6 @@ pub struct Every<'a> {
     rhythm: Rhythm,
     first: Option<Duration>,
     terms: Terms,
-}
-
-/// When the next run is due.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Rhythm {
-    period: Duration,
-    from: From,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum From {
-    /// The time at which this one was due.
-    Due,
-    /// The end of this one.
-    End,
-}
-
-impl Rhythm {
-    /// When the run after one that was due at `due` and ended at `now` is due, and how many that
-    /// would have been due before are left out.
-    fn next(self, due: Nanos, now: Nanos) -> (Nanos, u64) {
-        let Rhythm { period, from } = self;
-        if from == From::End || period.is_zero() {
-            return (now.after(period), 0);
-        }
-        let period = Nanos::from_duration(period).0;
-        // The first that is not over by now.
-        let periods = now.0.saturating_sub(due.0).div_ceil(period).max(1);
-        (Nanos(due.0.saturating_add(period.saturating_mul(periods))), periods - 1)
-    }
 }
 
 /// # Running again and again
@@ -229,12 +199,6 @@ impl Drop for Over {
     }
 }
 
-/// One run.
-struct Run<F, E> {
-    series: Arc<Series<F, E>>,
-    due: Nanos,
-}
-
 type Wait = fn(&Arc<Timer>, Nanos, Due) -> Result<TimerId, (Due, Refusal)>;
 
 impl<F: Send + 'static, E: Send + 'static> Series<F, E> {
@@ -276,7 +240,28 @@ impl<F: Send + 'static, E: Send + 'static> Series<F, E> {
         if is_cancelled {
             attempt::cancel(shared, &*tracked, CancelReason::Requested);
         }
-        watch(handle, Arc::new(Run { series: Arc::clone(&self), due }));
+        handle.on_end(move |result| self.over(due, result));
+    }
+
+    /// A run is over.
+    fn over(self: Arc<Self>, due: Nanos, result: Result<Result<(), E>, JobError>) {
+        let course = &self.over.0;
+        course.place.lock().now = At::Between;
+        let shared = &self.core.shared;
+        if ended_the_series(&result) {
+            return;
+        }
+        if !matches!(result, Ok(Ok(()))) {
+            course.failures.fetch_add(1, Ordering::Relaxed);
+        }
+        drop(result);
+        let (next, skipped) = self.rhythm.next(due, shared.now());
+        course.skipped.fetch_add(skipped, Ordering::Relaxed);
+        course.runs.fetch_add(1, Ordering::Relaxed);
+        // The end of the series or of the pool is no error of anybody's.
+        if !shared.gate.is_closed() {
+            let _ = self.wait(next, Timer::again);
+        }
     }
 
     fn body(
@@ -301,29 +286,6 @@ struct PutBack<'a, F> {
 impl<F> Drop for PutBack<'_, F> {
     fn drop(&mut self) {
         *self.place.lock() = self.job.take();
-    }
-}
-
-impl<F: Send + 'static, E: Send + 'static> Watcher<Result<(), E>> for Run<F, E> {
-    fn over(self: Arc<Self>, result: Result<Result<(), E>, JobError>) {
-        let Run { series, due } = &*self;
-        let course = &series.over.0;
-        course.place.lock().now = At::Between;
-        let shared = &series.core.shared;
-        if ended_the_series(&result) {
-            return;
-        }
-        if !matches!(result, Ok(Ok(()))) {
-            course.failures.fetch_add(1, Ordering::Relaxed);
-        }
-        drop(result);
-        let (next, skipped) = series.rhythm.next(*due, shared.now());
-        course.skipped.fetch_add(skipped, Ordering::Relaxed);
-        course.runs.fetch_add(1, Ordering::Relaxed);
-        // The end of the series or of the pool is no error of anybody's.
-        if !shared.gate.is_closed() {
-            let _ = series.wait(next, Timer::again);
-        }
     }
 }
 
@@ -370,8 +332,8 @@ impl Periodic {
         self
     }
 
-    /// Whether the series has ended: no run will begin, none is under way, and what the job captured
-    /// is gone.
+    /// Whether the series has ended: no run will begin, none is under way, and what the job
+    /// captured is gone.
     pub fn is_over(&self) -> bool {
         // Acquire: pairs with the drop of the series.
         self.course.is_over.load(Ordering::Acquire)
@@ -409,48 +371,5 @@ impl fmt::Debug for Periodic {
             .field("skipped", &self.skipped())
             .field("over", &self.is_over())
             .finish_non_exhaustive()
-    }
-}
-
-#[cfg(all(test, not(any(loom, shuttle))))]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::*;
-
-    fn next(period: u64, due: u64, now: u64) -> (u64, u64) {
-        let rhythm = Rhythm { period: Duration::from_nanos(period), from: From::Due };
-        let (next, skipped) = rhythm.next(Nanos(due), Nanos(now));
-        (next.0, skipped)
-    }
-
-    #[test]
-    fn a_late_run_keeps_the_rhythm_and_makes_up_for_nothing() {
-        assert_eq!(next(10, 100, 103), (110, 0));
-        assert_eq!(next(10, 100, 110), (110, 0), "due just now");
-        assert_eq!(next(10, 100, 111), (120, 1));
-        assert_eq!(next(10, 100, 125), (130, 2));
-        assert_eq!(next(10, 100, 50), (110, 0), "the clock went back");
-    }
-
-    #[test]
-    fn no_pause_is_now_and_an_endless_one_is_never() {
-        assert_eq!(next(0, 100, 103), (103, 0));
-        assert_eq!(next(u64::MAX, 100, 103), (u64::MAX, 0));
-        let rhythm = Rhythm { period: Duration::from_nanos(10), from: From::End };
-        assert_eq!(rhythm.next(Nanos(100), Nanos(125)), (Nanos(135), 0));
-    }
-
-    proptest! {
-        #[test]
-        fn the_next_run_is_the_first_of_the_rhythm_that_is_not_over(
-            period in 1_u64..1_000, due in 0_u64..100_000, late in 0_u64..100_000,
-        ) {
-            let now = due + late;
-            let (next, skipped) = next(period, due, now);
-            prop_assert!(next > due && next >= now && (next - due) % period == 0);
-            prop_assert!(next == due + period || next - period < now);
-            prop_assert_eq!(skipped, (next - due) / period - 1);
-        }
     }
 }

@@ -14,6 +14,7 @@ use crate::name;
 use crate::outcome::Refusal;
 use crate::run::agenda::{Agenda, Mark};
 use crate::run::desk::Inside;
+use crate::run::due;
 use crate::run::panics::contain;
 use crate::run::phase::Stage;
 use crate::run::shared::Shared;
@@ -187,7 +188,7 @@ impl Timer {
     /// its calls keeps nobody else waiting.
     fn call_due(&self, now: Nanos) {
         let shared = &*self.shared;
-        shared.queue_delayed(|| shared.delayed.take_due(now, &shared.gate));
+        due::queue(shared, || shared.delayed.take_due(now, &shared.gate));
         let due: Vec<Due> = {
             let mut entries = self.entries.lock();
             std::iter::from_fn(|| entries.agenda.take_due(now)).collect()

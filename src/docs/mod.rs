@@ -39,6 +39,7 @@ pub mod metrics {}
 #[doc = include_str!("patterns/priority_and_permits.md")]
 #[doc = include_str!("patterns/groups.md")]
 #[doc = include_str!("patterns/lanes.md")]
+#[doc = include_str!("patterns/time_and_retry.md")]
 pub mod patterns {}
 
 #[doc = include_str!("performance.md")]

@@ -59,6 +59,8 @@ pub(crate) mod delayed;
 #[cfg(not(loom))]
 pub(crate) mod desk;
 #[cfg(not(loom))]
+pub(crate) mod due;
+#[cfg(not(loom))]
 pub(crate) mod figures;
 #[cfg(not(loom))]
 pub(crate) mod handle;

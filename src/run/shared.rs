@@ -8,7 +8,7 @@ use super::current::{Blocked, JobInfo, Running};
 use super::deadline::{self, Bequest};
 use super::delayed::{DelayedJobs, JobCounts};
 use super::gate::Gate;
-use super::job::{Job, Task, Tracked};
+use super::job::Job;
 use super::meter::Meter;
 use super::panics::contain;
 use super::parker::Parker;
@@ -353,23 +353,6 @@ impl Shared {
     pub(crate) fn is_drained(&self) -> bool {
         let no_more_come = self.delayed.is_empty() && self.rooms.are_done();
         self.gate.is_closed() && no_more_come && self.is_quiet()
-    }
-
-    /// Queues delayed jobs as `next` takes them from among the others.
-    pub(crate) fn queue_delayed(&self, mut next: impl FnMut() -> Option<Arc<dyn Tracked>>) {
-        let (now, mut queued) = (self.now(), 0);
-        while let Some(tracked) = next() {
-            // Before its time, if the pool is at its end and does not wait for it.
-            let queued_at = tracked.ticket().queued_at.min(now);
-            let job = Job { task: Task::Tracked(Arc::clone(&tracked)), queued_at };
-            self.queue.push_at(tracked.ticket().priority, job);
-            queued += 1;
-            // Whoever waits for it inside the pool may run it now.
-            tracked.nudge();
-        }
-        if queued > 0 {
-            self.sleep.announce(queued, || self.gate.queued());
-        }
     }
 
     /// Something has come to an end: tells those who wait for quiet, and the supervisor of a pool

@@ -83,6 +83,14 @@ impl Terms {
         limited.then(|| self.box_limits(inherited, queued_at))
     }
 
+    /// Binds whatever is submitted on these terms to the deadline of the job that the calling
+    /// thread is in now, and to that of no other.
+    pub(crate) fn inherit_now(&mut self, shared: &Shared) {
+        let inherited = if self.outlives { None } else { shared.inherited_deadline() };
+        self.deadline = self.deadline.into_iter().chain(inherited).min();
+        self.outlives = true;
+    }
+
     #[cold]
     fn box_limits(&self, inherited: Option<Nanos>, queued_at: Nanos) -> Box<Limits> {
         let deadline = self.deadline.into_iter().chain(inherited).min().unwrap_or(Nanos::NEVER);

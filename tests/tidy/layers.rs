@@ -27,7 +27,6 @@ pub(crate) const RANKS: &[&[&str]] = &[
         "run::priority",
         "compose::lane::keys",
         "compose::lane",
-        "compose::retry",
     ],
     &[
         "time",
@@ -75,6 +74,7 @@ pub(crate) const RANKS: &[&[&str]] = &[
         "compose::lane::bucket",
         "run::figures",
         "compose::retry::budget",
+        "compose::rhythm",
     ],
     &[
         "run::queue",
@@ -143,6 +143,7 @@ pub(crate) const RANKS: &[&[&str]] = &[
         "sim::measures",
         "run::overdue",
         "scale::lane_table",
+        "run::due",
     ],
     &[
         "scale::telemetry",
@@ -188,6 +189,7 @@ pub(crate) const RANKS: &[&[&str]] = &[
         "compose::periodic",
     ],
     &[
+        "compose::retry",
         "builder",
         "compose",
         "fallible",

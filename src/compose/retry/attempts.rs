@@ -1,7 +1,7 @@
 //! The attempts at one job, one after the other: run, judge, wait, run again.
 //!
-//! Each attempt is a job of the pool, with its own place in the accounts. Between two of them nothing
-//! holds a worker: the next one is a delayed job.
+//! Each attempt is a job of the pool, with its own place in the accounts. Between two of them
+//! nothing holds a worker: the next one is a delayed job.
 
 use std::time::Duration;
 
@@ -9,7 +9,6 @@ use super::policy::{Retry, chance};
 use super::retry_error::{RetryError, RetryStop};
 use crate::compose::delay;
 use crate::compose::promise::Promise;
-use crate::compose::watch::{Watcher, watch};
 use crate::error::{CancelReason, JobError};
 use crate::outcome::Refusal;
 use crate::run::attempt;
@@ -84,12 +83,6 @@ pub(crate) struct Attempts<F, T, E> {
     pub(crate) last: Mutex<Option<E>>,
 }
 
-/// One attempt, which is not the last if it fails.
-struct Attempt<F, T, E> {
-    all: Arc<Attempts<F, T, E>>,
-    number: u32,
-}
-
 impl<F, T, E> Attempts<F, T, E>
 where
     F: Fn(&JobContext<'_>) -> Result<T, E> + Send + Sync + 'static,
@@ -106,7 +99,31 @@ where
 
     /// Follows an attempt that was submitted.
     pub(crate) fn watch(self: Arc<Self>, number: u32, handle: JobHandle<Result<T, E>>) {
-        watch(handle, Arc::new(Attempt { all: self, number }));
+        let course = Arc::clone(&self.course);
+        let over = move |result| self.over(number, result);
+        handle.on_end_or_due(over, move || course.promise.nudge());
+    }
+
+    fn over(self: Arc<Self>, number: u32, result: Result<Result<T, E>, JobError>) {
+        let lost = match result {
+            Ok(Ok(value)) => return self.course.promise.keep(Ok(value)),
+            Ok(Err(error)) => {
+                let before = self.last.lock().replace(error);
+                contain(|| drop(before));
+                None
+            }
+            Err(lost) => Some(lost),
+        };
+        let stop = match self.decide(number, lost.as_ref()) {
+            Ok(delay) => match self.again(number + 1, delay) {
+                Ok(()) => return,
+                Err(Refusal::Shutdown) => RetryStop::Cancelled(CancelReason::Shutdown),
+                Err(refusal) => RetryStop::Refused(refusal),
+            },
+            Err(stop) => stop,
+        };
+        let never_ran = lost.as_ref().is_some_and(|lost| lost.is_cancelled() || lost.is_expired());
+        self.end(stop, number - u32::from(never_ran), lost);
     }
 
     /// The job is over for good.
@@ -131,6 +148,9 @@ where
         let now = shared.now();
         let chance = chance(self.seed, number);
         let delay = self.retry.delay_after(number, now.since(self.began), chance)?;
+        if self.terms.deadline.is_some_and(|deadline| deadline <= now.after(delay)) {
+            return Err(RetryStop::TimeSpent);
+        }
         if self.core.retries.lock().take(now) { Ok(delay) } else { Err(RetryStop::BudgetSpent) }
     }
 
@@ -161,39 +181,5 @@ where
         self.course.follow(&self.core, handle.tracked());
         Arc::clone(self).watch(number, handle);
         Ok(())
-    }
-}
-
-impl<F, T, E> Watcher<Result<T, E>> for Attempt<F, T, E>
-where
-    F: Fn(&JobContext<'_>) -> Result<T, E> + Send + Sync + 'static,
-    T: Send + 'static,
-    E: Send + 'static,
-{
-    fn over(self: Arc<Self>, result: Result<Result<T, E>, JobError>) {
-        let Attempt { all, number } = &*self;
-        let lost = match result {
-            Ok(Ok(value)) => return all.course.promise.keep(Ok(value)),
-            Ok(Err(error)) => {
-                let before = all.last.lock().replace(error);
-                contain(|| drop(before));
-                None
-            }
-            Err(lost) => Some(lost),
-        };
-        let stop = match all.decide(*number, lost.as_ref()) {
-            Ok(delay) => match all.again(*number + 1, delay) {
-                Ok(()) => return,
-                Err(Refusal::Shutdown) => RetryStop::Cancelled(CancelReason::Shutdown),
-                Err(refusal) => RetryStop::Refused(refusal),
-            },
-            Err(stop) => stop,
-        };
-        let never_ran = lost.as_ref().is_some_and(|lost| lost.is_cancelled() || lost.is_expired());
-        all.end(stop, *number - u32::from(never_ran), lost);
-    }
-
-    fn came_due(&self) {
-        self.all.course.promise.nudge();
     }
 }

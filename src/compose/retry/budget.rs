@@ -6,8 +6,8 @@ use crate::time::Nanos;
 const WINDOW: u64 = 10;
 const SECOND_NS: u64 = 1_000_000_000;
 
-/// How many retries a pool bears: so many for each job that is tried for the first time, and so many
-/// a second besides; for [`Builder::retry_budget`](crate::Builder::retry_budget).
+/// How many retries a pool bears: so many for each job that is tried for the first time, and so
+/// many a second besides; for [`Builder::retry_budget`](crate::Builder::retry_budget).
 ///
 /// When a dependency is down everything fails, and each retry adds to a load that is too high
 /// already. A retry that exceeds the budget is not made: its job fails then, with

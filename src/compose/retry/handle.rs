@@ -101,8 +101,9 @@ impl<E: Send + 'static> RetryJob<'_, E> {
         F: Fn(&JobContext<'_>) -> Result<T, E> + Send + Sync + 'static,
         T: Send + 'static,
     {
-        let RetryJob { builder, retry } = self;
+        let RetryJob { mut builder, retry } = self;
         let core = Arc::clone(&builder.pool.core);
+        builder.terms.inherit_now(&core.shared);
         let terms = builder.terms.clone();
         let course = Course::new();
         let began = core.shared.now();

@@ -11,7 +11,8 @@ use crate::outcome::Refusal;
 pub enum RetryStop {
     /// [`Retry::max_attempts`](crate::Retry::max_attempts) were made.
     AttemptsSpent,
-    /// [`Retry::max_elapsed`](crate::Retry::max_elapsed) has passed.
+    /// [`Retry::max_elapsed`](crate::Retry::max_elapsed) has passed, or the job's deadline would
+    /// have by the next attempt.
     TimeSpent,
     /// [`Retry::retry_if`](crate::Retry::retry_if) does not hold of the error.
     NotRetryable,
