@@ -7,6 +7,8 @@
 
 #[path = "shuttle/ending.rs"]
 mod ending;
+#[path = "shuttle/groups.rs"]
+mod groups;
 #[path = "shuttle/harness.rs"]
 mod harness;
 #[path = "shuttle/jobs.rs"]

@@ -40,6 +40,8 @@ struct State<T> {
     arrived: VecDeque<(usize, Outcome<T>)>,
     tally: Tally,
     cancels_rest: bool,
+    /// Nobody wants to know any more.
+    is_abandoned: bool,
     owner: Option<JobWaiter>,
     /// The owner is a worker of the pool, and runs what nobody has begun.
     owner_helps: bool,
@@ -101,6 +103,7 @@ impl<T: Send + 'static> Inbox<T> {
             arrived: VecDeque::new(),
             tally: Tally::default(),
             cancels_rest: false,
+            is_abandoned: false,
             owner: None,
             owner_helps: false,
         };
@@ -197,12 +200,12 @@ impl<T: Send + 'static> Inbox<T> {
         let has_failed = outcome.as_ref().map_or(true, fails);
         let (owner, cancels_rest, unwanted) = {
             let mut state = self.state.lock();
-            if state.pending.remove(&number).is_some() {
+            if state.pending.remove(&number).is_some() && !state.is_abandoned {
                 let is_first = state.tally.count(number, has_failed);
                 state.arrived.push_back((number, outcome));
                 (state.owner.take(), is_first && state.cancels_rest, None)
             } else {
-                // It was given up.
+                // It was given up, or the owner has gone.
                 (None, false, Some(outcome))
             }
         };
@@ -232,6 +235,7 @@ impl<T: Send + 'static> Inbox<T> {
         self.cancel();
         let (left, arrived) = {
             let mut state = self.state.lock();
+            state.is_abandoned = true;
             (std::mem::take(&mut state.pending), std::mem::take(&mut state.arrived))
         };
         drop((left, arrived));

@@ -124,7 +124,8 @@ impl PoolHandle {
 }
 
 impl JobBuilder<'_> {
-    /// [`PoolHandle::map`] with these options for each item's job.
+    /// [`PoolHandle::map`] with these options for each item's job, but for a delay: a map waits
+    /// for nothing but room.
     pub fn map<I, F, T>(self, items: I, function: F) -> Map<I::IntoIter, T>
     where
         I: IntoIterator,
@@ -135,7 +136,7 @@ impl JobBuilder<'_> {
         Map::new(self, items.into_iter(), Arc::new(function), Order::Submission)
     }
 
-    /// [`PoolHandle::map_unordered`] with these options for each item's job.
+    /// [`PoolHandle::map_unordered`] with these options for each item's job, but for a delay.
     pub fn map_unordered<I, F, T>(self, items: I, function: F) -> Map<I::IntoIter, T>
     where
         I: IntoIterator,
@@ -155,6 +156,7 @@ where
 {
     fn new(jobs: JobBuilder<'_>, items: I, function: Function<I::Item, T>, order: Order) -> Self {
         let JobBuilder { pool, terms } = jobs;
+        let terms = Terms { delay: None, ..terms };
         let workers = pool.core.settings.load().max_workers;
         let total = match items.size_hint() {
             (least, Some(most)) if least == most => Some(most),

@@ -55,7 +55,7 @@ impl PoolHandle {
     ///     let words = s.spawn(|| text.split_whitespace().count());
     ///     words.join()
     /// })?;
-    /// assert_eq!((words, vowels), (4, 5));
+    /// assert_eq!((words, vowels), (4, 6));
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     ///

@@ -98,8 +98,8 @@ const BANS: &[Ban] = &[
 
 /// Files that may hold `unsafe` code. Of what is shipped only the closure in the queue's own place,
 /// for a box for each cost a job a third of its time, the cell of a job with a handle, whose lock
-/// was taken five times a job, and the scope, where what borrows passes for what owns. The test of forked children must fork, and the comparison with
-/// other pools must ask the allocator to trim.
+/// was taken five times a job, and the scope, where what borrows passes for what owns. The test of
+/// forked children must fork, and the comparison with other pools must ask the allocator to trim.
 pub(crate) const UNSAFE: &[&str] = &[
     "src/compose/scope.rs",
     "src/run/closure.rs",
