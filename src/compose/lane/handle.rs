@@ -21,7 +21,7 @@ use crate::sync::Arc;
 /// [`reserved`]: crate::LaneBuilder::reserved
 /// [`weight`]: crate::LaneBuilder::weight
 ///
-/// A clone is the same lane. Like a [`PoolHandle`] it does not keep the pool alive: when the pool
+/// A clone is the same lane, which stays open until it is closed, whoever has a handle. Like a [`PoolHandle`] it does not keep the pool alive: when the pool
 /// is closed, so are its lanes. What waits in a lane was accepted: a shutdown that waits runs it,
 /// one that does not cancels it.
 ///
