@@ -76,7 +76,7 @@ fn race(shutdown: impl Fn(&Pool) + Send + Sync + Copy + 'static) {
             };
             let submitters: Vec<_> = (0..3).map(|_| scope.spawn(submit)).collect();
             start.wait();
-            (0..round * 20).for_each(|_| thread::yield_now());
+            until(|| ran.load(Ordering::SeqCst) >= round * 7);
             shutdown(&pool);
             let all = submitters.into_iter().map(|s| s.join().expect("it only submits"));
             all.fold((Vec::new(), 0), |(mut accepted, refused), (handles, more)| {

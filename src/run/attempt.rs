@@ -326,15 +326,6 @@ pub(crate) fn cancel_taken(shared: &Shared, tracked: &dyn Tracked, reason: Cance
     }
 }
 
-/// Lets a job expire that was just taken out of its room, if nobody has dealt with it before.
-pub(crate) fn expire_taken(shared: &Shared, tracked: &dyn Tracked) {
-    if let Some(withdrawn) = Withdrawn::of(tracked) {
-        resolve(shared, withdrawn, Outcome::Expired, JobError::expired());
-    } else {
-        discard_shell(shared, tracked.ticket().priority);
-    }
-}
-
 /// A queued job was dealt with where it is. Its empty shell stays in the queue, and others like it
 /// are cleared away when they are many: those of its level, or those in the deque of this worker.
 pub(crate) fn leave_shell(shared: &Shared, desk: Option<&Desk>, tracked: &dyn Tracked) {

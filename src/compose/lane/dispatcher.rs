@@ -5,7 +5,6 @@
 //! ends, a cancellation, new limits, the timer when a token is due) looks right after whether a job
 //! may come into the pool's queue now, under the same lock; so no change goes by without that look.
 
-use std::cell::Cell;
 use std::hash::{BuildHasher, Hash, RandomState};
 
 use super::keys::Key;
@@ -23,16 +22,11 @@ use crate::run::shared::Shared;
 use crate::run::submit::WhenFull;
 use crate::scale::Core;
 use crate::sync::plain::{AtomicU64, Ordering};
-use crate::sync::{Arc, Mutex, Weak, thread, thread_local};
+use crate::sync::{Arc, Mutex, Weak, thread};
 use crate::time::Nanos;
 
 /// How long a blocked submitter sleeps at most before it looks again by itself.
 const LOOK_AGAIN: std::time::Duration = std::time::Duration::from_secs(1);
-
-thread_local! {
-    /// The calling thread lets jobs expire, and looks afterwards what may come in instead.
-    static LOOKS_LATER: Cell<bool> = const { Cell::new(false) };
-}
 
 pub(crate) struct Dispatcher {
     itself: Weak<Dispatcher>,
@@ -90,16 +84,14 @@ impl Dispatcher {
     /// Changes something, and brings in what may come in consequence.
     pub(crate) fn change<T>(&self, core: &Core, step: impl FnOnce(&mut State) -> T) -> T {
         let shared = &core.shared;
-        let (result, mut after) = {
+        let (result, after) = {
             let mut state = self.state.lock();
             let result = step(&mut state);
             let after = state.bring_in(shared);
             (result, after)
         };
         self.changes.fetch_add(1, Ordering::Relaxed);
-        while self.finish(core, after) {
-            after = self.state.lock().bring_in(shared);
-        }
+        self.finish(core, after);
         result
     }
 
@@ -112,8 +104,8 @@ impl Dispatcher {
         Some(self.change(&core, |state| step(&core.shared, state)))
     }
 
-    /// Does what is to be done outside the lock; true if one should look again.
-    fn finish(&self, core: &Core, after: After) -> bool {
+    /// Does what is to be done outside the lock.
+    fn finish(&self, core: &Core, after: After) {
         let shared = &core.shared;
         if after.pushed > 0 {
             shared.sleep.announce(after.pushed, || shared.gate.queued());
@@ -127,16 +119,6 @@ impl Dispatcher {
         if let Some(when) = after.alarm {
             self.set_alarm(core, when);
         }
-        if after.expired.is_empty() {
-            return false;
-        }
-        // What an expired job captured is dropped here, its permit with it. That looks what may
-        // come in instead, finds the next job expired, and so on: a loop here, not a recursion.
-        let before = LOOKS_LATER.try_with(|later| later.replace(true));
-        after.expired.iter().for_each(|job| attempt::expire_taken(shared, &**job));
-        drop(after);
-        let _ = LOOKS_LATER.try_with(|later| later.set(before.unwrap_or(false)));
-        true
     }
 
     fn set_alarm(&self, core: &Core, when: Nanos) {
@@ -158,11 +140,7 @@ impl Dispatcher {
 
     /// A job of a lane is over.
     pub(crate) fn ended(&self, job: Whose, end: End) {
-        if LOOKS_LATER.try_with(Cell::get).unwrap_or(false) {
-            self.state.lock().ended(job, end);
-        } else {
-            self.change_if_alive(|_, state| state.ended(job, end));
-        }
+        self.change_if_alive(|_, state| state.ended(job, end));
     }
 
     /// Gets a job into its lane. `make` makes it, given its number, once it is let in; it runs
@@ -176,7 +154,7 @@ impl Dispatcher {
         let shared = &core.shared;
         let mut make = Some(make);
         let mut was_called = false;
-        let refusal = loop {
+        loop {
             if shared.is_forked() {
                 // Not under the lock, which a thread that is not here may have held.
                 return Err(Refusal::Forked);
@@ -188,6 +166,7 @@ impl Dispatcher {
                 let is_full = row.room() == 0;
                 if row.is_closed || is_full && !waits {
                     let why = if row.is_closed { Refusal::Shutdown } else { Refusal::QueueFull };
+                    row.count_refusal(why);
                     return Try::Refused(why);
                 }
                 // Who is inside the pool would wait for itself.
@@ -205,23 +184,19 @@ impl Dispatcher {
                         state.push(request.row, request.key, number, request.cost, entry);
                         Try::In(result)
                     }
-                    None => Try::Refused(Refusal::Shutdown),
+                    None => {
+                        row.count_refusal(Refusal::Shutdown);
+                        Try::Refused(Refusal::Shutdown)
+                    }
                 }
             });
             match tried {
                 Try::In(result) => return Ok(result),
-                Try::Refused(refusal) => break refusal,
-                Try::Waits(waiter) => match self.wait(core, request, &waiter) {
-                    Ok(()) => was_called = true,
-                    Err(Refusal::Forked) => return Err(Refusal::Forked),
-                    Err(refusal) => break refusal,
-                },
+                Try::Refused(refusal) => return Err(refusal),
+                Try::Waits(waiter) => self.wait(core, request, &waiter)?,
             }
-        };
-        self.change(core, |state| {
-            state.rows[request.row].counts.refused[refusal as usize] += 1;
-        });
-        Err(refusal)
+            was_called = true;
+        }
     }
 
     /// Sleeps until there may be room.
@@ -235,7 +210,9 @@ impl Dispatcher {
             if left.is_zero() {
                 // One that was called meanwhile leaves its place to the next: `change` calls.
                 self.change(core, |state| {
-                    state.rows[request.row].line.retain(|other| !Arc::ptr_eq(other, waiter));
+                    let row = &mut state.rows[request.row];
+                    row.line.retain(|other| !Arc::ptr_eq(other, waiter));
+                    row.count_refusal(Refusal::Deadline);
                 });
                 return Err(Refusal::Deadline);
             }

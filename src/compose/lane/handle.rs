@@ -11,17 +11,17 @@ use crate::sync::Arc;
 /// A queue of its own in front of the pool's, with limits of its own; made by [`PoolHandle::lane`].
 ///
 /// A lane is a bulkhead: work of one kind that must not take all that the pool has. Its jobs run on
-/// the pool's workers, at most [`max_running`] at once and as often as its [`rate`] allows, and hold
-/// no worker while they wait for that. Other lanes leave it the workers it has [`reserved`], and
-/// share the rest with it by [`weight`]. The jobs of one lane go in the order of their submission,
-/// those of several [keys](Lane::key) by turns.
+/// the pool's workers, at most [`max_running`] at once and as often as its [`rate`] allows, and
+/// hold no worker while they wait for that. Other lanes leave it the workers that it has
+/// [`reserved`], and share the rest with it by [`weight`]. The jobs of one lane go in the order of
+/// their submission, those of several [keys](Lane::key) by turns.
 ///
 /// [`max_running`]: crate::LaneBuilder::max_running
 /// [`rate`]: crate::LaneBuilder::rate
 /// [`reserved`]: crate::LaneBuilder::reserved
 /// [`weight`]: crate::LaneBuilder::weight
 ///
-/// A clone is the same lane. Like a [`PoolHandle`] it does not keep the pool alive: when the pool
+/// A clone is the same lane, which stays open until it is closed, whoever has a handle. Like a [`PoolHandle`] it does not keep the pool alive: when the pool
 /// is closed, so are its lanes. What waits in a lane was accepted: a shutdown that waits runs it,
 /// one that does not cancels it.
 ///

@@ -32,8 +32,6 @@ pub(crate) struct After {
     pub(crate) called: Vec<Arc<Waiter>>,
     /// Jobs that somebody inside the pool waits for, and may run now.
     pub(crate) nudged: Vec<Arc<dyn Tracked>>,
-    /// Jobs that waited too long.
-    pub(crate) expired: Vec<Arc<dyn Tracked>>,
     /// Jobs that stepped back into their room; their shells are in the queue.
     pub(crate) shells: Vec<Arc<dyn Tracked>>,
     /// When to look again.
@@ -81,6 +79,10 @@ pub(crate) struct Row {
 impl Row {
     pub(crate) fn room(&self) -> usize {
         self.settings.queue_capacity.saturating_sub(self.keys.waiting())
+    }
+
+    pub(crate) fn count_refusal(&mut self, refusal: Refusal) {
+        self.counts.refused[refusal as usize] += 1;
     }
 }
 
@@ -365,12 +367,11 @@ impl State {
             return;
         };
         let Waiting { number, cost, job: Entry { job, is_wanted } } = waiting;
-        if job.ticket().has_expired(clock) {
-            self.count_out(shared, row, 1);
-            after.expired.push(job);
-            return;
+        // One that has waited too long costs nothing. The worker that finds it lets it expire: what
+        // it captured is dropped there, and not by whoever happens to look here.
+        if !job.ticket().has_expired(clock) {
+            choice::pay(&mut self.standings, &mut self.pool, row, cost, now);
         }
-        choice::pay(&mut self.standings, &mut self.pool, row, cost, now);
         self.count_out(shared, row, 1);
         self.pool.queued += 1;
         self.rows[row].sent.push(Sent { key, number, cost, job: Arc::clone(&job) });
