@@ -43,7 +43,7 @@ impl About {
     }
 
     fn ended<'a>(self, shared: &'a Shared, outcome: Outcome, until: Nanos) -> JobEnded<'a> {
-        let (pool, kind) = (shared.name.as_str(), shared.kind_name(self.kind));
+        let (pool, kind) = (shared.name.as_str(), shared.kinds.name(self.kind));
         let About { id, attempt, worker, .. } = self;
         let wait = until.since(self.queued_at);
         JobEnded { pool, kind, id, attempt, worker, outcome, wait, run: None, failure: None }
@@ -85,7 +85,7 @@ fn tell_starting(shared: &Shared, job: &About, now: Nanos) -> Nanos {
     let Some(observer) = here(shared, job.worker) else { return now };
     let event = JobStarting {
         pool: shared.name.as_str(),
-        kind: shared.kind_name(job.kind),
+        kind: shared.kinds.name(job.kind),
         id: job.id,
         attempt: job.attempt,
         worker: job.worker,
@@ -144,6 +144,13 @@ pub(crate) fn refused(shared: &Shared, reason: Refusal, jobs: u64) {
     {
         let event = JobRefused { pool: shared.name.as_str(), reason, jobs };
         contain(|| observer.job_refused(&event));
+    }
+}
+
+/// Tells what is no job's; a panic of the observer's own goes no further.
+pub(crate) fn tell(shared: &Shared, news: impl FnOnce(&dyn Observer, &str)) {
+    if let Some(observer) = &shared.observer {
+        contain(|| news(&**observer, shared.name.as_str()));
     }
 }
 
