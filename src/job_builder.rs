@@ -43,7 +43,7 @@ impl PoolHandle {
     /// A job with options, of a kind that shows in [`PoolHandle::running_jobs`] and in shutdown
     /// reports. A pool tells 62 kinds apart; further ones show as `"other"`.
     pub fn job(&self, kind: &'static str) -> JobBuilder<'_> {
-        let kind = self.core.shared.kind(kind);
+        let kind = self.core.shared.kinds.id(kind);
         JobBuilder { pool: self, terms: Terms { kind, ..Terms::default() } }
     }
 }

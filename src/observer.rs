@@ -98,6 +98,8 @@ pub struct JobStarting<'a> {
     pub kind: &'static str,
     /// Its number, if it has a handle.
     pub id: Option<JobId>,
+    /// Which run of the job this is, counted from 1.
+    pub attempt: u32,
     /// The index of the worker; `None` if the submitter runs the job itself.
     pub worker: Option<usize>,
     /// Time since it was submitted.
@@ -114,6 +116,8 @@ pub struct JobEnded<'a> {
     pub kind: &'static str,
     /// Its number, if it has a handle.
     pub id: Option<JobId>,
+    /// Which run of the job this is, counted from 1.
+    pub attempt: u32,
     /// The index of the worker; `None` if its submitter ran the job itself, or nobody did.
     pub worker: Option<usize>,
     /// How it ended.

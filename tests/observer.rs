@@ -10,7 +10,7 @@ use std::time::Duration;
 use common::{FakeSpawner, PATIENCE, assert_submitted, build, occupy, until, within};
 use springtide::{
     Builder, Failure, JobEnded, JobRefused, JobStarting, Observer, Outcome, Overflow, Pool,
-    PoolEnded, Refusal, StopCause, WorkerStarted, WorkerStopped,
+    PoolEnded, Refusal, Retry, StopCause, WorkerStarted, WorkerStopped,
 };
 
 /// One call of a hook.
@@ -289,5 +289,38 @@ fn a_job_that_its_submitter_runs_is_told_of_on_that_thread() {
         let ended = Told::Ended { kind: "mine", worker: None, outcome: Outcome::Ok, thread };
         assert_eq!(witness.count(|told| *told == ended), 1);
         held.release();
+    });
+}
+
+/// Which attempts started, and which failed.
+#[derive(Default)]
+struct Attempts(Mutex<Vec<(u32, Option<Outcome>)>>);
+
+impl Observer for Attempts {
+    fn job_starting(&self, job: &JobStarting<'_>) {
+        self.0.lock().expect("no panics").push((job.attempt, None));
+    }
+
+    fn job_ended(&self, job: &JobEnded<'_>) {
+        self.0.lock().expect("no panics").push((job.attempt, Some(job.outcome)));
+    }
+}
+
+#[test]
+fn each_attempt_at_a_job_is_told_with_its_number() {
+    within(PATIENCE, "attempts", || {
+        let attempts = Arc::new(Attempts::default());
+        let pool = build(Pool::builder("attempts").workers(1..=1).observer(Arc::clone(&attempts)));
+        let retry = Retry::exponential(Duration::from_millis(1)).max_attempts(3);
+        let job = pool.job("retried").retry(retry).submit(|cx| match cx.attempt() {
+            3 => Ok(()),
+            n => Err(n),
+        });
+        job.expect("open").join().expect("the third time");
+        pool.wait_idle().expect("not inside");
+        let told = attempts.0.lock().expect("no panics").clone();
+        let failed = |n| [(n, None), (n, Some(Outcome::Error))];
+        let expected = [failed(1), failed(2), [(3, None), (3, Some(Outcome::Ok))]];
+        assert_eq!(told, expected.concat());
     });
 }

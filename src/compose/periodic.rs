@@ -71,7 +71,7 @@ impl PoolHandle {
 impl Every<'_> {
     /// The kind of the runs, as of [`PoolHandle::job`].
     pub fn kind(mut self, kind: &'static str) -> Self {
-        self.terms.kind = self.pool.core.shared.kind(kind);
+        self.terms.kind = self.pool.core.shared.kinds.id(kind);
         self
     }
 

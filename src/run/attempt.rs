@@ -34,10 +34,10 @@ pub(crate) fn take_on(desk: &Desk, job: Job, now: Nanos) -> Nanos {
     let Job { task, queued_at } = job;
     let ended = match task {
         Task::Plain(body) => {
-            let running = describe(None, now);
-            slot.current.begin(running);
+            slot.current.begin(describe(None, now));
             shared.gate.release_by(desk.index);
-            run_on_worker(desk, queued_at, running, |_| call(body))
+            let about = news::about(shared, None, Some(desk.index), queued_at);
+            run_on_worker(desk, queued_at, now, about, |_| call(body))
         }
         Task::Tracked(tracked) => {
             if tracked.ticket().limits.is_some()
@@ -50,10 +50,10 @@ pub(crate) fn take_on(desk: &Desk, job: Job, now: Nanos) -> Nanos {
                 discard_shell(shared, priority);
                 return now;
             };
-            let running = describe(Some(&**job.tracked()), now);
-            slot.current.begin(running);
+            slot.current.begin(describe(Some(&**job.tracked()), now));
             shared.gate.release_by(desk.index);
-            run_on_worker(desk, queued_at, running, |started| watched(desk, job, started))
+            let about = news::about(shared, Some(&**job.tracked()), Some(desk.index), queued_at);
+            run_on_worker(desk, queued_at, now, about, |started| watched(desk, job, started))
         }
     };
     slot.current.end();
@@ -115,14 +115,14 @@ pub(crate) fn take_over(desk: &Desk, tracked: Arc<dyn Tracked>) {
     let ticket = job.tracked().ticket();
     // The wait in a room is its lane's affair.
     let queued_at = if ticket.seat().is_some() { now } else { ticket.queued_at };
-    let running = describe(Some(&**job.tracked()), now);
-    slot.current.begin(running);
+    slot.current.begin(describe(Some(&**job.tracked()), now));
     if !from_room {
         leave_shell(shared, Some(desk), &**job.tracked());
     }
     shared.gate.release_by(desk.index);
     let nothing = Bequest::nothing();
-    run_on_worker(desk, queued_at, running, |started| watched(desk, job, started));
+    let about = news::about(shared, Some(&**job.tracked()), Some(desk.index), queued_at);
+    run_on_worker(desk, queued_at, now, about, |started| watched(desk, job, started));
     drop(nothing);
     if let Some(waiting) = waiting {
         slot.current.begin(waiting);
@@ -141,13 +141,13 @@ fn describe(tracked: Option<&dyn Tracked>, started: Nanos) -> Running {
 fn run_on_worker(
     desk: &Desk,
     queued_at: Nanos,
-    running: Running,
+    now: Nanos,
+    about: Option<About>,
     run: impl FnOnce(Nanos) -> (Outcome, Left),
 ) -> Nanos {
     let shared = &*desk.shared;
     let slot = shared.roster.slot(desk.index);
-    let about = About::running(running, desk.index, queued_at);
-    let started = news::starting(shared, about, running.started);
+    let started = news::starting(shared, &about, now);
     let recorded = Record::begin(shared);
     let (outcome, left) = run(started);
     let mut ended = shared.stamp();
@@ -160,7 +160,7 @@ fn run_on_worker(
         // That took a while, which belongs neither to this job nor to the next one.
         ended = shared.stamp();
     }
-    let free = news::ended(shared, about, (started, ended), outcome, &left);
+    let free = news::ended(shared, &about, (started, ended), outcome, &left);
     left.publish();
     free
 }
@@ -191,8 +191,8 @@ pub(crate) fn run_on_submitter(shared: &Shared, job: Job) {
     let Job { task, queued_at } = job;
     match task {
         Task::Plain(body) => {
-            let about = About { kind: KindId::default(), id: None, worker: None, queued_at };
-            outside(shared, about, |_| call(body));
+            let about = news::about(shared, None, None, queued_at);
+            outside(shared, queued_at, about, |_| call(body));
         }
         Task::Tracked(tracked) => {
             let priority = tracked.ticket().priority;
@@ -224,28 +224,33 @@ pub(crate) fn take_over_outside(shared: &Shared, tracked: Arc<dyn Tracked>) {
 
 /// Runs a job with a handle here, which is no worker's thread.
 fn tracked_outside(shared: &Shared, job: Started) {
-    let ticket = job.tracked().ticket();
-    let (kind, id, queued_at) = (ticket.kind, Some(ticket.id), ticket.queued_at);
-    outside(shared, About { kind, id, worker: None, queued_at }, |started| {
+    let queued_at = job.tracked().ticket().queued_at;
+    let about = news::about(shared, Some(&**job.tracked()), None, queued_at);
+    outside(shared, queued_at, about, |started| {
         let (outcome, unpublished) = job.run(shared, None, started);
         (outcome, Left::Result(unpublished))
     });
 }
 
 /// The same for a job that has been claimed.
-fn outside(shared: &Shared, about: About, run: impl FnOnce(Nanos) -> (Outcome, Left)) {
+fn outside(
+    shared: &Shared,
+    queued_at: Nanos,
+    about: Option<About>,
+    run: impl FnOnce(Nanos) -> (Outcome, Left),
+) {
     shared.outside.running.fetch_add(1, Ordering::AcqRel);
     let (inside, nothing) = (Inside::enter(shared), Bequest::nothing());
     shared.gate.release();
-    let started = news::starting(shared, about, shared.now());
+    let started = news::starting(shared, &about, shared.now());
     let recorded = Record::begin(shared);
     let (outcome, left) = run(started);
     let ended = shared.now();
-    shared.outside.meter.lock().job_ran(outcome, about.queued_at, started, ended);
+    shared.outside.meter.lock().job_ran(outcome, queued_at, started, ended);
     if let Some(record) = recorded {
-        record.end(about.queued_at, started, ended);
+        record.end(queued_at, started, ended);
     }
-    news::ended(shared, about, (started, ended), outcome, &left);
+    news::ended(shared, &about, (started, ended), outcome, &left);
     left.publish();
     drop((nothing, inside));
     shared.outside.running.fetch_sub(1, Ordering::AcqRel);

@@ -67,6 +67,8 @@ pub(crate) mod handle;
 #[cfg(not(loom))]
 pub(crate) mod histogram;
 #[cfg(not(loom))]
+pub(crate) mod kinds;
+#[cfg(not(loom))]
 pub(crate) mod locals;
 #[cfg(not(loom))]
 pub(crate) mod meter;

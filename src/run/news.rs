@@ -1,11 +1,10 @@
 //! What the pool's [`Observer`] is told of its jobs. A pool without one pays a look whether there
 //! is one.
 
-use super::current::Running;
-use super::job::{Unpublished, Withdrawn};
+use super::job::{Tracked, Unpublished, Withdrawn};
 use super::panics::{PanicReport, contain};
 use super::shared::Shared;
-use super::ticket::{JobId, KindId};
+use super::ticket::{JobId, KindId, Ticket};
 use crate::observer::{Failure, JobEnded, JobRefused, JobStarting, Observer};
 use crate::outcome::{Outcome, Refusal};
 use crate::time::Nanos;
@@ -13,22 +12,41 @@ use crate::time::Nanos;
 /// A job as its observer knows it.
 #[derive(Clone, Copy)]
 pub(crate) struct About {
-    pub(crate) kind: KindId,
-    pub(crate) id: Option<JobId>,
-    pub(crate) worker: Option<usize>,
-    pub(crate) queued_at: Nanos,
+    kind: KindId,
+    id: Option<JobId>,
+    attempt: u32,
+    worker: Option<usize>,
+    queued_at: Nanos,
+}
+
+/// What the observer is to know of a job that is about to run; `None` if there is no observer.
+#[inline]
+pub(crate) fn about(
+    shared: &Shared,
+    job: Option<&dyn Tracked>,
+    worker: Option<usize>,
+    queued_at: Nanos,
+) -> Option<About> {
+    shared.observer.as_ref()?;
+    let about = job.map_or(About::without_handle(queued_at), |job| About::of(job.ticket()));
+    Some(About { worker, queued_at, ..about })
 }
 
 impl About {
-    /// A job that runs on a worker.
-    pub(crate) fn running(job: Running, worker: usize, queued_at: Nanos) -> About {
-        About { kind: job.kind, id: job.id, worker: Some(worker), queued_at }
+    fn of(ticket: &Ticket) -> About {
+        let (id, attempt) = (Some(ticket.id), ticket.attempt());
+        About { kind: ticket.kind, id, attempt, worker: None, queued_at: ticket.queued_at }
+    }
+
+    fn without_handle(queued_at: Nanos) -> About {
+        About { kind: KindId::default(), id: None, attempt: 1, worker: None, queued_at }
     }
 
     fn ended<'a>(self, shared: &'a Shared, outcome: Outcome, until: Nanos) -> JobEnded<'a> {
-        let (pool, kind) = (shared.name.as_str(), shared.kind_name(self.kind));
-        let (id, worker, wait) = (self.id, self.worker, until.since(self.queued_at));
-        JobEnded { pool, kind, id, worker, outcome, wait, run: None, failure: None }
+        let (pool, kind) = (shared.name.as_str(), shared.kinds.name(self.kind));
+        let About { id, attempt, worker, .. } = self;
+        let wait = until.since(self.queued_at);
+        JobEnded { pool, kind, id, attempt, worker, outcome, wait, run: None, failure: None }
     }
 }
 
@@ -58,17 +76,18 @@ impl Left {
 
 /// A job is about to run. Returns when: after the hook, which is part of its wait.
 #[inline]
-pub(crate) fn starting(shared: &Shared, job: About, now: Nanos) -> Nanos {
-    if shared.observer.is_some() { tell_starting(shared, job, now) } else { now }
+pub(crate) fn starting(shared: &Shared, job: &Option<About>, now: Nanos) -> Nanos {
+    job.as_ref().map_or(now, |job| tell_starting(shared, job, now))
 }
 
 #[cold]
-fn tell_starting(shared: &Shared, job: About, now: Nanos) -> Nanos {
+fn tell_starting(shared: &Shared, job: &About, now: Nanos) -> Nanos {
     let Some(observer) = here(shared, job.worker) else { return now };
     let event = JobStarting {
         pool: shared.name.as_str(),
-        kind: shared.kind_name(job.kind),
+        kind: shared.kinds.name(job.kind),
         id: job.id,
+        attempt: job.attempt,
         worker: job.worker,
         wait: now.since(job.queued_at),
     };
@@ -80,14 +99,12 @@ fn tell_starting(shared: &Shared, job: About, now: Nanos) -> Nanos {
 #[inline]
 pub(crate) fn ended(
     shared: &Shared,
-    job: About,
+    job: &Option<About>,
     (started, ended): (Nanos, Nanos),
     outcome: Outcome,
     left: &Left,
 ) -> Nanos {
-    if shared.observer.is_none() {
-        return ended;
-    }
+    let Some(job) = job else { return ended };
     let run = Some(ended.since(started));
     tell_ended(shared, JobEnded { run, ..job.ended(shared, outcome, started) }, left);
     shared.stamp()
@@ -104,19 +121,12 @@ fn tell_ended(shared: &Shared, event: JobEnded<'_>, left: &Left) {
 
 /// A job with a handle will never be run; it is counted.
 pub(crate) fn withdrawn(shared: &Shared, job: &Withdrawn<'_>, outcome: Outcome) {
-    let ticket = job.ticket();
-    let id = Some(ticket.id);
-    unrun(
-        shared,
-        About { kind: ticket.kind, id, worker: None, queued_at: ticket.queued_at },
-        outcome,
-    );
+    unrun(shared, About::of(job.ticket()), outcome);
 }
 
 /// A job without a handle was taken back; it is counted.
 pub(crate) fn returned(shared: &Shared, queued_at: Nanos) {
-    let job = About { kind: KindId::default(), id: None, worker: None, queued_at };
-    unrun(shared, job, Outcome::Returned);
+    unrun(shared, About::without_handle(queued_at), Outcome::Returned);
 }
 
 fn unrun(shared: &Shared, job: About, outcome: Outcome) {
@@ -134,6 +144,13 @@ pub(crate) fn refused(shared: &Shared, reason: Refusal, jobs: u64) {
     {
         let event = JobRefused { pool: shared.name.as_str(), reason, jobs };
         contain(|| observer.job_refused(&event));
+    }
+}
+
+/// Tells what is no job's; a panic of the observer's own goes no further.
+pub(crate) fn tell(shared: &Shared, news: impl FnOnce(&dyn Observer, &str)) {
+    if let Some(observer) = &shared.observer {
+        contain(|| news(&**observer, shared.name.as_str()));
     }
 }
 

@@ -9,8 +9,8 @@ use super::deadline::{self, Bequest};
 use super::delayed::{DelayedJobs, JobCounts};
 use super::gate::Gate;
 use super::job::Job;
+use super::kinds::Kinds;
 use super::meter::Meter;
-use super::panics::contain;
 use super::parker::Parker;
 use super::phase::Phase;
 use super::priority::Priority;
@@ -36,8 +36,6 @@ use crate::time::{Clock, Nanos};
 
 /// Nobody has to leave.
 pub(crate) const NO_LIMIT: u32 = u32::MAX;
-/// The most kinds of jobs a pool tells apart; further ones show as `"other"`.
-const MAX_KINDS: usize = 64;
 /// Whoever gets the core back only after this long had better have slept: others want it.
 const YIELD_MAX: Duration = if cfg!(shuttle) { Duration::MAX } else { Duration::from_micros(50) };
 /// For so many times as long as a yield took too long, up to the longest that counts, nobody yields
@@ -84,7 +82,7 @@ pub(crate) struct Shared {
     pub(crate) tapes: Tapes,
     pub(crate) tokens: Tokens,
     pub(crate) stopped: [AtomicU64; 3],
-    kinds: Mutex<Vec<&'static str>>,
+    pub(crate) kinds: Kinds,
 }
 
 /// Counts of what happens outside the workers: jobs their submitter runs, jobs that end in the
@@ -165,7 +163,7 @@ impl Shared {
             tapes: Tapes::default(),
             tokens: Tokens::default(),
             stopped: Default::default(),
-            kinds: Mutex::new(vec!["job", "other"]),
+            kinds: Kinds::default(),
         }
     }
 
@@ -228,30 +226,6 @@ impl Shared {
         deadline::inherited(std::ptr::from_ref(self).addr(), &self.clock)
     }
 
-    pub(crate) fn kind(&self, name: &'static str) -> KindId {
-        let mut kinds = self.kinds.lock();
-        let known = kinds.iter().position(|known| *known == name);
-        KindId(match known {
-            Some(index) => index as u16,
-            None if kinds.len() < MAX_KINDS => {
-                kinds.push(name);
-                (kinds.len() - 1) as u16
-            }
-            None => 1,
-        })
-    }
-
-    pub(crate) fn kind_name(&self, kind: KindId) -> &'static str {
-        self.kinds.lock().get(kind.0 as usize).copied().unwrap_or("other")
-    }
-
-    /// Tells the observer, if there is one; a panic of its own goes no further.
-    pub(crate) fn tell(&self, news: impl FnOnce(&dyn Observer, &str)) {
-        if let Some(observer) = &self.observer {
-            contain(|| news(&**observer, self.name.as_str()));
-        }
-    }
-
     /// Of so many queued jobs, those of each priority. One that is just coming or going counts as a
     /// normal one.
     pub(crate) fn queued_by(&self, queued: u64) -> [u64; Priority::ALL.len()] {
@@ -297,7 +271,7 @@ impl Shared {
     ) -> JobInfo {
         let current = &self.roster.slot(worker).current;
         JobInfo {
-            kind: self.kinds.lock().get(kind.0 as usize).copied().unwrap_or("other"),
+            kind: self.kinds.name(kind),
             id,
             worker,
             age: now.since(started),

@@ -46,7 +46,7 @@ impl Origin {
             return None;
         }
         let (pool, kind, number) =
-            (shared.name.as_str(), shared.kind_name(kind), id.map(|id| id.0));
+            (shared.name.as_str(), shared.kinds.name(kind), id.map(|id| id.0));
         let wait = span!(target: TARGET, Level::DEBUG, "job.wait", pool, kind, id = number);
         let (submitter, queued_at) = (Span::current(), shared.now());
         Some(Origin { shared: Arc::clone(shared), kind, id, queued_at, submitter, wait })

@@ -8,6 +8,7 @@ use super::attempt;
 use super::desk::{Desk, Inside};
 use super::job::Job;
 use super::locals;
+use super::news;
 use super::panics;
 use super::phase::Stage;
 use super::shared::{NO_LIMIT, Shared};
@@ -77,7 +78,7 @@ fn live(shared: Arc<Shared>, index: usize) {
     slot.thread_id.store(os_thread_id(), Ordering::Relaxed);
     shared.sleep.occupy(index);
     let _inside = Inside::enter(&shared);
-    shared.tell(|to, pool| to.worker_started(&WorkerStarted { pool, worker: index }));
+    news::tell(&shared, |to, pool| to.worker_started(&WorkerStarted { pool, worker: index }));
     let desk = Desk::open(Arc::clone(&shared), index);
     let worker = Worker { desk, searching: Cell::new(true) };
     let cause = match panics::catch(|| worker.work()) {
@@ -98,7 +99,9 @@ fn live(shared: Arc<Shared>, index: usize) {
     Desk::clear();
     locals::drop_all();
     shared.stopped[cause as usize].fetch_add(1, Ordering::Relaxed);
-    shared.tell(|to, pool| to.worker_stopped(&WorkerStopped { pool, worker: index, cause }));
+    news::tell(&shared, |to, pool| {
+        to.worker_stopped(&WorkerStopped { pool, worker: index, cause })
+    });
     slot.thread_id.store(0, Ordering::Relaxed);
     slot.set_state(State::Gone);
     shared.ring();

@@ -18,7 +18,7 @@ use crate::run::phase::Stage;
 use crate::run::shared::NO_LIMIT;
 use crate::run::sleep::Events;
 use crate::run::stuck::StuckRule;
-use crate::run::{overdue, worker};
+use crate::run::{news, overdue, worker};
 use crate::sync::Arc;
 use crate::sync::atomic::Ordering;
 use crate::time::{ClockWatch, Nanos, Steady, unix_now};
@@ -279,7 +279,7 @@ impl Supervisor {
         }
         self.export.close(&core, &mut self.observer);
         shared.name.release();
-        shared.tell(|to, pool| to.pool_ended(&PoolEnded { pool }));
+        news::tell(shared, |to, pool| to.pool_ended(&PoolEnded { pool }));
         shared.phase.advance(Stage::Ended);
         shared.quiet.ring();
         true

@@ -80,6 +80,7 @@ pub(crate) const RANKS: &[&[&str]] = &[
         "run::queue",
         "config",
         "observer",
+        "run::kinds",
         "run::current",
         "run::gate",
         "sim::load",

@@ -31,7 +31,7 @@ pub struct LaneJob<'a> {
 impl Lane {
     /// A job with options, of a kind as with [`PoolHandle::job`](crate::PoolHandle::job).
     pub fn job(&self, kind: &'static str) -> LaneJob<'_> {
-        let kind = self.pool.core.shared.kind(kind);
+        let kind = self.pool.core.shared.kinds.id(kind);
         LaneJob { terms: Terms { kind, ..Terms::default() }, ..self.plain() }
     }
 
