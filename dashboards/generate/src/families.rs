@@ -20,7 +20,7 @@ pub enum Kind {
 pub struct Family {
     pub name: String,
     pub kind: Kind,
-    /// Its own labels with their values; none for a label that is not a closed set.
+    /// Its own labels with their values; no values for a label that is not a closed set.
     pub labels: BTreeMap<String, BTreeSet<String>>,
 }
 
