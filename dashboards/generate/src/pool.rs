@@ -4,6 +4,7 @@
 //! test says which families are on no board.
 
 use crate::board::{Board, Note, Row};
+use crate::lanes;
 use crate::panel::{Panel, Unit};
 
 pub fn board() -> Board {
@@ -19,6 +20,7 @@ pub fn board() -> Board {
             times(),
             workers(),
             stuck(),
+            lanes::row(),
             scaling(),
             figures(),
         ],

@@ -45,8 +45,14 @@ fn every_rule_has_its_cases_and_every_case_its_rule() {
     let (recording, alerts) = (&texts[0], &texts[1]);
     for (broken, why) in [
         (alerts.replacen("alertname: SpringtideStalled", "alertname: Gone", 1), "Gone is no rule"),
-        (alerts.replacen("alertname: SpringtideStalled", "alertname: Gone", 2), "lacks a case that fires"),
-        (alerts.replace("exp_alerts: []\n", "exp_alerts: [{}]\n"), "lacks a case that does not fire"),
+        (
+            alerts.replacen("alertname: SpringtideStalled", "alertname: Gone", 2),
+            "lacks a case that fires",
+        ),
+        (
+            alerts.replace("exp_alerts: []\n", "exp_alerts: [{}]\n"),
+            "lacks a case that does not fire",
+        ),
     ] {
         let found = rules().tested(&[recording, &broken]);
         let found = found.unwrap_or_else(|error| vec![error]);
