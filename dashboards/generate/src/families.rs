@@ -20,7 +20,7 @@ pub enum Kind {
 pub struct Family {
     pub name: String,
     pub kind: Kind,
-    /// Its own labels with their values; none for a label that is not a closed set.
+    /// Its own labels with their values; no values for a label that is not a closed set.
     pub labels: BTreeMap<String, BTreeSet<String>>,
 }
 
@@ -66,7 +66,8 @@ impl Families {
     }
 }
 
-/// One row: `| name | type | label: value, value; label: … | help |`.
+/// One row: `| name | type | label: value, value; label: … | help |`. The page says above their
+/// table that families of lanes have the label `lane` besides.
 fn family(row: &str) -> Family {
     let cells: Vec<&str> = row.split('|').map(str::trim).collect();
     let kind = match cells[2] {
@@ -80,7 +81,12 @@ fn family(row: &str) -> Family {
         let values = values.split(", ").filter(|value| *value != "…").map(str::to_owned);
         (name.trim_matches('`').to_owned(), values.collect())
     });
-    Family { name: cells[1].trim_matches('`').to_owned(), kind, labels: labels.collect() }
+    let name = cells[1].trim_matches('`').to_owned();
+    let mut labels: BTreeMap<String, BTreeSet<String>> = labels.collect();
+    if name.starts_with("springtide_lane_") {
+        labels.insert("lane".to_owned(), BTreeSet::new());
+    }
+    Family { name, kind, labels }
 }
 
 #[cfg(test)]
@@ -96,6 +102,8 @@ mod tests {
         assert!(refused.labels["reason"].contains("queue_full"));
         assert_eq!(families.of("springtide_run_seconds_bucket").expect("there").1, Part::Bucket);
         assert!(families.of("springtide_run_seconds").is_none());
+        let (lane, _) = families.of("springtide_lane_waiting").expect("it is there");
+        assert!(lane.labels["lane"].is_empty());
         assert!(families.of("springtide_info").expect("there").0.labels["version"].is_empty());
     }
 }

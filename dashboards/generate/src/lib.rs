@@ -7,6 +7,7 @@
 pub mod board;
 pub mod families;
 pub mod fleet;
+mod lanes;
 pub mod lint;
 pub mod panel;
 pub mod pool;

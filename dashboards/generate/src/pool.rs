@@ -4,6 +4,7 @@
 //! test says which families are on no board.
 
 use crate::board::{Board, Note, Row};
+use crate::lanes;
 use crate::panel::{Panel, Unit};
 
 pub fn board() -> Board {
@@ -12,7 +13,17 @@ pub fn board() -> Board {
         title: "Springtide / Pool",
         description: "Is the pool keeping up, and if not, why? From the answer at the top down to \
                       the reasons. Every panel says in its description what to do.",
-        rows: vec![answer(), keeping_up(), jobs(), times(), workers(), scaling(), figures()],
+        rows: vec![
+            answer(),
+            keeping_up(),
+            jobs(),
+            times(),
+            workers(),
+            stuck(),
+            lanes::row(),
+            scaling(),
+            figures(),
+        ],
         notes: vec![
             Note {
                 name: "Grew",
@@ -114,9 +125,11 @@ fn keeping_up() -> Row {
             .asks("How many jobs wait, and how many may?")
             .advice(
                 "A queue near its limit is about to refuse or to block. A limit of +Inf is not \
-                 drawn.",
+                 drawn. Places that permits hold count as taken.",
             )
+            .width(12)
             .query("sum by (pool) (springtide_queue_jobs)", "{{pool}} waiting")
+            .query("sum by (pool) (springtide_queue_reserved_places)", "{{pool}} reserved")
             .query("sum by (pool) (springtide_queue_limit_jobs) < +Inf", "{{pool}} limit"),
         Panel::lines("Oldest waiting job", Unit::Seconds)
             .asks("How long has the head of the queue waited?")
@@ -124,13 +137,28 @@ fn keeping_up() -> Row {
                 "A slope of one second a second is a queue that stands still: paused, stalled, or \
                  without workers.",
             )
+            .width(12)
             .limits(1.0, 30.0)
             .query("max by (pool) (springtide_queue_oldest_job_age_seconds)", "{{pool}}"),
         Panel::lines("Blocked submitters", Unit::Count)
             .asks("Do callers hang because the queue is full?")
-            .advice("The pool pushes back. Fine for a batch; for requests, refuse instead.")
+            .advice("The pool pushes back. Good for a batch; for requests, refuse instead.")
             .limits(1.0, 100.0)
             .query("sum by (pool) (springtide_submitters_blocked)", "{{pool}}"),
+        Panel::stack("Queue, by priority", Unit::Count)
+            .asks("Whose jobs wait?")
+            .advice("If `high` ones wait, everything does: look at *Demand and bound*.")
+            .query("sum by (priority) (springtide_queue_jobs)", "{{priority}}")
+            .color("high", "red")
+            .color("normal", "blue")
+            .color("low", "#8e8e8e"),
+        Panel::lines("Promotions", Unit::PerSecond)
+            .asks("How often does a job go before higher ones, for having waited too long?")
+            .advice("All the time: higher priorities fill the pool, and the others live on this.")
+            .query(
+                "sum by (pool) (rate(springtide_promotions_total[$__rate_interval]))",
+                "{{pool}}",
+            ),
     ];
     Row { title: "Is it keeping up?", panels }
 }
@@ -152,7 +180,7 @@ fn jobs() -> Row {
             .asks("Why is work turned away?")
             .advice(
                 "`queue_full` and `deadline`: too much work, or too few workers. `shutdown`: sent \
-                 to a pool that has closed. `forked`: the child of a fork uses its parent's pool.",
+                 to a pool that has closed. The runbook explains them all.",
             )
             .query(
                 "sum by (pool, reason) (rate(\
@@ -162,8 +190,8 @@ fn jobs() -> Row {
         Panel::lines("Jobs that did not end well", Unit::Share)
             .asks("What share of the jobs ends otherwise than by returning?")
             .advice(
-                "`panic`: a bug. `expired`: it waited too long, as if refused. `timeout`: it ran \
-                 too long. `cancelled` and `returned`: somebody wanted that.",
+                "`error`: it returned one. `panic`: a bug. `expired`: it waited too long, as if \
+                 refused. `timeout`: it ran too long. `cancelled`, `returned`: somebody wanted that.",
             )
             .limits(0.01, 0.05)
             .query(
@@ -242,22 +270,45 @@ fn workers() -> Row {
             )
             .limits(0.8, 0.95)
             .query("max by (instance) (springtide_cpu_saturation_ratio)", "{{instance}}"),
+        Panel::lines("Steals", Unit::PerSecond)
+            .asks("How often does a worker take from another's queue?")
+            .advice("Only jobs that submit jobs cause it. As many steals as jobs: they are uneven.")
+            .query("sum by (pool) (rate(springtide_steals_total[$__rate_interval]))", "{{pool}}"),
+    ];
+    Row { title: "What do the workers do?", panels }
+}
+
+fn stuck() -> Row {
+    let panels = vec![
         Panel::lines("Longest running job", Unit::Seconds)
             .asks("Is a job stuck?")
             .advice("`running_jobs()` names it. Give such jobs a timeout and let them ask for it.")
             .limits(60.0, 600.0)
             .query("max by (pool) (springtide_longest_running_job_seconds)", "{{pool}}"),
-        Panel::lines("Steals", Unit::PerSecond)
-            .asks("How often does a worker take from another's queue?")
-            .advice("Only jobs that submit jobs cause it. As many steals as jobs: they are uneven.")
-            .query("sum by (pool) (rate(springtide_steals_total[$__rate_interval]))", "{{pool}}"),
+        Panel::lines("Stuck jobs", Unit::Count)
+            .asks("Which pool has jobs that run on although their time is over?")
+            .advice("They were asked to stop and did not. Each keeps a worker; see the runbook.")
+            .limits(1.0, 4.0)
+            .query("sum by (pool) (springtide_stuck_jobs)", "{{pool}}"),
+        Panel::bars("Jobs that got stuck", Unit::Count)
+            .asks("How often does a job outrun its timeout by the grace?")
+            .advice("Again and again: a kind of job that never asks whether to go on.")
+            .query(
+                "sum by (pool) (increase(springtide_jobs_stuck_total[$__rate_interval]))",
+                "{{pool}}",
+            ),
+        Panel::lines("Last heartbeat", Unit::Seconds)
+            .asks("Has a long job fallen silent?")
+            .advice("Of jobs that say that they live. It rises: that one hangs, or is in one step.")
+            .limits(30.0, 300.0)
+            .query("max by (pool) (springtide_heartbeat_age_seconds)", "{{pool}}"),
         Panel::lines("Stalled", Unit::Count)
             .asks("Which pool stands still, and since when?")
             .advice("At its bound, with every worker in a job that does not end. See the runbook.")
             .limits(1.0, 1.0)
             .query("max by (instance, pool) (springtide_stalled)", "{{pool}} on {{instance}}"),
     ];
-    Row { title: "What do the workers do?", panels }
+    Row { title: "Is something stuck?", panels }
 }
 
 fn scaling() -> Row {
@@ -314,7 +365,6 @@ fn scaling() -> Row {
                 "sum by (pool) (rate(springtide_evaluations_total[$__rate_interval]))",
                 "{{pool}}",
             ),
-        // Retries, promotions, lanes and permits: their panels go here.
     ];
     Row { title: "Why did it scale, or not?", panels }
 }
@@ -327,8 +377,8 @@ fn figures() -> Row {
             .limits(5.0, 10.0)
             .query(
                 "max by (instance, pool) (time() - \
-                 springtide_supervisor_last_tick_timestamp_seconds and \
-                 springtide_queue_jobs > 0)",
+                 springtide_supervisor_last_tick_timestamp_seconds and on (job, instance, pool) \
+                 sum by (job, instance, pool) (springtide_queue_jobs) > 0)",
                 "{{pool}} on {{instance}}",
             ),
         Panel::lines("One evaluation, 99th percentile", Unit::Seconds)

@@ -99,10 +99,11 @@ impl Rules {
         for text in tests {
             let tests: Tests = serde_norway::from_str(text).map_err(|error| error.to_string())?;
             for case in tests.tests {
-                for test in case.alert_rule_test {
-                    let set = if test.exp_alerts.is_empty() { &mut silent } else { &mut fires };
-                    set.insert(test.alertname);
-                }
+                // A case that fires may also say when it does not yet; that is no case of silence.
+                let (loud, quiet): (Vec<AlertTest>, Vec<AlertTest>) =
+                    case.alert_rule_test.into_iter().partition(|test| !test.exp_alerts.is_empty());
+                let set = if loud.is_empty() { &mut silent } else { &mut fires };
+                set.extend(loud.into_iter().chain(quiet).map(|test| test.alertname));
                 computed.extend(case.promql_expr_test.into_iter().map(|test| test.expr));
             }
         }

@@ -69,7 +69,8 @@ impl Vocabulary {
                 complaints.push(format!("{name} has no label {label}"));
                 continue;
             };
-            for value in matcher.values.iter().filter(|value| !set.contains(*value)) {
+            let is_closed = !set.is_empty();
+            for value in matcher.values.iter().filter(|value| is_closed && !set.contains(*value)) {
                 complaints.push(format!("{label} of {name} is never {value}"));
             }
         }
@@ -90,6 +91,7 @@ mod tests {
             "sum by (state) (springtide_workers{state=~\"idle|busy\"}) + pool:waits",
             "histogram_quantile(0.9, sum by (le) (rate(springtide_run_seconds_bucket[5m])))",
             "rate(springtide_run_seconds_bucket{le=\"0.25\"}[5m])",
+            "springtide_info{version=\"0.1.0\"}",
         ] {
             assert!(vocabulary.check(fine).is_empty(), "{:?}", vocabulary.check(fine));
         }
@@ -109,7 +111,7 @@ mod tests {
             ("springtide_workers{state=\"lazy\"}", "is never lazy"),
             ("springtide_workers{state=~\"idle|lazy\"}", "is never lazy"),
             ("sum by (status) (springtide_workers)", "has the label status"),
-            ("springtide_queue_jobs / on (worker) springtide_queue_limit_jobs", "label worker"),
+            ("springtide_stalled / on (worker) springtide_queue_limit_jobs", "label worker"),
             (
                 "histogram_quantile(0.9, sum by (pool) (rate(springtide_run_seconds_bucket[5m])))",
                 "summed away",

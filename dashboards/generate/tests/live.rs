@@ -86,12 +86,17 @@ fn configuration(target: &str) -> String {
     )
 }
 
-/// Too much work for a small pool, then a rest; panics, and changes of the bounds.
+/// Too much work for a small pool and its lane, then a rest; panics, and changes of the bounds.
 fn trouble(pool: &Pool, enough: &AtomicBool) {
+    let lane = pool.lane("partner").max_running(1).queue_capacity(4).build();
+    let lane = lane.expect("the settings are valid");
     let mut round = 0;
     while !enough.load(Ordering::Relaxed) {
         round += 1;
         let _ = pool.try_execute(|| panic!("wanted"));
+        for _ in 0..10 {
+            let _ = lane.try_submit(|| std::thread::sleep(Duration::from_millis(2)));
+        }
         for _ in 0..100 {
             // Many are refused: that is what is wanted.
             let _ = pool.try_execute(|| std::thread::sleep(Duration::from_millis(2)));

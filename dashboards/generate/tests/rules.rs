@@ -45,8 +45,14 @@ fn every_rule_has_its_cases_and_every_case_its_rule() {
     let (recording, alerts) = (&texts[0], &texts[1]);
     for (broken, why) in [
         (alerts.replacen("alertname: SpringtideStalled", "alertname: Gone", 1), "Gone is no rule"),
-        (alerts.replacen("alertname: SpringtideStalled", "alertname: Gone", 1), "that fires"),
-        (alerts.replacen("exp_alerts: []", "exp_alerts: [{}]", 1), "does not fire"),
+        (
+            alerts.replacen("alertname: SpringtideStalled", "alertname: Gone", 2),
+            "lacks a case that fires",
+        ),
+        (
+            alerts.replace("exp_alerts: []\n", "exp_alerts: [{}]\n"),
+            "lacks a case that does not fire",
+        ),
     ] {
         let found = rules().tested(&[recording, &broken]);
         let found = found.unwrap_or_else(|error| vec![error]);
@@ -87,7 +93,11 @@ fn the_runbook_says_what_to_do_and_names_panels_that_are_there() {
 #[test]
 fn the_runbook_explains_every_reason() {
     let (text, families) = (file("RUNBOOK.md"), Families::exported());
-    for name in ["springtide_scale_suppressed_total", "springtide_scale_events_total"] {
+    for name in [
+        "springtide_jobs_refused_total",
+        "springtide_scale_suppressed_total",
+        "springtide_scale_events_total",
+    ] {
         let (family, _) = families.of(name).expect("it is exported");
         none(explained(&text, &family.labels["reason"]));
     }
