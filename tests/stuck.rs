@@ -12,7 +12,9 @@ use common::{
     within,
 };
 use springtide::testing::ManualClock;
-use springtide::{Builder, JobHandle, Pool, PoolHandle, Stuck, StuckJob};
+use springtide::{
+    Builder, JobHandle, Plan, Pool, PoolHandle, Reason, Sample, ScalingPolicy, Stuck, StuckJob,
+};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -171,6 +173,32 @@ fn no_more_workers_stand_in_than_were_declared_and_none_unless_some_were() {
     });
 }
 
+/// Wants more workers, whatever it sees.
+struct Greedy;
+
+impl ScalingPolicy for Greedy {
+    fn decide(&mut self, _now: Duration, _sample: &Sample) -> Plan {
+        Plan::add(9, Reason::Grow)
+    }
+}
+
+#[test]
+fn whatever_a_policy_asks_for_there_are_never_more_workers_than_were_declared() {
+    within(PATIENCE, "greedy", || {
+        let builder = workers("greedy", 2).max_replacements(1).policy(Greedy);
+        let (builder, time) = fast_time(builder);
+        let pool = build(builder);
+        let latch = Latch::new();
+        let (_stuck, _too) = (ignore(&pool, "stuck", &latch), ignore(&pool, "stuck", &latch));
+        until(|| pool.stats().stuck == 2 && pool.stats().workers.total > 2);
+        let since = time.elapsed();
+        until(|| time.elapsed() > since + SECOND * 2);
+        assert_eq!(pool.stats().threads_started, 3);
+        latch.open();
+        assert_accounts(&pool);
+    });
+}
+
 #[test]
 fn one_worker_stands_in_for_a_worker_in_which_a_job_and_the_one_it_waits_for_are_stuck() {
     within(PATIENCE, "bothstuck", || {
@@ -208,7 +236,9 @@ fn a_hook_may_ask_the_pool_and_submit_to_it() {
         let builder = workers("hookasks", 1).max_replacements(1).on_stuck(move |_| {
             let pool = slot.lock().expect("nobody panics").take().expect("called once");
             let job = pool.submit(|| 7).expect("open");
-            let answer = (pool.stats().running, pool.running_jobs().len(), pool.health(), job);
+            let listed = pool.running_jobs();
+            assert!(listed[0].stuck && pool.stats().stuck == 1);
+            let answer = (pool.stats().running, listed.len(), pool.health(), job);
             asked.send(answer).expect("the test listens");
             Stuck::Replace
         });

@@ -93,7 +93,9 @@ fn a_job_whose_token_is_cancelled_already_never_runs() {
             assert!(is_cancelled_by_token(job.expect("it is accepted")));
         }
         held.release();
-        assert_eq!(assert_submitted(&pool, 12).cancelled, 10);
+        assert_eq!(pool.wait_idle(), Ok(()));
+        drop(pool.try_submit(|| {}).expect("nothing is in the way"));
+        assert_eq!(assert_submitted(&pool, 13).cancelled, 10);
     });
 }
 

@@ -99,7 +99,8 @@ impl Started {
     }
 
     /// Runs the job; the result is not shown yet.
-    #[inline]
+    // Always: for most jobs the call would be more than what is done here.
+    #[inline(always)]
     pub(crate) fn run(
         self,
         pool: &dyn Surroundings,
