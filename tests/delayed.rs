@@ -88,6 +88,17 @@ fn a_delayed_job_takes_no_place_in_the_queue_and_waits_only_from_its_time_on() {
 }
 
 #[test]
+fn what_the_timer_is_late_counts_as_a_wait() {
+    within(PATIENCE, "late", || {
+        let (pool, clock) = small("late");
+        let job = pool.job("later").delay(SECOND).submit(|_| ()).expect("open");
+        clock.set(SECOND * 6);
+        job.join().expect("it ran");
+        assert_eq!(assert_submitted(&pool, 1).wait.max, SECOND * 5);
+    });
+}
+
+#[test]
 fn a_delayed_job_that_is_cancelled_never_runs_and_frees_what_it_captured_at_once() {
     within(PATIENCE, "cancel", || {
         let (pool, clock) = small("cancel");

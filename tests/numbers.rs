@@ -69,7 +69,7 @@ fn submit_some(pool: &Pool, n: u64) -> u64 {
         }
         4 => {
             let later = pool.job("later").delay(Duration::from_micros(n * 7 % 1_000));
-            drop(later.submit(|_| {}).map(|handle| n % 4 == 0 && handle.cancel()));
+            drop(later.submit(|_| {}).map(|handle| n % 12 == 4 && handle.cancel()));
         }
         _ => drop(pool.execute(|| {})),
     }

@@ -167,7 +167,6 @@ pub(crate) const RANKS: &[&[&str]] = &[
         "on_end",
         "compose::delay",
         "compose::inbox",
-        "compose::watch",
     ],
     &[
         "scale::supervisor",
