@@ -153,12 +153,14 @@ fn a_pool_that_never_got_a_thread_tells_those_who_wait_in_its_lanes() {
         let refuses = common::FakeSpawner::refusing(|_| true);
         let pool = build(Pool::builder("no-threads").workers(0..=2).spawner(refuses));
         let lane = pool.lane("lane").max_running(1).build().expect("valid");
-        let jobs: Vec<_> = (0..3).map(|_| lane.submit(|| ()).expect("room")).collect();
+        let paused = pool.lane("paused").max_running(0).build().expect("valid");
+        let mut jobs = vec![paused.submit(|| ()).expect("room")];
+        jobs.extend((0..3).map(|_| lane.submit(|| ()).expect("room")));
         for job in jobs {
             let reason = job.join().unwrap_err().cancel_reason();
             assert_eq!(reason, Some(CancelReason::NoWorkers));
         }
-        assert_eq!(assert_lane(&lane).cancelled, 3);
+        assert_eq!((assert_lane(&lane).cancelled, assert_lane(&paused).cancelled), (3, 1));
     });
 }
 

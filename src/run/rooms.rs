@@ -115,7 +115,7 @@ mod tests {
     /// Attacks R1: whoever looks here first and at the gate then finds each job at least once.
     #[test]
     fn a_job_on_its_way_from_a_room_to_the_queue_is_always_seen() {
-        const JOBS: u64 = 20_000;
+        const JOBS: u64 = 500_000;
         let (rooms, gate) = (Rooms::default(), Gate::new(u64::MAX));
         let entered = AtomicU64::new(0);
         std::thread::scope(|scope| {

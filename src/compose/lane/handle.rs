@@ -21,9 +21,9 @@ use crate::sync::Arc;
 /// [`reserved`]: crate::LaneBuilder::reserved
 /// [`weight`]: crate::LaneBuilder::weight
 ///
-/// A clone is the same lane, which stays open until it is closed, whoever has a handle. Like a [`PoolHandle`] it does not keep the pool alive: when the pool
-/// is closed, so are its lanes. What waits in a lane was accepted: a shutdown that waits runs it,
-/// one that does not cancels it.
+/// A clone is the same lane, which stays open until it is closed, whoever has a handle. Like a
+/// [`PoolHandle`] it does not keep the pool alive: when the pool is closed, so are its lanes. What
+/// waits in a lane was accepted: a shutdown that waits runs it, one that does not cancels it.
 ///
 /// A job counts among those of the pool ([`Stats`](crate::Stats)) from the moment that it leaves
 /// its lane; until then only [`Lane::stats`] knows of it.
