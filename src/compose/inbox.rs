@@ -40,6 +40,8 @@ struct State<T> {
     arrived: VecDeque<(usize, Outcome<T>)>,
     tally: Tally,
     cancels_rest: bool,
+    /// The first failure has arrived and is cancelling the rest. Until that is done nobody sees it.
+    is_cancelling: bool,
     /// Nobody wants to know any more.
     is_abandoned: bool,
     owner: Option<JobWaiter>,
@@ -103,6 +105,7 @@ impl<T: Send + 'static> Inbox<T> {
             arrived: VecDeque::new(),
             tally: Tally::default(),
             cancels_rest: false,
+            is_cancelling: false,
             is_abandoned: false,
             owner: None,
             owner_helps: false,
@@ -198,19 +201,27 @@ impl<T: Send + 'static> Inbox<T> {
 
     fn arrive(self: &Arc<Self>, number: usize, outcome: Outcome<T>, fails: fn(&T) -> bool) {
         let has_failed = outcome.as_ref().map_or(true, fails);
-        let (owner, cancels_rest, unwanted) = {
+        let (mut owner, cancels_rest, unwanted) = {
             let mut state = self.state.lock();
             if state.pending.remove(&number).is_some() && !state.is_abandoned {
                 let is_first = state.tally.count(number, has_failed);
                 state.arrived.push_back((number, outcome));
-                (state.owner.take(), is_first && state.cancels_rest, None)
+                let cancels_rest = is_first && state.cancels_rest;
+                state.is_cancelling |= cancels_rest;
+                let owner = if cancels_rest { None } else { state.owner.take() };
+                (owner, cancels_rest, None)
             } else {
                 // It was given up, or the owner has gone.
                 (None, false, Some(outcome))
             }
         };
         if cancels_rest {
+            // Before the owner can see the failure, and after it in the order of arrival, so that
+            // whatever follows from it follows it.
             self.cancel();
+            let mut state = self.state.lock();
+            state.is_cancelling = false;
+            owner = state.owner.take();
         }
         owner.into_iter().for_each(JobWaiter::wake);
         contain(|| drop(unwanted));
@@ -251,6 +262,20 @@ impl<T: Send + 'static> Inbox<T> {
         };
         drop(slot);
         Some((number, Err(why())))
+    }
+
+    /// What has arrived and was not taken; and all jobs that are still pending are given up on.
+    pub(crate) fn give_up(&self, why: fn() -> JobError) -> Vec<(usize, Outcome<T>)> {
+        let (arrived, left) = {
+            let mut state = self.state.lock();
+            let State { pending, arrived, tally, .. } = &mut *state;
+            for number in pending.keys() {
+                tally.count(*number, true);
+            }
+            (std::mem::take(arrived), std::mem::take(pending))
+        };
+        let given_up = left.into_keys().map(|number| (number, Err(why())));
+        arrived.into_iter().chain(given_up).collect()
     }
 
     /// The next outcome, in the order of arrival; `None` once nothing is pending.
@@ -296,13 +321,18 @@ impl<T: Send + 'static> Inbox<T> {
     /// What there is for the owner; otherwise leaves word whom to wake.
     fn look(&self, helps: bool, waiter: JobWaiter) -> Option<Found<T>> {
         let mut state = self.state.lock();
-        if let Some((number, outcome)) = state.arrived.pop_front() {
+        if !state.is_cancelling
+            && let Some((number, outcome)) = state.arrived.pop_front()
+        {
             return Some(Found::Outcome(number, outcome));
         }
-        if state.pending.is_empty() {
+        if state.pending.is_empty() && state.arrived.is_empty() {
             return Some(Found::Nothing);
         }
-        if helps && let Some(job) = state.seek() {
+        if helps
+            && !state.is_cancelling
+            && let Some(job) = state.seek()
+        {
             return Some(Found::Queued(job));
         }
         state.owner_helps = helps;

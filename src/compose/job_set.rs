@@ -225,13 +225,8 @@ impl<T: Send + 'static> JobSet<T> {
         };
         if is_timed_out {
             self.token.cancel();
-            // What has arrived by now, the cancelled among it; then those that still run.
-            while let Some(Some(next)) = self.take_next(Some(Nanos::default())) {
-                ended.push(next);
-            }
-            while let Some(given_up) = self.inbox.give_up_one(JobError::timed_out) {
-                ended.push(given_up);
-            }
+            // The cancelled have arrived by now; the others still run.
+            ended.extend(self.inbox.give_up(JobError::timed_out));
             self.tell();
         }
         let first_failure = self.inbox.tally().first_failure;

@@ -26,16 +26,16 @@ fn a_scope_outlives_its_jobs_though_the_pool_ends_in_the_middle() {
         };
         let joined = handle.scope(|s| {
             for _ in 0..2 {
-                let (mine, below) = (cargo(), cargo());
-                s.spawn(|| {
+                let (mine, below, count) = (cargo(), cargo(), &count);
+                s.spawn(move || {
                     mine.run();
-                    s.spawn(|| below.run());
+                    s.spawn(move || below.run());
                     count.fetch_add(1, Ordering::Relaxed);
                 });
             }
             dawdle();
             let last = cargo();
-            s.spawn(|| last.run()).join()
+            s.spawn(move || last.run()).join()
         });
         joined.expect("it returns");
         assert_eq!(count.into_inner(), 2);
