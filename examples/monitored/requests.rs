@@ -66,7 +66,9 @@ fn submit(pool: &Pool, truth: &Truth, number: u64, late: &mut Late) {
     };
     let counted = truth.clone();
     let refused = match number % 100 {
-        7 | 57 => pool.submit_fallible(move || fails(&counted, begun)).map(JobHandle::detach).is_err(),
+        7 | 57 => {
+            pool.submit_fallible(move || fails(&counted, begun)).map(JobHandle::detach).is_err()
+        }
         17 | 67 => pool.execute(move || panics(&counted, begun)).is_err(),
         27 => overruns(pool, counted, begun).is_none(),
         37 => match pool.job("late").expires_in(Duration::ZERO).submit(move |_| sleeps()) {
@@ -85,7 +87,9 @@ fn submit(pool: &Pool, truth: &Truth, number: u64, late: &mut Late) {
             }
             Err(_) => true,
         },
-        n if n % 10 == 2 => pool.job("computes").execute(move |_| computes(&counted, begun)).is_err(),
+        n if n % 10 == 2 => {
+            pool.job("computes").execute(move |_| computes(&counted, begun)).is_err()
+        }
         _ => pool.execute(sleeps).is_err(),
     };
     if refused {

@@ -28,7 +28,7 @@ function heading(panel) {
   if (panel.description) {
     const tip = element("div", { className: "tip", id: `tip-${panel.id}`, role: "tooltip" });
     tip.append(...paragraphs(panel.description));
-    const about = element("button", { type: "button", className: "about", textContent: "ⓘ" });
+    const about = element("button", { type: "button", className: "about", textContent: "i" });
     about.setAttribute("aria-label", `About ${panel.title}`);
     about.setAttribute("aria-describedby", tip.id);
     title.append(about, tip);

@@ -67,7 +67,9 @@ function marks(plot, notes) {
   const { ctx, bbox } = plot;
   for (const note of notes) {
     const x = plot.valToPos(note.time, "x", true);
-    ctx.strokeStyle = ctx.fillStyle = faded(color(note.color), 0.7);
+    // Faint, so that many of them do not hide what they explain.
+    ctx.strokeStyle = faded(color(note.color), 0.4);
+    ctx.fillStyle = color(note.color);
     ctx.lineWidth = 1;
     ctx.setLineDash([3, 4]);
     ctx.strokeRect(x, bbox.top, 0, bbox.height);
@@ -118,7 +120,7 @@ export function draw({ panel, answers, time, notes, box, article }) {
       width: box.clientWidth,
       height: box.clientHeight,
       legend: { show: false },
-      padding: [6, 10, 0, 0],
+      padding: [6, 22, 0, 0],
       cursor: { sync: { key: "board" }, points: { size: 5 }, drag: { x: false, y: false } },
       scales: { x: { range: [time.start, time.end] }, y: { range: bounds(defaults) } },
       axes: axes(defaults.unit),
