@@ -17,19 +17,23 @@ pub(crate) struct Panel {
 
 /// The panels of a page, once it has asked and drawn; `None` where there is no Chromium.
 pub(crate) fn panels(page: &str) -> Option<Vec<Panel>> {
+    Some(html(page)?.split("<article ").skip(1).map(panel).collect())
+}
+
+/// A page as it is once its scripts are done; `None` where there is no Chromium.
+pub(crate) fn html(page: &str) -> Option<String> {
     if !is_there("chromium", "SPRINGTIDE_REQUIRE_CHROMIUM") {
         return None;
     }
     let html = chromium(page, &["--dump-dom".to_owned()]);
     let html = String::from_utf8(html).expect("Chromium writes UTF-8");
     assert!(html.contains("data-state=\"ready\""), "the page was not done in time: {page}");
-    Some(html.split("<article ").skip(1).map(panel).collect())
+    Some(html)
 }
 
-/// Takes a picture of a board, and puts it into the documentation if told to.
-pub(crate) fn picture(page: &str, board: &str) {
-    let name = board.replace(".json", ".png");
-    let file = Path::new(env!("CARGO_TARGET_TMPDIR")).join("observability").join(&name);
+/// Takes a picture of a page, and puts it into the documentation if told to.
+pub(crate) fn picture(page: &str) {
+    let file = Path::new(env!("CARGO_TARGET_TMPDIR")).join("observability").join("board.png");
     let screenshot = format!("--screenshot={}", file.display());
     chromium(page, &[screenshot, "--window-size=1100,1000".to_owned()]);
     let bytes = std::fs::read(&file).expect("Chromium writes the picture");
@@ -37,8 +41,7 @@ pub(crate) fn picture(page: &str, board: &str) {
     // A page with nothing on it is a tenth of that.
     assert!(bytes.len() > 40_000, "there is little to see in {}", file.display());
     if std::env::var("UPDATE_EXPECT").is_ok_and(|value| value == "1") {
-        let kept = repository("docs").join(format!("board-{name}"));
-        std::fs::write(kept, bytes).expect("it can be written");
+        std::fs::write(repository("docs/board.png"), bytes).expect("it can be written");
     }
 }
 

@@ -170,8 +170,8 @@ fn every_panel_is_drawn_in_a_browser() {
             let shown = panels.iter().any(|panel| title == format!("{board}: {}", panel.title));
             complaints.extend((!shown).then(|| format!("{title} is not on the page")));
         }
-        browser::picture(&page, board);
     }
+    browser::picture(&stage.preview("pool.json", "theme=dark&var-pool=requests"));
     assert!(complaints.is_empty(), "{complaints:#?}");
 }
 
@@ -190,4 +190,15 @@ fn a_prometheus_that_is_not_there_and_a_pool_that_is_not_are_told_in_each_panel(
         assert_eq!(panel.state, "empty", "{panel:?}");
         assert!(panel.text.contains("No data"), "{panel:?}");
     }
+}
+
+#[test]
+fn what_the_preview_computes_is_right() {
+    let Some(stage) = stage() else { return };
+    let page = format!("{}/user/preview/check.html", stage.server.address());
+    let Some(html) = browser::html(&page) else { return };
+    let said = html.split_once("id=\"said\">").map_or("", |(_, text)| text);
+    let said = said.split("</pre>").next().unwrap_or_default();
+    println!("{said}");
+    assert!(said.contains("tried, 0 wrong"), "{said}");
 }
