@@ -75,7 +75,7 @@ export function draw({ panel, answers, time, box, dark }) {
       width: box.clientWidth,
       height: box.clientHeight,
       legend: { show: false },
-      padding: [6, 22, 0, 0],
+      padding: [6, 28, 0, 0],
       cursor: { sync: { key: "board" }, points: { show: false }, drag: { x: false, y: false } },
       scales: { x: { range: [time.start, time.end] }, y: { range: [0, shown.length] } },
       axes: [below, { ...beside, splits: () => splits, values: bounds, grid: { show: false } }],

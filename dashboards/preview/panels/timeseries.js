@@ -120,7 +120,7 @@ export function draw({ panel, answers, time, notes, box, article }) {
       width: box.clientWidth,
       height: box.clientHeight,
       legend: { show: false },
-      padding: [6, 22, 0, 0],
+      padding: [6, 28, 0, 0],
       cursor: { sync: { key: "board" }, points: { size: 5 }, drag: { x: false, y: false } },
       scales: { x: { range: [time.start, time.end] }, y: { range: bounds(defaults) } },
       axes: axes(defaults.unit),
