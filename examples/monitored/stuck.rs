@@ -14,7 +14,8 @@ pub(crate) fn pool() -> Result<Pool, BuildError> {
 pub(crate) fn load(pool: &Pool, truth: &Truth, span: &Span) {
     while span.goes_on() {
         let counted = truth.clone();
-        let deaf = move |_: &springtide::JobContext| {
+        let deaf = move |context: &springtide::JobContext| {
+            context.heartbeat();
             std::thread::sleep(Duration::from_secs(6));
             counted.is(End::Timeout);
         };
