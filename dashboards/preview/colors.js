@@ -10,8 +10,22 @@ const HUES = {
 };
 const SHADES = ["dark-", "semi-dark-", "", "light-", "super-light-"];
 const PALETTE = [
-  "#73bf69", "#f2cc0c", "#8ab8ff", "#ff780a", "#f2495c", "#5794f2", "#b877d9", "#705da0",
-  "#37872d", "#fade2a", "#447ebc", "#c15c17", "#890f02", "#0a437c", "#6d1f62", "#584477",
+  "#73bf69",
+  "#f2cc0c",
+  "#8ab8ff",
+  "#ff780a",
+  "#f2495c",
+  "#5794f2",
+  "#b877d9",
+  "#705da0",
+  "#37872d",
+  "#fade2a",
+  "#447ebc",
+  "#c15c17",
+  "#890f02",
+  "#0a437c",
+  "#6d1f62",
+  "#584477",
 ];
 
 /** A variable of the style sheet, as the theme has it now. */

@@ -35,7 +35,11 @@ export function controls(form, parameters, address) {
   form.addEventListener("change", ({ target }) => choose(target.name, target.value));
   form.addEventListener("submit", (event) => event.preventDefault());
 
-  const at = Object.assign(document.createElement("input"), { type: "url", name: "prometheus", value: address });
+  const at = Object.assign(document.createElement("input"), {
+    type: "url",
+    name: "prometheus",
+    value: address,
+  });
   const variables = new Map();
   const fields = [
     labelled("Board", select("board", BOARDS, parameters.get("board") || BOARDS[0])),

@@ -52,7 +52,11 @@ function rows(board) {
   const found = [];
   for (const panel of board.panels) {
     if (panel.type === "row") {
-      found.push({ title: panel.title, folded: panel.collapsed, panels: [...(panel.panels ?? [])] });
+      found.push({
+        title: panel.title,
+        folded: panel.collapsed,
+        panels: [...(panel.panels ?? [])],
+      });
     } else {
       if (found.length === 0) found.push({ title: "", folded: false, panels: [] });
       found.at(-1).panels.push(panel);
@@ -68,7 +72,10 @@ function section({ title, folded, panels }) {
   grid.append(...made.map(({ article }) => article));
   const row = Object.assign(document.createElement("section"), { className: "row" });
   if (title) {
-    const button = Object.assign(document.createElement("button"), { type: "button", textContent: title });
+    const button = Object.assign(document.createElement("button"), {
+      type: "button",
+      textContent: title,
+    });
     button.dataset.count = ` (${panels.length} panels)`;
     button.setAttribute("aria-expanded", String(!folded));
     button.addEventListener("click", () => {
@@ -89,7 +96,8 @@ function isDark() {
 }
 
 async function main() {
-  if (["dark", "light"].includes(parameters.get("theme"))) root.dataset.theme = parameters.get("theme");
+  if (["dark", "light"].includes(parameters.get("theme")))
+    root.dataset.theme = parameters.get("theme");
   const board = await read(setting("board", "pool.json"));
   document.title = `${board.title}: preview`;
   document.getElementById("title").textContent = board.title;

@@ -22,7 +22,9 @@ export class Prometheus {
       if (error.name === "TimeoutError") {
         throw new AskError(`${this.address} did not answer within ${PATIENCE_MS / 1000} s`);
       }
-      throw new AskError(`${this.address} cannot be reached, or does not allow this page to ask it`);
+      throw new AskError(
+        `${this.address} cannot be reached, or does not allow this page to ask it`,
+      );
     }
     let body;
     try {
@@ -50,7 +52,11 @@ export class Prometheus {
 
   /** The values of a label of whatever `selector` selects. */
   labelValues(selector, label, { start, end }) {
-    return this.ask(`label/${encodeURIComponent(label)}/values`, { "match[]": selector, start, end });
+    return this.ask(`label/${encodeURIComponent(label)}/values`, {
+      "match[]": selector,
+      start,
+      end,
+    });
   }
 
   /** The shortest time between two scrapes, as text; `undefined` if nobody is scraped. */

@@ -1,7 +1,20 @@
 // Figures as people read them. Units are Grafana's.
 
-const PREFIXES = [[1e12, "T"], [1e9, "G"], [1e6, "M"], [1e3, "K"]];
-const TIMES = [[86400, "d"], [3600, "h"], [60, "min"], [1, "s"], [1e-3, "ms"], [1e-6, "µs"], [1e-9, "ns"]];
+const PREFIXES = [
+  [1e12, "T"],
+  [1e9, "G"],
+  [1e6, "M"],
+  [1e3, "K"],
+];
+const TIMES = [
+  [86400, "d"],
+  [3600, "h"],
+  [60, "min"],
+  [1, "s"],
+  [1e-3, "ms"],
+  [1e-6, "µs"],
+  [1e-9, "ns"],
+];
 
 /** At most three digits that count. */
 function digits(value) {
@@ -36,7 +49,8 @@ const FORMATS = {
 export function format(value, unit = "short", decimals) {
   if (value === null || value === undefined || Number.isNaN(value)) return "–";
   if (!Number.isFinite(value)) return value > 0 ? "∞" : "−∞";
-  if (decimals !== undefined && (unit === "none" || unit === "short")) return value.toFixed(decimals);
+  if (decimals !== undefined && (unit === "none" || unit === "short"))
+    return value.toFixed(decimals);
   return (FORMATS[unit] ?? short)(value);
 }
 

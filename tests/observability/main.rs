@@ -2,8 +2,8 @@
 //! Prometheus that scrapes it each second with the rules of this repository, and a browser that
 //! opens the preview.
 //!
-//! The parts are started once, for all tests here. Without a Prometheus or a Chromium the tests that
-//! need it say so and pass, unless the environment insists.
+//! The parts are started once, for all tests here. Without a Prometheus or a Chromium the tests
+//! that need it say so and pass, unless the environment insists.
 
 #![cfg(all(unix, feature = "prometheus"))]
 

@@ -6,7 +6,13 @@ import { format } from "../units.js";
 import { axes } from "./timeseries.js";
 
 /** From the faintest to the strongest, as Grafana's scheme "Oranges". */
-const ORANGES = [[255, 245, 235], [253, 174, 107], [241, 105, 19], [166, 54, 3], [127, 39, 4]];
+const ORANGES = [
+  [255, 245, 235],
+  [253, 174, 107],
+  [241, 105, 19],
+  [166, 54, 3],
+  [127, 39, 4],
+];
 
 function shade(share, dark) {
   const place = (dark ? 1 - share : share) * (ORANGES.length - 1);
@@ -41,7 +47,10 @@ export function draw({ panel, answers, time, box, dark }) {
   const { options = {}, fieldConfig = {} } = panel;
   const unit = options.yAxis?.unit ?? fieldConfig.defaults?.unit ?? "short";
   const least = options.filterValues?.le ?? 0;
-  const shown = trimmed(answers.flatMap(({ result }) => rows(result, time)), least);
+  const shown = trimmed(
+    answers.flatMap(({ result }) => rows(result, time)),
+    least,
+  );
   if (shown.length === 0) return { series: 0, points: 0 };
   const most = Math.max(...shown.flatMap(({ own }) => own));
   const exponent = options.color?.exponent ?? 0.5;
@@ -97,5 +106,9 @@ export function draw({ panel, answers, time, box, dark }) {
   );
   box.append(said);
   const points = shown.flatMap(({ own }) => own.filter((value) => value > least)).length;
-  return { series: shown.length, points, resize: (width, height) => plot.setSize({ width, height }) };
+  return {
+    series: shown.length,
+    points,
+    resize: (width, height) => plot.setSize({ width, height }),
+  };
 }

@@ -12,9 +12,15 @@ import * as table from "./table.js";
 import * as timeseries from "./timeseries.js";
 
 const TYPES = {
-  timeseries, graph: timeseries, barchart: timeseries,
-  stat, singlestat: stat, gauge: stat, bargauge: stat,
-  heatmap, table,
+  timeseries,
+  graph: timeseries,
+  barchart: timeseries,
+  stat,
+  singlestat: stat,
+  gauge: stat,
+  bargauge: stat,
+  heatmap,
+  table,
 };
 
 function element(name, properties, ...children) {
@@ -46,8 +52,14 @@ export class Panel {
     this.box = element("div", { className: "drawing" });
     this.article = element("article", { className: "panel" }, heading(panel), this.box);
     this.article.style.gridArea = `${y - top + 1} / ${x + 1} / span ${h} / span ${w}`;
-    Object.assign(this.article.dataset, { type: panel.type, title: panel.title ?? "", state: "loading" });
-    new ResizeObserver(() => this.#resize(this.box.clientWidth, this.box.clientHeight)).observe(this.box);
+    Object.assign(this.article.dataset, {
+      type: panel.type,
+      title: panel.title ?? "",
+      state: "loading",
+    });
+    new ResizeObserver(() => this.#resize(this.box.clientWidth, this.box.clientHeight)).observe(
+      this.box,
+    );
   }
 
   /** Asks and draws. Never fails: what goes wrong stands in the panel. */
