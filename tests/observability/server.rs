@@ -3,7 +3,7 @@
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
-use std::process::{ChildStdin, Command, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use serde_json::Value;
@@ -16,7 +16,8 @@ const LEASH: &str = r#""$@" & read -r _; kill $!; wait"#;
 
 pub(crate) struct Server {
     address: SocketAddr,
-    _leash: ChildStdin,
+    /// The shell with the leash, whose input is open as long as this is.
+    _shell: Child,
 }
 
 /// One series of an answer.
@@ -78,7 +79,7 @@ impl Server {
         let file = folder.join("prometheus.yml");
         std::fs::write(&file, config).expect("the folder can be written to");
         let address = free_address();
-        let mut shell = Command::new("sh")
+        let shell = Command::new("sh")
             .args(["-c", LEASH, "leash", "prometheus"])
             .arg(format!("--config.file={}", file.display()))
             .arg(format!("--storage.tsdb.path={}", folder.join("data").display()))
@@ -89,7 +90,7 @@ impl Server {
             .stderr(Stdio::null())
             .spawn()
             .expect("there is a shell");
-        let server = Server { address, _leash: shell.stdin.take().expect("it is piped") };
+        let server = Server { address, _shell: shell };
         let begun = Instant::now();
         while server.get("/-/ready").is_err() {
             assert!(begun.elapsed() < PATIENCE, "Prometheus does not come up at {address}");

@@ -1,7 +1,7 @@
 //! The program and the Prometheus, started once; what they saw is there for every test.
 
 use std::io::{BufRead, BufReader};
-use std::process::{Child, ChildStdin, Command, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
@@ -24,8 +24,8 @@ pub(crate) struct Stage {
     /// The run, in Unix time.
     began: f64,
     ended: f64,
-    /// The program serves its page until this is closed: at the latest when this process ends.
-    _input: ChildStdin,
+    /// It serves its page until its input is closed: at the latest when this process ends.
+    _program: Child,
 }
 
 /// The stage, once the run is over; `None` where there is no Prometheus.
@@ -48,8 +48,7 @@ impl Stage {
         let began = now();
         let server = Server::start(target);
         let truth = serde_json::from_str(&line()).expect("the truth is one line of JSON");
-        let input = program.stdin.take().expect("it is piped");
-        Some(Stage { server, truth, began, ended: now(), _input: input })
+        Some(Stage { server, truth, began, ended: now(), _program: program })
     }
 
     pub(crate) fn truths(&self) -> impl Iterator<Item = (&String, &Value)> {
