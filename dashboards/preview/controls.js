@@ -62,7 +62,9 @@ export function controls(form, parameters, address) {
       const chosen = variable.chosen.filter((value) => value !== ALL);
       const values = [...new Set([...variable.options, ...chosen])];
       field.replaceChildren(option(ALL, "All"), ...values.map((value) => option(value)));
-      field.value = chosen.length === 1 ? chosen[0] : ALL;
+      field.value = chosen.length > 0 ? chosen[0] : ALL;
+      // The address may choose several, the form only one.
+      if (chosen.length > 1) field.selectedOptions[0].textContent = chosen.join(" + ");
     }
   };
   return { fill };

@@ -106,9 +106,5 @@ export function draw({ panel, answers, time, box, dark }) {
   );
   box.append(said);
   const points = shown.flatMap(({ own }) => own.filter((value) => value > least)).length;
-  return {
-    series: shown.length,
-    points,
-    resize: (width, height) => plot.setSize({ width, height }),
-  };
+  return { series: shown.length, points, plots: [[plot, box]] };
 }

@@ -43,7 +43,8 @@ function heading(panel) {
 }
 
 export class Panel {
-  #resize = () => {};
+  /** What was drawn: pairs of a plot and the element it fills. */
+  #plots = [];
 
   /** A frame at the panel's place below the line `top` of the board's grid. */
   constructor(panel, top) {
@@ -51,15 +52,14 @@ export class Panel {
     const { x = 0, y = top, w = 24, h = 8 } = panel.gridPos ?? {};
     this.box = element("div", { className: "drawing" });
     this.article = element("article", { className: "panel" }, heading(panel), this.box);
+    this.article.setAttribute("aria-label", panel.title ?? "");
     this.article.style.gridArea = `${y - top + 1} / ${x + 1} / span ${h} / span ${w}`;
     Object.assign(this.article.dataset, {
       type: panel.type,
       title: panel.title ?? "",
       state: "loading",
     });
-    new ResizeObserver(() => this.#resize(this.box.clientWidth, this.box.clientHeight)).observe(
-      this.box,
-    );
+    new ResizeObserver(() => this.#fit()).observe(this.box);
   }
 
   /** Asks and draws. Never fails: what goes wrong stands in the panel. */
@@ -82,7 +82,7 @@ export class Panel {
         this.#say("empty", "No data");
         return;
       }
-      this.#resize = drawn.resize ?? (() => {});
+      this.#plots = drawn.plots ?? [];
       this.#is("drawn", drawn);
     } catch (error) {
       const line = error instanceof AskError ? error.message : `This page failed: ${error.message}`;
@@ -104,6 +104,12 @@ export class Panel {
     );
   }
 
+  #fit() {
+    for (const [plot, place] of this.#plots) {
+      plot.setSize({ width: place.clientWidth, height: place.clientHeight });
+    }
+  }
+
   #text() {
     this.#clear();
     const prose = element("div", { className: "prose" });
@@ -113,7 +119,8 @@ export class Panel {
   }
 
   #clear() {
-    this.#resize = () => {};
+    for (const [plot] of this.#plots) plot.destroy();
+    this.#plots = [];
     this.box.replaceChildren();
     this.article.querySelector(".legend")?.remove();
   }

@@ -16,7 +16,7 @@ const REDUCE = {
 };
 
 function spark(place, column, time, color) {
-  const plot = new uPlot(
+  return new uPlot(
     {
       width: place.clientWidth,
       height: place.clientHeight,
@@ -30,7 +30,6 @@ function spark(place, column, time, color) {
     [moments(time), column],
     place,
   );
-  return plot;
 }
 
 /** Draws into `box`; says how many series and points that were. */
@@ -60,13 +59,8 @@ export function draw({ panel, answers, time, box }) {
     if (panel.options?.graphMode === "area" && values.length > 1) {
       const place = Object.assign(document.createElement("div"), { className: "spark" });
       stat.append(place);
-      sparks.push([place, spark(place, column, time, color)]);
+      sparks.push([spark(place, column, time, color), place]);
     }
   }
-  const resize = () => {
-    for (const [place, plot] of sparks) {
-      plot.setSize({ width: place.clientWidth, height: place.clientHeight });
-    }
-  };
-  return { series: points > 0 ? found.length : 0, points, resize };
+  return { series: points > 0 ? found.length : 0, points, plots: sparks };
 }

@@ -143,9 +143,5 @@ export function draw({ panel, answers, time, notes, box, article }) {
   );
   box.append(said);
   const points = found.flatMap(({ column }) => column.filter((value) => value !== null)).length;
-  return {
-    series: found.length,
-    points,
-    resize: (width, height) => plot.setSize({ width, height }),
-  };
+  return { series: found.length, points, plots: [[plot, box]] };
 }
