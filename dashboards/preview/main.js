@@ -120,6 +120,7 @@ async function main() {
       status.textContent = error.message;
     }
     shown.fill(variables);
+    document.getElementById("board").dataset.notes = page.notes.length;
     await Promise.all(panels.map((panel) => panel.show(page)));
     root.dataset.state = "ready";
   };

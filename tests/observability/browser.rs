@@ -15,11 +15,6 @@ pub(crate) struct Panel {
     pub(crate) text: String,
 }
 
-/// The panels of a page, once it has asked and drawn; `None` where there is no Chromium.
-pub(crate) fn panels(page: &str) -> Option<Vec<Panel>> {
-    Some(html(page)?.split("<article ").skip(1).map(panel).collect())
-}
-
 /// A page as it is once its scripts are done; `None` where there is no Chromium.
 pub(crate) fn html(page: &str) -> Option<String> {
     if !is_there("chromium", "SPRINGTIDE_REQUIRE_CHROMIUM") {
@@ -59,21 +54,30 @@ fn chromium(page: &str, more: &[String]) -> Vec<u8> {
         .arg(page)
         .output()
         .expect("timeout is part of every system");
+    // Nothing in it is wanted again.
+    let _ = std::fs::remove_dir_all(profile);
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     output.stdout
 }
 
+/// The panels of a page.
+pub(crate) fn panels(html: &str) -> Vec<Panel> {
+    html.split("<article ").skip(1).map(panel).collect()
+}
+
+/// An attribute that a tag has.
+pub(crate) fn attribute(tag: &str, name: &str) -> String {
+    let (_, value) = tag.split_once(&format!("{name}=\"")).expect("the page says so");
+    let value = value.split('"').next().unwrap_or_default();
+    value.replace("&quot;", "\"").replace("&amp;", "&")
+}
+
 fn panel(html: &str) -> Panel {
     let (tag, rest) = html.split_once('>').expect("a tag has an end");
-    let attribute = |name: &str| {
-        let (_, value) = tag.split_once(&format!("{name}=\"")).expect("the panel says so");
-        let value = value.split('"').next().unwrap_or_default();
-        value.replace("&quot;", "\"").replace("&amp;", "&")
-    };
     Panel {
-        title: attribute("data-title"),
-        state: attribute("data-state"),
-        points: attribute("data-points").parse().expect("a number"),
+        title: attribute(tag, "data-title"),
+        state: attribute(tag, "data-state"),
+        points: attribute(tag, "data-points").parse().expect("a number"),
         text: rest.split_once("\"says\">").map_or("", |(_, text)| text).chars().take(120).collect(),
     }
 }

@@ -153,9 +153,12 @@ fn every_panel_is_drawn_in_a_browser() {
     let mut complaints = Vec::new();
     for board in ["pool.json", "fleet.json"] {
         let page = stage.preview(board, "theme=dark");
-        let Some(panels) = browser::panels(&page) else { return };
+        let Some(html) = browser::html(&page) else { return };
+        let panels = browser::panels(&html);
         let points: u64 = panels.iter().map(|panel| panel.points).sum();
-        println!("{board}: {} panels with {points} points", panels.len());
+        let marks = browser::attribute(&html, "data-notes");
+        println!("{board}: {} panels with {points} points, {marks} marks", panels.len());
+        complaints.extend((marks == "0").then(|| format!("{board} has no mark")));
         for panel in &panels {
             let what = format!("{board}: {}", panel.title);
             let may_be_empty = EMPTY_WHEN_WELL.iter().any(|(title, _)| *title == what);
@@ -179,14 +182,16 @@ fn every_panel_is_drawn_in_a_browser() {
 fn a_prometheus_that_is_not_there_and_a_pool_that_is_not_are_told_in_each_panel() {
     let Some(stage) = stage() else { return };
     let nobody = stage.preview("pool.json", "prometheus=http://127.0.0.1:1");
-    let Some(panels) = browser::panels(&nobody) else { return };
+    let Some(html) = browser::html(&nobody) else { return };
+    let panels = browser::panels(&html);
     assert!(panels.len() > 20, "{panels:?}");
     for panel in panels {
         assert_eq!(panel.state, "error", "{panel:?}");
         assert!(panel.text.contains("http://127.0.0.1:1 cannot be reached"), "{panel:?}");
     }
     let empty = stage.preview("pool.json", "var-pool=no.such(pool");
-    for panel in browser::panels(&empty).expect("it was there a moment ago") {
+    let html = browser::html(&empty).expect("it was there a moment ago");
+    for panel in browser::panels(&html) {
         assert_eq!(panel.state, "empty", "{panel:?}");
         assert!(panel.text.contains("No data"), "{panel:?}");
     }
