@@ -18,8 +18,8 @@ pub(crate) fn load(pool: &Pool, truth: &Truth, span: &Span) {
     let pages = pool.lane("pages").weight(3).build();
     let (Ok(partner), Ok(pages)) = (partner, pages) else { return };
     while span.goes_on() {
-        // More than the partner can take, so that its lane refuses some.
-        submit(&partner, truth, 6, Duration::from_millis(20));
+        // Twice what the partner can take, so that its lane refuses some.
+        submit(&partner, truth, 12, Duration::from_millis(20));
         submit(&pages, truth, 4, Duration::from_millis(5));
         span.rest(TICK);
     }

@@ -62,8 +62,8 @@ impl Server {
         is_there("prometheus", "SPRINGTIDE_REQUIRE_PROMTOOL")
     }
 
-    /// Scrapes `target` each second, with the rules of the repository; serves its boards and their
-    /// preview.
+    /// Scrapes `target` each second, and has done so once, with the rules of the repository; serves
+    /// its boards and their preview.
     pub(crate) fn start(target: &str) -> Server {
         let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("observability");
         // Of an earlier run.
@@ -92,8 +92,8 @@ impl Server {
             .expect("there is a shell");
         let server = Server { address, _shell: shell };
         let begun = Instant::now();
-        while server.get("/-/ready").is_err() {
-            assert!(begun.elapsed() < PATIENCE, "Prometheus does not come up at {address}");
+        while !server.instant("up == 1").is_ok_and(|scraped| !scraped.is_empty()) {
+            assert!(begun.elapsed() < PATIENCE, "Prometheus at {address} does not scrape {target}");
             std::thread::sleep(Duration::from_millis(50));
         }
         server

@@ -45,8 +45,8 @@ impl Stage {
         let said = line();
         let page = said.strip_prefix("metrics at http://").expect("it says where");
         let target = page.strip_suffix("/metrics").expect("a path");
-        let began = now();
         let server = Server::start(target);
+        let began = now();
         let truth = serde_json::from_str(&line()).expect("the truth is one line of JSON");
         Some(Stage { server, truth, began, ended: now(), _program: program })
     }
