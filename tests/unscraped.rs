@@ -10,8 +10,8 @@ use std::time::{Duration, Instant};
 
 use springtide::{HistogramSink, Pool, prometheus};
 
-/// A few allocations of the system's, and no more: a job that left one byte behind would leave some
-/// ten million.
+/// A few allocations of the system's, and no more: of the millions of jobs here
+/// none may leave more than a few bytes behind.
 const SLACK_KIB: u64 = 6 << 10;
 const SECONDS: u64 = 15;
 
