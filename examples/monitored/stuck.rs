@@ -1,0 +1,34 @@
+//! A pool that stands still, again and again: its one worker is in a job that does not hear.
+
+use std::time::Duration;
+
+use springtide::{BuildError, JobHandle, Pool};
+
+use crate::Span;
+use crate::truth::{End, Truth};
+
+pub(crate) fn pool() -> Result<Pool, BuildError> {
+    Pool::builder("stuck").workers(1..=1).stuck_after(Duration::from_secs(1)).build()
+}
+
+pub(crate) fn load(pool: &Pool, truth: &Truth, span: &Span) {
+    while span.goes_on() {
+        let counted = truth.clone();
+        let deaf = move |context: &springtide::JobContext| {
+            context.heartbeat();
+            std::thread::sleep(Duration::from_secs(6));
+            counted.is(End::Timeout);
+        };
+        let job = pool.job("deaf").timeout(Duration::from_secs(1)).submit(deaf);
+        if job.map(JobHandle::detach).is_err() {
+            truth.is(End::Refused);
+        }
+        for _ in 0..3 {
+            let counted = truth.clone();
+            if pool.execute(move || counted.is(End::Ok)).is_err() {
+                truth.is(End::Refused);
+            }
+        }
+        span.rest(Duration::from_secs(10));
+    }
+}
