@@ -211,7 +211,7 @@ pub(crate) struct LocalQueue<T> {
     /// Since when this worker has passed normal jobs over that it saw. The injector cannot be
     /// looked into: from here the age of the oldest is reckoned, or from when the normal job taken
     /// last was queued, if that is later. So it errs on the young side where nothing was passed
-    /// over yet.
+    /// over yet, and by one job on the old side where younger ones follow.
     passed_since: Cell<Option<Nanos>>,
 }
 

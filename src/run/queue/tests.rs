@@ -201,6 +201,23 @@ fn a_normal_job_that_has_just_come_is_not_promoted() {
     assert_eq!(queue.levels.promotions(), 0);
 }
 
+/// Normal jobs that came while others were passed over are as old as they are, not as the others.
+#[test]
+fn the_age_of_normal_jobs_is_reckoned_from_the_last_one_taken() {
+    let queue = queue_of(Weights::STRICT, 10);
+    let worker = queue.open(0);
+    let take = |second| worker.take(|| false, || seconds(second)).map(|job| job.0);
+    push(&queue, Priority::Normal, 0, 0..1);
+    push(&queue, Priority::Normal, 8, 1..3);
+    push(&queue, Priority::High, 0, 0..100);
+    assert_eq!(take(0), Some(Priority::High), "the others are passed over from now on");
+    let taken: Vec<_> = [10, 10, 10, 17, 17].into_iter().map(take).collect();
+    let (high, normal) = (Some(Priority::High), Some(Priority::Normal));
+    assert_eq!(taken, [normal, high, normal, high, high], "one to find out how old they are");
+    assert_eq!(queue.levels.promotions(), 1, "and that one was not too old");
+    assert_eq!((take(18), queue.levels.promotions()), (Some(Priority::Normal), 2));
+}
+
 /// A low job waits for the normal ones that another worker's job has submitted.
 #[test]
 fn normal_jobs_of_another_worker_go_before_low_ones() {
