@@ -93,7 +93,7 @@ fn answer() -> Row {
 }
 
 fn keeping_up() -> Row {
-    let panels = vec![
+    let mut panels = vec![
         Panel::stack("Workers", Unit::Count)
             .asks("How many workers are there, and what do they do?")
             .advice(
@@ -145,6 +145,13 @@ fn keeping_up() -> Row {
             .advice("The pool pushes back. Good for a batch; for requests, refuse instead.")
             .limits(1.0, 100.0)
             .query("sum by (pool) (springtide_submitters_blocked)", "{{pool}}"),
+    ];
+    panels.extend(priorities());
+    Row { title: "Is it keeping up?", panels }
+}
+
+fn priorities() -> [Panel; 2] {
+    [
         Panel::stack("Queue, by priority", Unit::Count)
             .asks("Whose jobs wait?")
             .advice("If `high` ones wait, everything does: look at *Demand and bound*.")
@@ -159,8 +166,7 @@ fn keeping_up() -> Row {
                 "sum by (pool) (rate(springtide_promotions_total[$__rate_interval]))",
                 "{{pool}}",
             ),
-    ];
-    Row { title: "Is it keeping up?", panels }
+    ]
 }
 
 fn jobs() -> Row {
@@ -191,7 +197,8 @@ fn jobs() -> Row {
             .asks("What share of the jobs ends otherwise than by returning?")
             .advice(
                 "`error`: it returned one. `panic`: a bug. `expired`: it waited too long, as if \
-                 refused. `timeout`: it ran too long. `cancelled`, `returned`: somebody wanted that.",
+                 refused. `timeout`: it ran too long. `cancelled`, `returned`: somebody wanted \
+                 that.",
             )
             .limits(0.01, 0.05)
             .query(
