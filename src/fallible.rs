@@ -8,7 +8,8 @@ use crate::job_builder::JobBuilder;
 use crate::pool_handle::{PoolHandle, into_try};
 use crate::run::context::{Fallible, JobContext};
 use crate::run::handle::JobHandle;
-use crate::run::submit::{self, Terms, WhenFull};
+use crate::run::submit::{self, WhenFull};
+use crate::run::terms::Terms;
 
 /// # Submitting jobs that may fail
 impl PoolHandle {

@@ -12,7 +12,8 @@ use crate::run::handle::JobHandle;
 use crate::run::job::Task;
 use crate::run::priority::Priority;
 use crate::run::shared::Shared;
-use crate::run::submit::{self, Entry, Terms, WhenFull};
+use crate::run::submit::{self, Entry, WhenFull};
+use crate::run::terms::Terms;
 use crate::scale::Core;
 use crate::sync::Arc;
 
@@ -44,14 +45,14 @@ impl PoolHandle {
     /// reports. A pool tells 62 kinds apart; further ones show as `"other"`.
     pub fn job(&self, kind: &'static str) -> JobBuilder<'_> {
         let kind = self.core.shared.kinds.id(kind);
-        JobBuilder { pool: self, terms: Terms { kind, ..Terms::default() } }
+        JobBuilder { pool: self, terms: Terms::of_kind(kind) }
     }
 }
 
 impl JobBuilder<'_> {
     /// The job is not run once it has waited this long; it ends as expired.
     pub fn expires_in(mut self, after: Duration) -> Self {
-        self.terms.expires_in = Some(after);
+        self.terms.special().expires_in = Some(after);
         self
     }
 
@@ -59,7 +60,7 @@ impl JobBuilder<'_> {
     /// cancelled and its handle resolves as timed out, even if the job does not notice; its result
     /// is then dropped.
     pub fn timeout(mut self, after: Duration) -> Self {
-        self.terms.timeout = Some(after);
+        self.terms.special().timeout = Some(after);
         self
     }
 
@@ -88,19 +89,19 @@ impl JobBuilder<'_> {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn deadline(mut self, at: Instant) -> Self {
-        self.terms.deadline = Some(self.pool.core.shared.clock.moment_of(at));
+        self.terms.special().deadline = Some(self.pool.core.shared.clock.moment_of(at));
         self
     }
 
     /// [`JobBuilder::deadline`] so long from this call on.
     pub fn deadline_in(mut self, after: Duration) -> Self {
-        self.terms.deadline = Some(self.pool.core.shared.now().after(after));
+        self.terms.special().deadline = Some(self.pool.core.shared.now().after(after));
         self
     }
 
     /// Submitted by a job with a deadline, this one does not inherit it. It may have its own.
     pub fn without_inherited_deadline(mut self) -> Self {
-        self.terms.outlives = true;
+        self.terms.special().outlives = true;
         self
     }
 
@@ -111,7 +112,7 @@ impl JobBuilder<'_> {
     /// [`JobContext::is_cancelled`] says so. A job whose token is cancelled already is accepted,
     /// and never runs.
     pub fn token(mut self, token: &CancelToken) -> Self {
-        self.terms.token = Some(token.clone());
+        self.terms.special().token = Some(token.clone());
         self
     }
 
@@ -166,7 +167,7 @@ impl JobBuilder<'_> {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn delay(mut self, wait: Duration) -> Self {
-        self.terms.delay = (!wait.is_zero()).then_some(wait);
+        self.terms.special().delay = (!wait.is_zero()).then_some(wait);
         self
     }
 
@@ -284,7 +285,7 @@ impl JobBuilder<'_> {
         T: Send + 'static,
     {
         let Core { shared, timer, .. } = &*self.pool.core;
-        let is_delayed = self.terms.delay.is_some();
+        let is_delayed = self.terms.delay().is_some();
         let make = |job| submit::tracked_body(shared, self.terms, body(job));
         if is_delayed {
             return delay::submit(timer, shared, job, make);

@@ -15,7 +15,8 @@ use crate::run::desk::Inside;
 use crate::run::gate::{Joined, MAX_HELD, NoEntry, Patience, Waiter};
 use crate::run::handle::JobHandle;
 use crate::run::job::Task;
-use crate::run::submit::{self, Entry, Terms};
+use crate::run::submit::{self, Entry};
+use crate::run::terms::Terms;
 use crate::sync::Arc;
 
 /// The most places of one pool that can be reserved at a time.

@@ -11,7 +11,8 @@ use crate::run::desk::Desk;
 use crate::run::handle::JobHandle;
 use crate::run::locals::{self, Kept, Owner};
 use crate::run::panics::{contain, halt};
-use crate::run::submit::{self, Terms};
+use crate::run::submit;
+use crate::run::terms::Terms;
 use crate::sync::Arc;
 use crate::time::Nanos;
 

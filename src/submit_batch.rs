@@ -6,7 +6,8 @@ use crate::run::handle::JobHandle;
 use crate::run::job::{Job, Task};
 use crate::run::news;
 use crate::run::shared::Shared;
-use crate::run::submit::{self, Entry, Terms, WhenFull};
+use crate::run::submit::{self, Entry, WhenFull};
+use crate::run::terms::Terms;
 use crate::sync::Arc;
 
 /// Jobs let in by one step through the gate at most.

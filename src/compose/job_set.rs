@@ -14,7 +14,7 @@ use crate::job_builder::JobBuilder;
 use crate::pool_handle::PoolHandle;
 use crate::run::cancel::CancelToken;
 use crate::run::context::JobContext;
-use crate::run::submit::Terms;
+use crate::run::terms::Terms;
 use crate::sync::Arc;
 use crate::time::Nanos;
 
@@ -153,9 +153,9 @@ impl<T: Send + 'static, E: Send + 'static> JobSetHandle<Result<T, E>> {
 
 impl<T: Send + 'static> JobSet<T> {
     fn new(pool: &PoolHandle, terms: Terms) -> JobSet<T> {
-        let token = terms.token.as_ref().map_or_else(CancelToken::new, CancelToken::child);
+        let token = terms.token().map_or_else(CancelToken::new, CancelToken::child);
         let inbox = Inbox::new(&pool.core.shared, Some(token.clone()));
-        let terms = Terms { token: Some(token.clone()), ..terms };
+        let terms = terms.with(|special| special.token = Some(token.clone()));
         JobSet { handle: JobSetHandle { pool: pool.clone(), terms, token, inbox }, report: None }
     }
 

@@ -17,7 +17,8 @@ use crate::run::gate::{Joined, Patience, Waiter};
 use crate::run::handle::JobHandle;
 use crate::run::job::Task;
 use crate::run::shared::Shared;
-use crate::run::submit::{self, Entry, Terms, WhenFull};
+use crate::run::submit::{self, Entry, WhenFull};
+use crate::run::terms::Terms;
 use crate::sync::Arc;
 
 /// Jobs under way for each worker that the pool may have, unless the caller says otherwise: one
@@ -155,8 +156,8 @@ where
     T: Send + 'static,
 {
     fn new(jobs: JobBuilder<'_>, items: I, function: Function<I::Item, T>, order: Order) -> Self {
-        let JobBuilder { pool, terms } = jobs;
-        let terms = Terms { delay: None, ..terms };
+        let JobBuilder { pool, mut terms } = jobs;
+        terms.forget_delay();
         let workers = pool.core.settings.load().max_workers;
         let total = match items.size_hint() {
             (least, Some(most)) if least == most => Some(most),

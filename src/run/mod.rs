@@ -102,6 +102,8 @@ pub(crate) mod stuck;
 pub(crate) mod submit;
 #[cfg(not(loom))]
 pub(crate) mod tape;
+#[cfg(not(loom))]
+pub(crate) mod terms;
 #[cfg(all(feature = "tracing", not(loom)))]
 pub(crate) mod trace;
 #[cfg(not(loom))]

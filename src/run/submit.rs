@@ -5,7 +5,6 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use super::attempt;
-use super::cancel::CancelToken;
 use super::closure::Closure;
 use super::context::{Body, JobContext};
 use super::desk::{Desk, Inside};
@@ -14,9 +13,9 @@ use super::handle::JobHandle;
 use super::job::{self, Job, Task, Tracked};
 use super::news;
 use super::priority::Priority;
-use super::seat::Seat;
 use super::shared::Shared;
-use super::ticket::{Delay, JobId, KindId, Limits, Ticket};
+use super::terms::Terms;
+use super::ticket::{JobId, Ticket};
 use crate::error::{CancelReason, SubmitError};
 use crate::outcome::Refusal;
 use crate::sync::plain::{AtomicU64, Ordering};
@@ -45,61 +44,6 @@ pub(crate) enum Entry {
     Desk(Rc<Desk>),
     /// Its submitter is to run it.
     Here,
-}
-
-/// What a job brings along besides its closure.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Terms {
-    pub(crate) kind: KindId,
-    pub(crate) priority: Priority,
-    pub(crate) expires_in: Option<Duration>,
-    pub(crate) timeout: Option<Duration>,
-    pub(crate) deadline: Option<Nanos>,
-    /// Whether the deadline of the job that submits this one does not bind it.
-    pub(crate) outlives: bool,
-    pub(crate) token: Option<CancelToken>,
-    /// The job is to wait so long before it is queued; whoever submits it sees to that.
-    pub(crate) delay: Option<Duration>,
-    /// How often it was run before.
-    pub(crate) retries: u32,
-    pub(crate) seat: Option<Seat>,
-}
-
-impl Terms {
-    /// When the job has waited too long.
-    pub(crate) fn expires_at(&self, shared: &Shared, now: Nanos) -> Nanos {
-        let inherited = if self.outlives { None } else { shared.inherited_deadline() };
-        let deadline = self.deadline.into_iter().chain(inherited).min().unwrap_or(Nanos::NEVER);
-        self.expires_in.map_or(Nanos::NEVER, |d| now.after(d)).min(deadline)
-    }
-
-    #[inline]
-    fn limits(&self, shared: &Shared, queued_at: Nanos) -> Option<Box<Limits>> {
-        let inherited = if self.outlives { None } else { shared.inherited_deadline() };
-        let timed = self.expires_in.is_some() || self.timeout.is_some() || self.deadline.is_some();
-        let again = self.delay.is_some() || self.retries > 0;
-        let limited =
-            timed || again || self.token.is_some() || self.seat.is_some() || inherited.is_some();
-        limited.then(|| self.box_limits(inherited, queued_at))
-    }
-
-    /// Binds whatever is submitted on these terms to the deadline of the job that the calling
-    /// thread is in now, and to that of no other.
-    pub(crate) fn inherit_now(&mut self, shared: &Shared) {
-        let inherited = if self.outlives { None } else { shared.inherited_deadline() };
-        self.deadline = self.deadline.into_iter().chain(inherited).min();
-        self.outlives = true;
-    }
-
-    #[cold]
-    fn box_limits(&self, inherited: Option<Nanos>, queued_at: Nanos) -> Box<Limits> {
-        let deadline = self.deadline.into_iter().chain(inherited).min().unwrap_or(Nanos::NEVER);
-        let expires_at = self.expires_in.map_or(Nanos::NEVER, |d| queued_at.after(d)).min(deadline);
-        let place = self.token.as_ref().map(CancelToken::place);
-        let (timeout, retries) = (self.timeout, self.retries);
-        let (delay, seat) = (self.delay.map(|_| Delay::default()), self.seat.clone());
-        Box::new(Limits { expires_at, timeout, deadline, place, delay, retries, seat })
-    }
 }
 
 /// Gets one job in. Inside one of the pool's own jobs nothing is waited for: the worker that would
@@ -313,7 +257,7 @@ where
     B: Body<T>,
     T: Send + 'static,
 {
-    let (id, queued_at) = (next_id(), shared.now().after(terms.delay.unwrap_or_default()));
+    let (id, queued_at) = (next_id(), terms.queued_at(shared.now()));
     #[cfg(feature = "tracing")]
     let body = super::trace::Traced::new(shared, terms.kind, id, body);
     let ticket = Ticket {

@@ -143,6 +143,7 @@ pub(crate) const RANKS: &[&[&str]] = &[
         "sim::fleet::pod",
         "sim::measures",
         "run::overdue",
+        "run::terms",
         "scale::lane_table",
         "run::due",
     ],

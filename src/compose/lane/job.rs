@@ -15,7 +15,8 @@ use crate::run::context::{Body, Fallible, JobContext};
 use crate::run::handle::JobHandle;
 use crate::run::priority::Priority;
 use crate::run::seat::{Room, Seat};
-use crate::run::submit::{self, Terms, WhenFull};
+use crate::run::submit::{self, WhenFull};
+use crate::run::terms::Terms;
 use crate::sync::Arc;
 
 /// The options of one job of a lane; made by [`Lane::job`] and [`Lane::key`].
@@ -32,7 +33,7 @@ impl Lane {
     /// A job with options, of a kind as with [`PoolHandle::job`](crate::PoolHandle::job).
     pub fn job(&self, kind: &'static str) -> LaneJob<'_> {
         let kind = self.pool.core.shared.kinds.id(kind);
-        LaneJob { terms: Terms { kind, ..Terms::default() }, ..self.plain() }
+        LaneJob { terms: Terms::of_kind(kind), ..self.plain() }
     }
 
     /// A job for somebody: a customer, a user, a file. The keys that have jobs waiting in the lane
@@ -75,20 +76,20 @@ impl LaneJob<'_> {
     /// The job is not run once it has waited this long, in the lane and in the pool's queue; it
     /// ends as expired. One that expires in the lane is found out when its turn comes.
     pub fn expires_in(mut self, after: Duration) -> Self {
-        self.terms.expires_in = Some(after);
+        self.terms.special().expires_in = Some(after);
         self
     }
 
     /// How long the job may run; as [`JobBuilder::timeout`](crate::JobBuilder::timeout).
     pub fn timeout(mut self, after: Duration) -> Self {
-        self.terms.timeout = Some(after);
+        self.terms.special().timeout = Some(after);
         self
     }
 
     /// [`LaneJob::expires_in`] and a timeout in one; as
     /// [`JobBuilder::deadline_in`](crate::JobBuilder::deadline_in).
     pub fn deadline_in(mut self, after: Duration) -> Self {
-        self.terms.deadline = Some(self.lane.pool.core.shared.now().after(after));
+        self.terms.special().deadline = Some(self.lane.pool.core.shared.now().after(after));
         self
     }
 
@@ -102,7 +103,7 @@ impl LaneJob<'_> {
     /// Puts the job under a token; as [`JobBuilder::token`](crate::JobBuilder::token). While it
     /// waits in the lane it is queued.
     pub fn token(mut self, token: &CancelToken) -> Self {
-        self.terms.token = Some(token.clone());
+        self.terms.special().token = Some(token.clone());
         self
     }
 
@@ -200,7 +201,8 @@ impl LaneJob<'_> {
             let whose = Whose { row: lane.room.row, key, number };
             let permit = Permit::new(Arc::clone(&lane.room), whose, submitted, expires_at);
             let room: Arc<dyn Room> = Arc::clone(&lane.room) as _;
-            let terms = Terms { seat: Some(Seat { room, number, key }), ..terms };
+            let seat = Seat { room, number, key };
+            let terms = terms.with(|special| special.seat = Some(seat));
             submit::cell(shared, terms, Permitted { body: body(job), permit })
         });
         match (entered, unsent) {

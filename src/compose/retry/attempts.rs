@@ -16,7 +16,8 @@ use crate::run::context::{Fallible, JobContext};
 use crate::run::handle::JobHandle;
 use crate::run::job::Tracked;
 use crate::run::panics::{catch, contain};
-use crate::run::submit::{self, Terms};
+use crate::run::submit;
+use crate::run::terms::Terms;
 use crate::scale::Core;
 use crate::sync::{Arc, Mutex};
 use crate::time::Nanos;
@@ -148,7 +149,7 @@ where
         let now = shared.now();
         let chance = chance(self.seed, number);
         let delay = self.retry.delay_after(number, now.since(self.began), chance)?;
-        if self.terms.deadline.is_some_and(|deadline| deadline <= now.after(delay)) {
+        if self.terms.deadline().is_some_and(|deadline| deadline <= now.after(delay)) {
             return Err(RetryStop::TimeSpent);
         }
         if self.core.retries.lock().take(now) { Ok(delay) } else { Err(RetryStop::BudgetSpent) }
@@ -175,7 +176,10 @@ where
     /// Submits the next attempt, to be queued after `delay`.
     fn again(self: &Arc<Self>, number: u32, delay: Duration) -> Result<(), Refusal> {
         let Core { shared, timer, .. } = &*self.core;
-        let terms = Terms { delay: Some(delay), retries: number - 1, ..self.terms.clone() };
+        let terms = self.terms.clone().with(|special| {
+            special.delay = Some(delay);
+            special.retries = number - 1;
+        });
         let make = |()| submit::tracked_body(shared, terms, self.body());
         let handle = delay::submit(timer, shared, (), make).map_err(|refused| refused.refusal())?;
         self.course.follow(&self.core, handle.tracked());
