@@ -7,8 +7,9 @@
 //!
 //! It serves what the configuration in `dashboards/prometheus/` scrapes, so that the boards have
 //! something to show: waves and bursts of requests that sleep, compute, fail, panic, run too long
-//! or come too late; a batch that fills its queue; lanes; a pool that stands still; one that is
-//! resized between 2 and 512 workers; and one that does nothing but count, as fast as it can.
+//! or come too late; a batch that fills its queue; lanes; delayed jobs and retries; a pool that stands
+//! still; one that is resized between 2 and 512 workers; and one that does nothing but count, as fast
+//! as it can.
 //!
 //! What became of each job is also counted by the jobs and their submitters themselves. That is the
 //! truth which the last line of the output tells, once all jobs are over; the page is served until
@@ -17,6 +18,7 @@
 mod batch;
 mod crowd;
 mod lanes;
+mod later;
 mod requests;
 mod stuck;
 mod truth;
@@ -77,12 +79,20 @@ fn run(mut words: impl Iterator<Item = String>) -> Result<(), Box<dyn std::error
     std::panic::set_hook(Box::new(|_| {}));
 
     let endpoint = prometheus::serve(address, prometheus::install()?)?;
-    let loads =
-        [requests::load, batch::load, lanes::load, stuck::load, crowd::load, crowd::flat_out];
+    let loads = [
+        requests::load,
+        batch::load,
+        lanes::load,
+        later::load,
+        stuck::load,
+        crowd::load,
+        crowd::flat_out,
+    ];
     let pools = [
         requests::pool()?,
         batch::pool()?,
         lanes::pool()?,
+        later::pool()?,
         stuck::pool()?,
         crowd::pool()?,
         Pool::builder("fast").workers(1..=2).build()?,
@@ -90,7 +100,7 @@ fn run(mut words: impl Iterator<Item = String>) -> Result<(), Box<dyn std::error
     println!("metrics at http://{}/metrics", endpoint.local_addr());
 
     let span = Span { began: Instant::now(), length, over: AtomicBool::new(false) };
-    let truths: [Truth; 6] = Default::default();
+    let truths: [Truth; 7] = Default::default();
     std::thread::scope(|scope| {
         for ((load, pool), truth) in loads.into_iter().zip(&pools).zip(&truths) {
             let span = &span;

@@ -9,6 +9,7 @@ pub mod families;
 pub mod fleet;
 mod lanes;
 pub mod lint;
+mod order;
 pub mod panel;
 pub mod pool;
 pub mod promql;

@@ -5,6 +5,7 @@
 
 use crate::board::{Board, Note, Row};
 use crate::lanes;
+use crate::order;
 use crate::panel::{Panel, Unit};
 
 pub fn board() -> Board {
@@ -146,27 +147,9 @@ fn keeping_up() -> Row {
             .limits(1.0, 100.0)
             .query("sum by (pool) (springtide_submitters_blocked)", "{{pool}}"),
     ];
-    panels.extend(priorities());
+    panels.extend(order::priorities());
+    panels.extend(order::later());
     Row { title: "Is it keeping up?", panels }
-}
-
-fn priorities() -> [Panel; 2] {
-    [
-        Panel::stack("Queue, by priority", Unit::Count)
-            .asks("Whose jobs wait?")
-            .advice("If `high` ones wait, everything does: look at *Demand and bound*.")
-            .query("sum by (priority) (springtide_queue_jobs)", "{{priority}}")
-            .color("high", "red")
-            .color("normal", "blue")
-            .color("low", "#8e8e8e"),
-        Panel::lines("Promotions", Unit::PerSecond)
-            .asks("How often does a job go before higher ones, for having waited too long?")
-            .advice("All the time: higher priorities fill the pool, and the others live on this.")
-            .query(
-                "sum by (pool) (rate(springtide_promotions_total[$__rate_interval]))",
-                "{{pool}}",
-            ),
-    ]
 }
 
 fn jobs() -> Row {
