@@ -18,8 +18,9 @@ use super::panics::catch;
 use super::priority::Priority;
 use super::seat::TakeOver;
 use super::shared::Shared;
+use super::slot::Slot;
 use super::tape::{Ran, Tape};
-use super::ticket::KindId;
+use super::ticket::{KindId, Ticket};
 use crate::error::{CancelReason, JobError};
 use crate::outcome::Outcome;
 use crate::sync::Arc;
@@ -37,23 +38,27 @@ pub(crate) fn take_on(desk: &Desk, job: Job, now: Nanos) -> Nanos {
             slot.current.begin(describe(None, now));
             shared.gate.release_by(desk.index);
             let about = news::about(shared, None, Some(desk.index), queued_at);
-            run_on_worker(desk, queued_at, now, about, |_| call(body))
+            run_on_worker(shared, slot, queued_at, now, about, |_| call(body))
         }
         Task::Tracked(tracked) => {
-            if tracked.ticket().limits.is_some()
+            // Once: what is asked of a job of an unknown type is a call.
+            let ticket = tracked.ticket();
+            if ticket.limits.is_some()
                 && let Some(done) = turn_away(desk, &*tracked, now)
             {
                 return done;
             }
-            let priority = tracked.ticket().priority;
+            let (running, priority) = (describe(Some(ticket), now), ticket.priority);
             let Some(job) = Started::of(tracked) else {
                 discard_shell(shared, priority);
                 return now;
             };
-            slot.current.begin(describe(Some(&**job.tracked()), now));
+            slot.current.begin(running);
             shared.gate.release_by(desk.index);
             let about = news::about(shared, Some(&**job.tracked()), Some(desk.index), queued_at);
-            run_on_worker(desk, queued_at, now, about, |started| watched(desk, job, started))
+            run_on_worker(shared, slot, queued_at, now, about, |started| {
+                watched(desk, job, started)
+            })
         }
     };
     slot.current.end();
@@ -68,7 +73,7 @@ fn turn_away(desk: &Desk, tracked: &dyn Tracked, now: Nanos) -> Option<Nanos> {
         && let Some(withdrawn) = Withdrawn::of(tracked)
     {
         let slot = shared.roster.slot(desk.index);
-        slot.current.begin(describe(Some(tracked), now));
+        slot.current.begin(describe(Some(tracked.ticket()), now));
         resolve(shared, withdrawn, Outcome::Expired, JobError::expired());
         slot.current.end();
         return Some(shared.now());
@@ -115,46 +120,44 @@ pub(crate) fn take_over(desk: &Desk, tracked: Arc<dyn Tracked>) {
     let ticket = job.tracked().ticket();
     // The wait in a room is its lane's affair.
     let queued_at = if ticket.seat().is_some() { now } else { ticket.queued_at };
-    slot.current.begin(describe(Some(&**job.tracked()), now));
+    slot.current.begin(describe(Some(ticket), now));
     if !from_room {
         leave_shell(shared, Some(desk), &**job.tracked());
     }
     shared.gate.release_by(desk.index);
     let nothing = Bequest::nothing();
     let about = news::about(shared, Some(&**job.tracked()), Some(desk.index), queued_at);
-    run_on_worker(desk, queued_at, now, about, |started| watched(desk, job, started));
+    run_on_worker(shared, slot, queued_at, now, about, |started| watched(desk, job, started));
     drop(nothing);
     if let Some(waiting) = waiting {
         slot.current.begin(waiting);
     }
 }
 
-fn describe(tracked: Option<&dyn Tracked>, started: Nanos) -> Running {
-    let (kind, id) = match tracked {
-        None => (KindId::default(), None),
-        Some(tracked) => (tracked.ticket().kind, Some(tracked.ticket().id)),
-    };
-    Running { started, kind, id, blocked: false }
+#[inline]
+fn describe(ticket: Option<&Ticket>, started: Nanos) -> Running {
+    let kind = ticket.map_or(KindId::default(), |ticket| ticket.kind);
+    Running { started, kind, id: ticket.map(|ticket| ticket.id), blocked: false }
 }
 
 /// Runs a job, accounts for it and publishes what is left to be.
 fn run_on_worker(
-    desk: &Desk,
+    shared: &Shared,
+    slot: &Slot,
     queued_at: Nanos,
     now: Nanos,
-    about: Option<About>,
+    about: Option<Box<About>>,
     run: impl FnOnce(Nanos) -> (Outcome, Left),
 ) -> Nanos {
-    let shared = &*desk.shared;
-    let slot = shared.roster.slot(desk.index);
     let started = news::starting(shared, &about, now);
     let recorded = Record::begin(shared);
     let (outcome, left) = run(started);
     let mut ended = shared.stamp();
+    let meter = slot.meter();
     if shared.metered {
-        slot.meter().job_took(queued_at, started, ended);
+        meter.job_took(queued_at, started, ended);
     }
-    slot.meter().job_over(outcome);
+    meter.job_over(outcome);
     if let Some(record) = recorded {
         record.end(queued_at, started, ended);
         // That took a while, which belongs neither to this job nor to the next one.
@@ -236,7 +239,7 @@ fn tracked_outside(shared: &Shared, job: Started) {
 fn outside(
     shared: &Shared,
     queued_at: Nanos,
-    about: Option<About>,
+    about: Option<Box<About>>,
     run: impl FnOnce(Nanos) -> (Outcome, Left),
 ) {
     shared.outside.running.fetch_add(1, Ordering::AcqRel);

@@ -20,6 +20,9 @@ struct Inheritance {
 }
 
 thread_local! {
+    /// Whether the other one is there: all that is looked at when a job is submitted outside any
+    /// with a deadline.
+    static HAS_ONE: Cell<bool> = const { Cell::new(false) };
     static INHERITANCE: Cell<Option<Inheritance>> = const { Cell::new(None) };
 }
 
@@ -43,26 +46,31 @@ impl Bequest {
     }
 
     fn replace(inheritance: Option<Inheritance>) -> Bequest {
-        let before = INHERITANCE.try_with(|here| here.replace(inheritance));
-        Bequest { before: before.ok().flatten() }
+        Bequest { before: put(inheritance) }
     }
 }
 
 impl Drop for Bequest {
     fn drop(&mut self) {
-        let _ = INHERITANCE.try_with(|here| here.set(self.before));
+        put(self.before);
     }
+}
+
+fn put(inheritance: Option<Inheritance>) -> Option<Inheritance> {
+    let _ = HAS_ONE.try_with(|has_one| has_one.set(inheritance.is_some()));
+    INHERITANCE.try_with(|here| here.replace(inheritance)).ok().flatten()
 }
 
 /// The deadline of the job that the calling thread is in, as the clock of the asking pool shows
 /// time; `None` outside any such job.
 #[inline]
 pub(crate) fn inherited(pool: usize, clock: &Clock) -> Option<Nanos> {
-    let inheritance = INHERITANCE.try_with(Cell::get).ok().flatten()?;
-    Some(translated(inheritance, pool, clock))
+    if HAS_ONE.try_with(Cell::get) == Ok(true) { translated(pool, clock) } else { None }
 }
 
 #[cold]
-fn translated(inheritance: Inheritance, pool: usize, clock: &Clock) -> Nanos {
-    if inheritance.pool == pool { inheritance.at } else { clock.moment_of(inheritance.instant) }
+fn translated(pool: usize, clock: &Clock) -> Option<Nanos> {
+    let Inheritance { pool: theirs, at, instant } =
+        INHERITANCE.try_with(Cell::get).ok().flatten()?;
+    Some(if theirs == pool { at } else { clock.moment_of(instant) })
 }
