@@ -214,6 +214,20 @@ fn the_figures_tell_the_priorities_apart() {
     });
 }
 
+/// The age of the oldest job, a bit later than last time.
+fn looking_at_the_oldest(pool: &Pool, clock: &ManualClock) -> impl Fn() -> Duration {
+    let (pool, clock) = (pool.handle(), clock.clone());
+    move || {
+        // The supervisor looks as time passes, which it does no faster than that.
+        let looks = pool.stats().evaluations;
+        clock.advance(Duration::from_millis(300));
+        if pool.stats().queued > 0 {
+            until(|| pool.stats().evaluations > looks);
+        }
+        pool.stats().oldest_age
+    }
+}
+
 /// By the order in which they came the high job is the oldest, since so many have left before it.
 #[test]
 fn the_oldest_job_is_found_although_others_have_overtaken_it() {
@@ -221,13 +235,7 @@ fn the_oldest_job_is_found_although_others_have_overtaken_it() {
         let clock = ManualClock::new();
         let pool = build(one_worker("oldest").clock(clock.clock()));
         let held = occupy(&pool, 1);
-        // The supervisor looks as time passes, which it does no faster than that.
-        let oldest = || {
-            let looks = pool.stats().evaluations;
-            clock.advance(Duration::from_millis(300));
-            until(|| pool.stats().evaluations > looks);
-            pool.stats().oldest_age
-        };
+        let oldest = looking_at_the_oldest(&pool, &clock);
         let low = pool.job("low").priority(Priority::Low).submit(|_| ()).expect("there is room");
         let age = Duration::from_secs(7);
         until(|| oldest() >= age);
@@ -238,6 +246,42 @@ fn the_oldest_job_is_found_although_others_have_overtaken_it() {
         assert!(low.cancel());
         assert!((0..5).any(|_| oldest() < age), "a shell is not old");
         held.release();
+    });
+}
+
+/// A worker runs what its own jobs submit first. By the order in which they came, the job from
+/// outside has long left.
+#[test]
+fn the_oldest_job_is_found_although_jobs_from_inside_have_overtaken_it() {
+    within(PATIENCE, "overtaken", || {
+        let clock = ManualClock::new();
+        let pool = build(one_worker("overtaken").clock(clock.clock()));
+        let oldest = looking_at_the_oldest(&pool, &clock);
+        let (submit, told) = mpsc::channel::<()>();
+        let (begins, begun) = mpsc::channel();
+        let (end, ended) = mpsc::channel::<()>();
+        let handle = pool.handle();
+        let parent = move || {
+            let _ = told.recv();
+            for ended in std::iter::once(Some(ended)).chain([(); 3].map(|()| None)) {
+                let begins = begins.clone();
+                let child = move || {
+                    let _ = begins.send(());
+                    ended.map(|ended| ended.recv())
+                };
+                handle.submit(child).expect("there is room").detach();
+            }
+        };
+        pool.execute(parent).expect("there is room");
+        let outside = pool.submit(|| ()).expect("there is room");
+        let age = Duration::from_secs(7);
+        until(|| oldest() >= age);
+        submit.send(()).expect("it waits for that");
+        begun.recv().expect("a child runs");
+        assert!((0..5).all(|_| oldest() >= age), "it waits still");
+        drop(end);
+        outside.join().expect("its turn has come");
+        until(|| pool.stats().queued == 0 && oldest() < age);
     });
 }
 

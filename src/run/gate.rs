@@ -389,6 +389,11 @@ impl Gate {
         u64::try_from(line.shells).is_ok_and(|shells| shells >= line.capacity)
     }
 
+    /// Whether there may be such shells.
+    pub(crate) fn has_shells(&self) -> bool {
+        self.line.lock().shells != 0
+    }
+
     /// `n` empty shells were taken out of the queue; lets a submitter in for each place that
     /// they had taken (G4).
     pub(crate) fn shells_removed(&self, n: u64) {

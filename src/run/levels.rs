@@ -45,6 +45,8 @@ struct Level<T> {
 
 struct Row<T> {
     jobs: VecDeque<T>,
+    /// Jobs that ever came.
+    came: u64,
     /// Jobs dealt with elsewhere whose empty shells are still in the row. Below zero for a moment
     /// when a worker throws a shell away before the one who made it has said so.
     shells: i64,
@@ -55,7 +57,7 @@ impl<T> Levels<T> {
         let level = || {
             CachePadded::new(Level {
                 oldest: AtomicU64::new(Nanos::NEVER.0),
-                row: Mutex::new(Row { jobs: VecDeque::new(), shells: 0 }),
+                row: Mutex::new(Row { jobs: VecDeque::new(), came: 0, shells: 0 }),
             })
         };
         let levels = Levels {
@@ -100,8 +102,15 @@ impl<T> Levels<T> {
         if row.jobs.is_empty() {
             level.oldest.store(queued_at.0, Ordering::Release);
         }
+        row.came += 1;
         row.jobs.push_back(job);
         None
+    }
+
+    /// Jobs that ever came into either level.
+    pub(crate) fn came(&self) -> u64 {
+        let came = |level: &Level<T>| level.row.lock().came;
+        if self.are_used() { came(&self.high) + came(&self.low) } else { 0 }
     }
 
     /// Takes the oldest job of a level.

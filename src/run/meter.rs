@@ -13,6 +13,8 @@ pub(crate) struct Meter {
     busy_ns: AtomicU64,
     log2_run_sum: AtomicU64,
     steals: AtomicU64,
+    /// Jobs that this worker's jobs submitted into its own deque.
+    from_inside: AtomicU64,
     /// Exponential average of the run times, weight 1/8.
     recent_run_ns: AtomicU64,
     wait: Histogram,
@@ -26,6 +28,7 @@ pub(crate) struct MeterSum {
     pub(crate) busy_ns: u64,
     pub(crate) log2_run_sum: u64,
     pub(crate) steals: u64,
+    pub(crate) from_inside: u64,
 }
 
 /// A single writer's addition. Release pairs with the Acquire in `get`: a reader that sees an
@@ -75,6 +78,11 @@ impl Meter {
         add(&self.steals, steals);
     }
 
+    /// A job of this worker put another one into its deque. Only the slot's owner may call this.
+    pub(crate) fn job_from_inside(&self) {
+        add(&self.from_inside, 1);
+    }
+
     /// How long jobs ran here lately.
     pub(crate) fn recent_run_ns(&self) -> u64 {
         self.recent_run_ns.load(Ordering::Relaxed)
@@ -88,6 +96,7 @@ impl Meter {
         sum.busy_ns = sum.busy_ns.saturating_add(get(&self.busy_ns));
         sum.log2_run_sum += get(&self.log2_run_sum);
         sum.steals += get(&self.steals);
+        sum.from_inside += get(&self.from_inside);
     }
 
     pub(crate) fn fold_into(&self, wait: &mut Cells, run: &mut Cells) {

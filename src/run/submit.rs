@@ -345,7 +345,10 @@ pub(crate) fn deliver(shared: &Arc<Shared>, entry: Entry, task: Task) {
 pub(crate) fn push(shared: &Shared, desk: Option<&Desk>, job: Job) {
     may_be_held_up();
     match desk {
-        Some(desk) => desk.local.push(job),
+        Some(desk) => {
+            shared.roster.slot(desk.index).meter().job_from_inside();
+            desk.local.push(job);
+        }
         None => shared.queue.push(job),
     }
 }

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::arrivals::ArrivalLog;
 use super::ledger::{Counts, ELAPSED_MAX, Ledger};
 use super::probe::Probe;
 use super::sample::Sample;
@@ -16,6 +17,8 @@ use crate::time::{Nanos, nanos};
 #[derive(Debug, Default)]
 pub(crate) struct Observer {
     ledger: Ledger,
+    /// Of the jobs in the injector, which jobs from inside and others overtake.
+    injected: ArrivalLog,
     /// When the clock, or the whole machine, was last seen to have jumped, and how far.
     jump: Option<(Nanos, Duration)>,
     /// The last look was to be followed by another one soon.
@@ -36,7 +39,8 @@ impl Observer {
         now: Nanos,
         steady: Nanos,
     ) -> Sample {
-        let counts = self.count(shared, now, steady);
+        let (counts, from_inside) = self.count(shared, now, steady);
+        let injected_waits = self.injected_age(shared, counts.accepted - from_inside, steady);
         let seen = shared.sleep.look();
         let starting = shared.workers_in(State::Starting).min(seen.searching());
         let idle = (seen.sleeping() + seen.searching()).saturating_sub(starting);
@@ -50,7 +54,7 @@ impl Observer {
         // Low jobs are overtaken, so the order of coming says nothing about them.
         let other_levels = shared.queue.levels.oldest(|job| job.queued_at, Job::is_shell);
         let others_wait = other_levels.map_or(Duration::ZERO, |oldest| now.since(oldest));
-        since.oldest_age = since.oldest_age.max(others_wait);
+        since.oldest_age = since.oldest_age.max(others_wait).max(injected_waits);
         // No worker was inside a job for longer than the time there was, whatever the clock did.
         since.busy_time = since.busy_time.min(since.elapsed * peak.max(seen.live()));
         let cores = self.probe.cores(steady, settings.cores);
@@ -89,21 +93,32 @@ impl Observer {
         }
     }
 
+    /// How long the job at the head of the injector waits: all who came there, less those who wait
+    /// there, have left it in the order they came. Whoever was admitted and never came there makes
+    /// it younger. Behind a shell the head cannot be told, and nothing is said.
+    fn injected_age(&mut self, shared: &Shared, from_outside: u64, steady: Nanos) -> Duration {
+        let came = from_outside.saturating_sub(shared.queue.levels.came());
+        let left = came.saturating_sub(shared.queue.injected());
+        let age = self.injected.observe(steady, came, left);
+        if shared.gate.has_shells() { Duration::ZERO } else { age }
+    }
+
     /// Never less than at the last look, whatever the clock does and however the reads interleave
-    /// with the workers' writes.
-    fn count(&self, shared: &Shared, now: Nanos, steady: Nanos) -> Counts {
+    /// with the workers' writes; and how many of the accepted jobs went into a worker's own deque.
+    fn count(&self, shared: &Shared, now: Nanos, steady: Nanos) -> (Counts, u64) {
         // Saturating: a clock may jump by centuries while several jobs run.
         let ages = shared.roster.running().map(|(_, job)| nanos(now.since(job.started)));
         let in_progress = ages.fold(0, u64::saturating_add);
         let sum = shared.roster.sum();
         let (accepted, left) = shared.gate.counts();
-        Counts {
+        let counts = Counts {
             at: steady,
             accepted,
             left,
             completed: sum.outcomes.iter().sum(),
             busy_ns: sum.busy_ns.saturating_add(in_progress).max(self.ledger.last().busy_ns),
             log2_run_sum: sum.log2_run_sum,
-        }
+        };
+        (counts, sum.from_inside.min(accepted))
     }
 }

@@ -93,6 +93,11 @@ impl<T> Queue<T> {
         self.injector.push(job);
     }
 
+    /// Jobs in the injector, shells among them.
+    pub(crate) fn injected(&self) -> u64 {
+        self.injector.len() as u64
+    }
+
     /// Adds a job that is above or below the normal ones, wherever it comes from.
     pub(crate) fn push_at(&self, priority: Priority, job: T) {
         scheduling_point();

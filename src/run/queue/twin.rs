@@ -27,6 +27,10 @@ impl<T> Injector<T> {
         self.0.lock().push_back(job);
     }
 
+    pub(crate) fn len(&self) -> usize {
+        self.0.lock().len()
+    }
+
     pub(crate) fn is_empty(&self) -> bool {
         self.0.lock().is_empty()
     }
