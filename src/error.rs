@@ -6,7 +6,7 @@ use std::fmt;
 use std::io;
 
 use crate::outcome::Refusal;
-use crate::run::panics::PanicReport;
+use crate::run::panics::{PanicReport, contain};
 
 /// Why a job has no result.
 ///
@@ -20,7 +20,8 @@ enum Cause {
     Panicked(Box<PanicReport>),
     Cancelled(CancelReason),
     Expired,
-    TimedOut,
+    /// The report if it panicked besides, after its time was up.
+    TimedOut(Option<Box<PanicReport>>),
     Forked,
 }
 
@@ -52,7 +53,19 @@ impl JobError {
     }
 
     pub(crate) fn timed_out() -> JobError {
-        JobError { cause: Cause::TimedOut }
+        JobError { cause: Cause::TimedOut(None) }
+    }
+
+    /// Of a job whose time was up before it ended like this.
+    #[cold]
+    pub(crate) fn timed_out_before<T>(late: Result<T, PanicReport>) -> JobError {
+        match late {
+            Ok(result) => {
+                contain(|| drop(result));
+                JobError::timed_out()
+            }
+            Err(report) => JobError { cause: Cause::TimedOut(Some(Box::new(report))) },
+        }
     }
 
     pub(crate) fn forked() -> JobError {
@@ -78,7 +91,7 @@ impl JobError {
     /// thread cannot be stopped from outside, only asked through
     /// [`JobContext::is_cancelled`](crate::JobContext::is_cancelled).
     pub fn is_timed_out(&self) -> bool {
-        matches!(self.cause, Cause::TimedOut)
+        matches!(self.cause, Cause::TimedOut(_))
     }
 
     /// The handle was used in a forked child, where the pool has no threads.
@@ -94,10 +107,11 @@ impl JobError {
         }
     }
 
-    /// What is known of the panic, if the job panicked.
+    /// What is known of the panic, if the job panicked: also after its time was up, where the error
+    /// came late enough to know.
     pub fn panic_report(&self) -> Option<&PanicReport> {
         match &self.cause {
-            Cause::Panicked(report) => Some(report),
+            Cause::Panicked(report) | Cause::TimedOut(Some(report)) => Some(report),
             _ => None,
         }
     }
@@ -151,7 +165,9 @@ impl fmt::Display for JobError {
                 f.write_str("job cancelled: the system refuses to start a worker thread")
             }
             Cause::Expired => f.write_str("job expired in the queue"),
-            Cause::TimedOut => f.write_str("job ran longer than its timeout, or past its deadline"),
+            Cause::TimedOut(_) => {
+                f.write_str("job ran longer than its timeout, or past its deadline")
+            }
             Cause::Forked => f.write_str("the pool's threads live in the parent of this fork"),
         }
     }

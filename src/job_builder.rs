@@ -223,7 +223,9 @@ impl JobBuilder<'_> {
         self.enter(job, when_full)
     }
 
-    /// [`PoolHandle::execute`] with these options.
+    /// [`PoolHandle::execute`] with these options. What has options is more than a closure, so at a
+    /// shutdown that does not wait the job is cancelled; it does not come back in
+    /// [`ShutdownReport::returned`](crate::ShutdownReport::returned).
     ///
     /// # Errors
     ///

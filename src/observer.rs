@@ -126,7 +126,8 @@ pub struct JobEnded<'a> {
     pub wait: Duration,
     /// From start to end; `None` if it never ran.
     pub run: Option<Duration>,
-    /// What went wrong, if it returned an error or panicked.
+    /// What went wrong, if it returned an error or panicked; a panic also of a job whose time was
+    /// up before it.
     pub failure: Option<Failure<'a>>,
 }
 

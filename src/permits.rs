@@ -9,7 +9,6 @@ use crate::error::{ReserveError, SubmitError};
 use crate::job_builder::JobBuilder;
 use crate::outcome::Refusal;
 use crate::pool_handle::PoolHandle;
-use crate::run::closure::Closure;
 use crate::run::context::JobContext;
 use crate::run::desk::Inside;
 use crate::run::gate::{Joined, MAX_HELD, NoEntry, Patience, Waiter};
@@ -194,7 +193,7 @@ impl Permits {
         match self.redeem() {
             Ok(entry) => {
                 let shared = &self.pool.core.shared;
-                submit::deliver(shared, entry, Task::Plain(Closure::new(job)));
+                submit::deliver(shared, entry, submit::plain(shared, job));
                 Ok(())
             }
             Err(refusal) => Err(SubmitError::new(job, refusal)),

@@ -3,9 +3,16 @@
 mod common;
 
 use std::fmt;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
-use common::{PATIENCE, assert_submitted, block_on, fixed, fixed_with, occupy, within};
-use springtide::{FallibleError, JobHandle, Outcome, Overflow, TrySubmitError};
+use common::{
+    PATIENCE, assert_submitted, block_on, build, fixed, fixed_with, occupy, until, within,
+};
+use springtide::testing::ManualClock;
+use springtide::{
+    FallibleError, JobEnded, JobHandle, Observer, Outcome, Overflow, Pool, TrySubmitError,
+};
 
 /// An error that can be recognised, and is not `Clone`.
 #[derive(Debug, PartialEq)]
@@ -109,5 +116,52 @@ fn an_error_is_counted_wherever_and_for_whomever_the_job_runs() {
         pool.wait_idle().expect("not inside");
         pool.submit_fallible(|| Err::<(), _>(Ebb(2))).expect("open").detach();
         assert_eq!(assert_submitted(&pool, 4).errored, 2);
+    });
+}
+
+/// Writes down what it is told of each job that went wrong.
+#[derive(Default)]
+struct Told(Mutex<Vec<(Outcome, String)>>);
+
+impl Observer for Told {
+    fn job_ended(&self, job: &JobEnded<'_>) {
+        let failure = job.failure.map(|failure| format!("{failure:?}")).unwrap_or_default();
+        self.0.lock().expect("nobody panics").push((job.outcome, failure));
+    }
+}
+
+// A panic after the timeout: noticed by the supervisor first, or by the job's own end
+#[test]
+fn a_panic_of_a_job_whose_time_is_up_is_told_all_the_same() {
+    within(PATIENCE, "late", || {
+        let (clock, told) = (ManualClock::new(), Arc::new(Told::default()));
+        let builder = Pool::builder("late").workers(1..=1).observer(Arc::clone(&told));
+        let builder = builder.queue_capacity(1).overflow(Overflow::CallerRuns);
+        let pool = build(builder.clock(clock.clock()));
+        let timed = || pool.job("late").timeout(Duration::from_secs(1));
+        let advances = clock.clone();
+        let given_up = timed().submit(move |cx| {
+            until(|| {
+                advances.advance(Duration::from_secs(2));
+                cx.is_cancelled()
+            });
+            panic!("{}", "told so");
+        });
+        let error = given_up.expect("open").join().map(|()| ()).expect_err("too long");
+        assert!(error.is_timed_out());
+        pool.wait_idle().expect("not inside");
+        let held = occupy(&pool, 1);
+        pool.execute(|| {}).expect("one place");
+        let overran = timed().submit(move |_| {
+            clock.advance(Duration::from_secs(2));
+            panic!("{}", "and here");
+        });
+        let error = overran.expect("run here").join().map(|()| ()).expect_err("too long");
+        assert_eq!((error.is_timed_out(), error.panic_message()), (true, Some("and here")));
+        held.release();
+        assert_eq!(assert_submitted(&pool, 4).timed_out, 2);
+        let told = told.0.lock().expect("nobody panics");
+        let late: Vec<_> = told.iter().filter(|told| told.0 == Outcome::TimedOut).collect();
+        assert!(late[0].1.contains("told so") && late[1].1.contains("and here"), "{late:?}");
     });
 }

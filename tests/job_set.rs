@@ -372,3 +372,20 @@ fn progress_counts_what_is_done_and_what_failed_and_is_told_at_the_end() {
         assert_submitted(&pool, 10);
     });
 }
+
+#[test]
+fn a_set_that_learns_late_to_fail_fast_cancels_for_the_failure_it_has_seen() {
+    within(PATIENCE, "late rule", || {
+        let pool = fixed("late rule", 1, 8);
+        let set = pool.job_set();
+        set.submit(|_| panic!("{}", "first")).expect("room");
+        until(|| set.progress().failed == 1);
+        let held = occupy(&pool, 1);
+        set.submit(|_| ()).expect("room");
+        let set = set.fail_fast();
+        held.release();
+        let joined = set.join_all();
+        assert_eq!(joined.first_failure, Some(0));
+        assert!(joined.outcomes[1].as_ref().is_err_and(JobError::is_cancelled));
+    });
+}

@@ -9,7 +9,7 @@ use std::sync::mpsc;
 use std::time::Duration;
 
 use common::{
-    DropFlag, Latch, PATIENCE, assert_submitted, build, by_hand, fixed, occupy, until, within,
+    Bomb, DropFlag, Latch, PATIENCE, assert_submitted, build, by_hand, fixed, occupy, until, within,
 };
 use springtide::testing::{ManualClock, Spawner, SystemSpawner, ThreadHandle};
 use springtide::{DropPolicy, Overflow, Periodic, Pool, Refusal};
@@ -232,6 +232,17 @@ fn a_dropped_handle_lets_the_series_go_on_and_one_that_cancels_does_not() {
             until(|| pool.stats().queued + pool.stats().running == 0);
         }
         assert_eq!(counts.load(Ordering::SeqCst), 0);
+    });
+}
+
+#[test]
+fn what_a_cancelled_series_captured_may_panic_as_it_is_dropped() {
+    within(PATIENCE, "bomb", || {
+        let (pool, _clock) = small("bomb");
+        let bomb = Bomb(0);
+        let series = pool.every(SECOND).start(move |_| _ = &bomb).expect("open");
+        series.cancel();
+        assert_submitted(&pool, 0);
     });
 }
 

@@ -117,9 +117,16 @@ impl<T: Send + 'static> Inbox<T> {
         &self.shared
     }
 
-    /// The first failure is to cancel the rest.
+    /// The first failure is to cancel the rest, also one that is known already.
     pub(crate) fn cancel_rest_on_failure(&self) {
-        self.state.lock().cancels_rest = true;
+        let has_failed = {
+            let mut state = self.state.lock();
+            state.cancels_rest = true;
+            state.tally.first_failure.is_some()
+        };
+        if has_failed {
+            self.cancel();
+        }
     }
 
     pub(crate) fn tally(&self) -> Tally {

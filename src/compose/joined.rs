@@ -36,7 +36,8 @@ impl<T> Joined<T> {
     ///
     /// # Errors
     ///
-    /// The first failure in time, not a cancellation that followed from it.
+    /// The first failure in time, not a cancellation that followed from it. An error that a job
+    /// returned is no failure here but a result: of fallible jobs, ask [`Joined::all_ok`].
     pub fn all(mut self) -> Result<Vec<T>, JobError> {
         if let Some(first) = self.first_failure.filter(|first| self.outcomes[*first].is_err()) {
             return self.outcomes.swap_remove(first).map(|_| Vec::new());

@@ -14,6 +14,7 @@ use crate::outcome::Refusal;
 use crate::pool_handle::PoolHandle;
 use crate::run::context::{Fallible, JobContext};
 use crate::run::job::{Task, Tracked};
+use crate::run::priority::Priority;
 use crate::run::shared::Shared;
 use crate::run::submit::{self, Entry};
 use crate::run::terms::Terms;
@@ -79,6 +80,12 @@ impl Every<'_> {
     /// The first run is due after this time; after one period unless set.
     pub fn first_after(mut self, wait: Duration) -> Self {
         self.first = Some(wait);
+        self
+    }
+
+    /// The priority of each run; normal unless set.
+    pub fn priority(mut self, priority: Priority) -> Self {
+        self.terms.priority = priority;
         self
     }
 
@@ -237,11 +244,13 @@ impl<F: Send + 'static, E: Send + 'static> Series<F, E> {
             place.now = At::Pool(Arc::clone(&tracked));
             place.is_cancelled
         };
+        // Before it may run: what a run leaves behind is dropped where it ended, not by the timer.
+        let series = Arc::clone(&self);
+        handle.on_end(move |result| series.over(due, result));
         submit::deliver(shared, Entry::Queue, Task::Tracked(Arc::clone(&tracked)));
         if is_cancelled {
             attempt::cancel(shared, &*tracked, CancelReason::Requested);
         }
-        handle.on_end(move |result| self.over(due, result));
     }
 
     /// A run is over.

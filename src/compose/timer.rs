@@ -99,7 +99,9 @@ impl Timer {
     /// called or cancelled.
     pub(crate) fn cancel(&self, id: TimerId) -> bool {
         let due = self.entries.lock().agenda.remove(id.0);
-        due.is_some()
+        let was_there = due.is_some();
+        contain(|| drop(due));
+        was_there
     }
 
     /// Makes sure that there is a thread.

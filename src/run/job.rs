@@ -353,15 +353,11 @@ where
             unreachable!("its runner won the claim, and nobody else (C1, C2)");
         };
         let result = catch(|| body.call(cx));
-        // Not wanted: the timeout's resolution stands, and the late result is dropped here (C3).
-        if !self.ticket.claim.finish() {
-            contain(|| drop(result));
-            return Outcome::TimedOut;
-        }
+        // Given up: the timeout's resolution stands, and the late result is dropped here (C3).
+        let is_wanted = self.ticket.claim.finish();
         let (outcome, result) = match result {
-            late if cx.overran() => {
-                contain(|| drop(late));
-                (Outcome::TimedOut, Err(JobError::timed_out()))
+            late if !is_wanted || cx.overran() => {
+                (Outcome::TimedOut, Err(JobError::timed_out_before(late)))
             }
             Ok(result) if F::error(&result).is_some() => (Outcome::Error, Ok(result)),
             Ok(result) => (Outcome::Ok, Ok(result)),
@@ -396,6 +392,9 @@ where
     // Safety: as the trait says.
     unsafe fn publish(&self) {
         if self.ticket.claim.look().is_given_up() {
+            // SAFETY: the caller has won the claim, and no handle comes here any more (C3).
+            let told = unsafe { self.exchange(Stage::Empty) };
+            contain(|| drop(told));
             return;
         }
         let before = self.ticket.claim.publish();

@@ -1,8 +1,9 @@
 //! What a worker's thread keeps for the jobs it runs: built there, used there, dropped there.
 //!
 //! Each value belongs to an owner, which may end on any thread. Its values then stay until their
-//! own threads look, which a worker does before it sleeps and as it leaves. Whoever uses a value
-//! takes it out meanwhile, so nothing a user wrote runs while the list is borrowed.
+//! own threads look, which a worker does before it sleeps, as it leaves, and when it comes to keep
+//! one more. Whoever uses a value takes it out meanwhile, so nothing a user wrote runs while the
+//! list is borrowed.
 
 use std::any::Any;
 use std::cell::RefCell;
@@ -44,18 +45,23 @@ pub(crate) enum Kept {
 /// Takes out what the calling thread keeps for `owner`, to be followed by [`put`] unless it is in
 /// use already.
 pub(crate) fn take(owner: &Arc<dyn Owner>) -> Kept {
-    let take = |locals: &RefCell<Vec<Local>>| {
+    let find = |locals: &RefCell<Vec<Local>>| {
         let mut locals = locals.borrow_mut();
-        match locals.iter_mut().find(|local| local.is_of(owner)) {
-            Some(local) => local.value.take().map_or(Kept::InUse, Kept::Value),
-            None => {
-                locals.push(Local { owner: Arc::downgrade(owner), value: None });
-                Kept::Nothing
-            }
-        }
+        let local = locals.iter_mut().find(|local| local.is_of(owner))?;
+        Some(local.value.take().map_or(Kept::InUse, Kept::Value))
     };
-    // The thread is at its very end: what is built now cannot be kept.
-    LOCALS.try_with(take).unwrap_or(Kept::InUse)
+    match LOCALS.try_with(find) {
+        Ok(Some(kept)) => kept,
+        Ok(None) => {
+            // A worker that never sleeps would keep those of all the owners there ever were.
+            drop_stale();
+            let local = Local { owner: Arc::downgrade(owner), value: None };
+            let _ = LOCALS.try_with(|locals| locals.borrow_mut().push(local));
+            Kept::Nothing
+        }
+        // The thread is at its very end: what is built now cannot be kept.
+        Err(_) => Kept::InUse,
+    }
 }
 
 /// Keeps `value` for `owner` from now on, or nothing.
@@ -127,6 +133,18 @@ mod tests {
         assert_eq!(value.downcast_ref(), Some(&7_u8));
         put(&mine, None);
         assert!(is_nothing(&take(&mine)), "nothing was put back");
+        drop_all();
+    }
+
+    #[test]
+    fn a_thread_that_never_rests_keeps_no_more_than_there_are_owners() {
+        let held = Rc::new(());
+        for _ in 0..100 {
+            let brief = somebody();
+            assert!(is_nothing(&take(&brief)));
+            put(&brief, Some(Box::new(Rc::clone(&held))));
+        }
+        assert!(Rc::strong_count(&held) <= 2, "those of owners that are gone are dropped");
         drop_all();
     }
 
