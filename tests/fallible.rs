@@ -147,7 +147,7 @@ fn a_panic_of_a_job_whose_time_is_up_is_told_all_the_same() {
             });
             panic!("{}", "told so");
         });
-        let error = given_up.expect("open").join().map(|()| ()).expect_err("too long");
+        let error = given_up.expect("open").join().expect_err("too long");
         assert!(error.is_timed_out());
         pool.wait_idle().expect("not inside");
         let held = occupy(&pool, 1);
@@ -156,7 +156,7 @@ fn a_panic_of_a_job_whose_time_is_up_is_told_all_the_same() {
             clock.advance(Duration::from_secs(2));
             panic!("{}", "and here");
         });
-        let error = overran.expect("run here").join().map(|()| ()).expect_err("too long");
+        let error = overran.expect("run here").join().expect_err("too long");
         assert_eq!((error.is_timed_out(), error.panic_message()), (true, Some("and here")));
         held.release();
         assert_eq!(assert_submitted(&pool, 4).timed_out, 2);
