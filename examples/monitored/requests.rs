@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use springtide::{BuildError, HistogramSink, JobHandle, Overflow, Pool};
+use springtide::{BuildError, HistogramSink, JobContext, JobHandle, Overflow, Pool};
 
 use crate::Span;
 use crate::truth::{End, Truth};
@@ -87,6 +87,10 @@ fn submit(pool: &Pool, truth: &Truth, number: u64, late: &mut Late) {
             }
             Err(_) => true,
         },
+        n if n % 10 == 5 => {
+            let waits = move |context: &JobContext| context.blocking(sleeps);
+            pool.job("waits").execute(waits).is_err()
+        }
         n if n % 10 == 2 => {
             pool.job("computes").execute(move |_| computes(&counted, begun)).is_err()
         }
@@ -121,7 +125,7 @@ fn computes(truth: &Truth, begun: Instant) {
 /// A job that runs until it is told that it has run too long.
 fn overruns(pool: &Pool, truth: Truth, begun: Instant) -> Option<JobHandle<()>> {
     let job = pool.job("overruns").timeout(Duration::from_millis(10)).submit(
-        move |context: &springtide::JobContext| {
+        move |context: &JobContext| {
             truth.waited_since(begun);
             while !context.is_cancelled() {
                 std::thread::sleep(Duration::from_millis(1));

@@ -26,7 +26,7 @@ const FILL: &str = "0.7";
 fn size() -> Row {
     let wanted = format!(
         "ceil(sum(avg_over_time(springtide_demand_workers[1m])) / \
-         ({FILL} * avg(springtide_workers_max)))"
+         ({FILL} * avg(springtide_workers_max > 0)))"
     );
     let there = "count(count by (instance) (springtide_workers_max > 0))";
     let panels = vec![

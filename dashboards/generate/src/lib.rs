@@ -2,11 +2,13 @@
 //!
 //! A board is written once, in `pool` or `fleet`, as rows of panels that each answer a question.
 //! `board` and `panel` turn that into Grafana's JSON. `families` knows what a pool exports,
-//! `promql` reads expressions, and `vocabulary` compares the two. `lint` has the rules of a board.
+//! `promql` reads expressions, and `vocabulary` compares the two. `lint` has the rules of a board,
+//! `keys` what Grafana reads of it.
 
 pub mod board;
 pub mod families;
 pub mod fleet;
+mod keys;
 mod lanes;
 pub mod lint;
 mod order;
@@ -14,6 +16,7 @@ pub mod panel;
 pub mod pool;
 pub mod promql;
 pub mod rules;
+mod times;
 pub mod vocabulary;
 
 use std::path::{Path, PathBuf};

@@ -5,6 +5,7 @@
 
 use serde_json::Value;
 
+use crate::keys;
 use crate::panel::DATASOURCE;
 use crate::promql::{RANGE, RATE_INTERVAL, Reading, read};
 use crate::vocabulary::Vocabulary;
@@ -37,6 +38,7 @@ pub const RULES: &[(&str, Rule)] = &[
     ("panel-thresholds", panel_thresholds),
     ("panel-place", panel_place),
     ("panel-identity", panel_identity),
+    ("known-keys", |look| keys::unknown(look.board)),
 ];
 
 /// Units of Grafana that a figure of a pool can have.
@@ -223,7 +225,7 @@ fn target_counter_agg(look: &Look<'_>) -> Vec<String> {
     for (panel, reading) in look.readings() {
         for selector in &reading.selectors {
             let rate = matches!(selector.function.as_deref(), Some("rate" | "irate" | "increase"));
-            if selector.name.ends_with("_total") && !rate {
+            if selector.name.ends_with("_total") && !rate && !selector.balanced {
                 complaints.push(format!("{}: {} without a rate", panel["title"], selector.name));
             }
         }

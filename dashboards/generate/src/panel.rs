@@ -62,6 +62,8 @@ pub struct Panel {
     width: u32,
     /// From where it is a warning, and from where it is bad.
     limits: Option<(f64, f64)>,
+    /// Whether it may be below zero.
+    signed: bool,
     queries: Vec<(String, &'static str)>,
     looks: Vec<(&'static str, Look)>,
 }
@@ -69,8 +71,18 @@ pub struct Panel {
 impl Panel {
     fn new(kind: Kind, title: &'static str, unit: Unit) -> Panel {
         let width = if matches!(kind, Kind::Stat | Kind::Total) { 4 } else { 8 };
-        let (queries, looks) = (Vec::new(), Vec::new());
-        Panel { kind, title, asks: "", advice: "", unit, width, limits: None, queries, looks }
+        Panel {
+            kind,
+            title,
+            asks: "",
+            advice: "",
+            unit,
+            width,
+            limits: None,
+            signed: false,
+            queries: Vec::new(),
+            looks: Vec::new(),
+        }
     }
 
     pub fn stat(title: &'static str, unit: Unit) -> Panel {
@@ -109,6 +121,11 @@ impl Panel {
 
     pub fn limits(self, warning: f64, bad: f64) -> Panel {
         Panel { limits: Some((warning, bad)), ..self }
+    }
+
+    /// It is a difference, so it may be below zero.
+    pub fn signed(self) -> Panel {
+        Panel { signed: true, ..self }
     }
 
     pub fn width(self, width: u32) -> Panel {
@@ -188,7 +205,7 @@ impl Panel {
             "custom": self.drawing(),
         });
         // No figure of a pool is below zero.
-        if self.kind != Kind::Heatmap {
+        if self.kind != Kind::Heatmap && !self.signed {
             defaults["min"] = json!(0);
         }
         defaults

@@ -7,6 +7,7 @@ use crate::board::{Board, Note, Row};
 use crate::lanes;
 use crate::order;
 use crate::panel::{Panel, Unit};
+use crate::times;
 
 pub fn board() -> Board {
     Board {
@@ -18,7 +19,7 @@ pub fn board() -> Board {
             answer(),
             keeping_up(),
             jobs(),
-            times(),
+            times::row(),
             workers(),
             stuck(),
             lanes::row(),
@@ -155,6 +156,7 @@ fn keeping_up() -> Row {
 fn jobs() -> Row {
     let panels = vec![
         Panel::lines("Jobs in and out", Unit::PerSecond)
+            .width(12)
             .asks("How much work comes in, and does as much go out?")
             .advice("In above out for long is a queue that grows.")
             .query(
@@ -166,6 +168,7 @@ fn jobs() -> Row {
                 "{{pool}} out",
             ),
         Panel::bars("Refused, by reason", Unit::PerSecond)
+            .width(12)
             .asks("Why is work turned away?")
             .advice(
                 "`queue_full` and `deadline`: too much work, or too few workers. `shutdown`: sent \
@@ -177,6 +180,7 @@ fn jobs() -> Row {
                 "{{pool}} {{reason}}",
             ),
         Panel::lines("Jobs that did not end well", Unit::Share)
+            .width(12)
             .asks("What share of the jobs ends otherwise than by returning?")
             .advice(
                 "`error`: it returned one. `panic`: a bug. `expired`: it waited too long, as if \
@@ -191,42 +195,24 @@ fn jobs() -> Row {
                  sum(rate(springtide_jobs_completed_total[$__rate_interval]))",
                 "{{outcome}}",
             ),
+        Panel::lines("Jobs unaccounted for", Unit::Count)
+            .width(12)
+            .asks("Is every accepted job over, delayed, queued or running?")
+            .advice(
+                "Zero, but for the jobs that came, went or ran on a caller's thread while the \
+                 figures were taken. What stays, with nothing running, was lost: please report it.",
+            )
+            .signed()
+            .query(
+                "sum by (pool) (springtide_jobs_submitted_total) - \
+                 sum by (pool) (springtide_jobs_completed_total) - \
+                 sum by (pool) (springtide_jobs_delayed) - \
+                 sum by (pool) (springtide_queue_jobs) - \
+                 sum by (pool) (springtide_workers{state=~\"busy|blocked\"})",
+                "{{pool}}",
+            ),
     ];
     Row { title: "What becomes of jobs?", panels }
-}
-
-fn times() -> Row {
-    let quantile = |panel: Panel, of: &str, share: &str, legend: &'static str| {
-        let rate = format!("rate(springtide_{of}_seconds_bucket[$__rate_interval])");
-        panel.query(&format!("histogram_quantile({share}, sum by (pool, le) ({rate}))"), legend)
-    };
-    let quantiles = |panel: Panel, of: &str| {
-        let panel = quantile(panel, of, "0.5", "{{pool}} median");
-        let panel = quantile(panel, of, "0.99", "{{pool}} p99");
-        quantile(panel, of, "0.999", "{{pool}} p99.9").width(12)
-    };
-    let heat = |panel: Panel, of: &str| {
-        let growth = format!("increase(springtide_{of}_seconds_bucket[$__rate_interval])");
-        panel.query(&format!("sum by (le) ({growth})"), "{{le}}").width(12)
-    };
-    let panels = vec![
-        quantiles(Panel::lines("Wait", Unit::Seconds), "queue_wait")
-            .asks("How long do jobs wait before they start?")
-            .advice("The pool aims at its `target_wait`, 10 ms unless set.")
-            .limits(0.01, 0.25),
-        heat(Panel::heatmap("Wait, all of it", Unit::Seconds), "queue_wait")
-            .asks("Do all jobs wait a little, or a few of them long?")
-            .advice("Two bands: bursts, or a kind of job that blocks the workers for others."),
-        quantiles(Panel::lines("Run time", Unit::Seconds), "run")
-            .asks("How long do jobs occupy a worker?")
-            .advice(
-                "It rises with no change of the work: something the jobs call has slowed down.",
-            ),
-        heat(Panel::heatmap("Run time, all of it", Unit::Seconds), "run")
-            .asks("Is it one kind of job, or several?")
-            .advice("Kinds a thousandfold apart are better off in two pools."),
-    ];
-    Row { title: "How long does it take?", panels }
 }
 
 fn workers() -> Row {
@@ -252,6 +238,25 @@ fn workers() -> Row {
                 "sum by (pool) (rate(springtide_worker_cpu_seconds_total[$__rate_interval]))",
                 "{{pool}} on a core",
             ),
+        Panel::lines("Processor, by busy worker", Unit::Share)
+            .asks("What share of its time inside jobs does a worker spend on a core?")
+            .advice(
+                "Near 100 %: jobs compute, and more cores help. Near zero: they wait, and more \
+                 workers help. A sudden change: what the jobs call has slowed down, or recovered.",
+            )
+            .query(
+                "sum by (pool) (rate(springtide_worker_cpu_seconds_total[$__rate_interval])) / \
+                 (sum by (pool) (rate(\
+                 springtide_worker_busy_seconds_total[$__rate_interval])) > 0)",
+                "{{pool}}",
+            ),
+        Panel::lines("Blocked workers", Unit::Count)
+            .asks("How many workers wait inside their job for something else than a core?")
+            .advice(
+                "In a declared blocking section, or for another job of the same pool. Near all of \
+                 them for long: the pool lives on extra workers; look at *Why it grew or shrank*.",
+            )
+            .query("sum by (pool) (springtide_workers{state=\"blocked\"})", "{{pool}}"),
         Panel::lines("Processor", Unit::Share)
             .asks("Has the process a core left?")
             .advice(

@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use promql_parser::label::MatchOp;
-use promql_parser::parser::{BinModifier, Expr, LabelModifier, VectorSelector, parse};
+use promql_parser::parser::token::T_SUB;
+use promql_parser::parser::{BinModifier, BinaryExpr, Expr, LabelModifier, VectorSelector, parse};
 
 /// What Grafana puts in the place of its two variables of time; here, lengths that nobody writes.
 pub const RATE_INTERVAL: Duration = Duration::from_secs(61);
@@ -19,6 +20,14 @@ pub struct Selector {
     pub function: Option<String>,
     /// How far it looks back, if it is a range.
     pub range: Option<Duration>,
+    /// A counter less another one: what is between the two goes up and down, and needs no rate.
+    pub balanced: bool,
+}
+
+impl Selector {
+    fn is_bare_counter(&self) -> bool {
+        self.name.ends_with("_total") && self.range.is_none()
+    }
 }
 
 #[derive(Clone, Debug)]
@@ -64,13 +73,7 @@ impl Reading {
                 }
                 self.walk(&aggregate.expr, None);
             }
-            Expr::Binary(binary) => {
-                if let Some(modifier) = &binary.modifier {
-                    self.matching(modifier);
-                }
-                self.walk(&binary.lhs, None);
-                self.walk(&binary.rhs, None);
-            }
+            Expr::Binary(binary) => self.both(binary),
             Expr::Call(call) => {
                 if call.func.name == "histogram_quantile" {
                     let keeps = call.args.args.iter().any(|argument| keeps_bounds(argument));
@@ -81,6 +84,21 @@ impl Reading {
                 }
             }
             Expr::NumberLiteral(_) | Expr::StringLiteral(_) | Expr::Extension(_) => {}
+        }
+    }
+
+    fn both(&mut self, binary: &BinaryExpr) {
+        if let Some(modifier) = &binary.modifier {
+            self.matching(modifier);
+        }
+        let before = self.selectors.len();
+        self.walk(&binary.lhs, None);
+        let between = self.selectors.len();
+        self.walk(&binary.rhs, None);
+        let (left, right) = self.selectors[before..].split_at(between - before);
+        let counts = |side: &[Selector]| side.iter().any(Selector::is_bare_counter);
+        if binary.op.id() == T_SUB && counts(left) && counts(right) {
+            self.selectors[before..].iter_mut().for_each(|selector| selector.balanced = true);
         }
     }
 
@@ -111,6 +129,7 @@ impl Reading {
             matchers: matchers.collect(),
             function: function.map(str::to_owned),
             range,
+            balanced: false,
         });
     }
 }
@@ -150,6 +169,18 @@ mod tests {
         assert_eq!(x.matchers[0].values, ["c", "d"]);
         assert_eq!(x.matchers[0].text, "b=~\"c|d\"");
         assert_eq!(reading.labels, ["a", "e", "f"].map(str::to_owned).into());
+    }
+
+    #[test]
+    fn only_a_counter_less_another_is_balanced() {
+        let balanced = |text| {
+            let selectors = read(text).expect("it is an expression").selectors;
+            selectors.iter().map(|selector| selector.balanced).collect::<Vec<_>>()
+        };
+        assert_eq!(balanced("sum(a_total) - sum(b_total) - sum(c)"), [true, true, false]);
+        for other in ["a_total - b", "a_total + b_total", "a_total - rate(b_total[1m])"] {
+            assert!(!balanced(other).contains(&true), "{other}");
+        }
     }
 
     #[test]

@@ -54,7 +54,7 @@ impl Vocabulary {
         let growth = selector.function.as_deref().is_some_and(|name| GROWTH.contains(&name));
         match (part, growth) {
             (Part::Level, true) => complaints.push(format!("{name} goes up and down: no rate")),
-            (Part::Total | Part::Bucket, false) => {
+            (Part::Total | Part::Bucket, false) if !selector.balanced => {
                 complaints.push(format!("{name} only grows: ask for its rate"));
             }
             _ => {}
@@ -92,6 +92,7 @@ mod tests {
             "histogram_quantile(0.9, sum by (le) (rate(springtide_run_seconds_bucket[5m])))",
             "rate(springtide_run_seconds_bucket{le=\"0.25\"}[5m])",
             "springtide_info{version=\"0.1.0\"}",
+            "sum(springtide_jobs_submitted_total) - sum(springtide_jobs_completed_total)",
         ] {
             assert!(vocabulary.check(fine).is_empty(), "{:?}", vocabulary.check(fine));
         }
@@ -106,6 +107,7 @@ mod tests {
             ("springtide_run_seconds", "no pool exports"),
             ("rate(springtide_queue_jobs[5m])", "no rate"),
             ("springtide_steals_total", "only grows"),
+            ("springtide_jobs_submitted_total - springtide_queue_jobs", "only grows"),
             ("springtide_run_seconds_bucket", "only grows"),
             ("springtide_workers{status=\"idle\"}", "has no label status"),
             ("springtide_workers{state=\"lazy\"}", "is never lazy"),

@@ -52,6 +52,27 @@ fn expr(board: &mut Value, text: &str) {
     set(board, "/panels/1/targets/0/expr", json!(text));
 }
 
+fn set_new(board: &mut Value, path: &str, key: &str) {
+    board.pointer_mut(path).expect("the path is there")[key] = json!(1);
+}
+
+/// Adds a key somewhere in the first panel of a type.
+fn misspell(board: &mut Value, kind: &str, path: &str, key: &str) {
+    let panels = board["panels"].as_array_mut().expect("it has panels");
+    let panel = panels.iter_mut().find(|panel| panel["type"] == kind).expect("there is one");
+    set_new(panel, path, key);
+}
+
+/// Adds an override to the first panel of lines.
+fn over(board: &mut Value, id: &str, value: Value) {
+    let panels = board["panels"].as_array_mut().expect("it has panels");
+    let panel = panels.iter_mut().find(|panel| panel["type"] == "timeseries").expect("one");
+    panel["fieldConfig"]["overrides"] = json!([{
+        "matcher": { "id": "byName", "options": "a" },
+        "properties": [{ "id": id, "value": value }],
+    }]);
+}
+
 /// For each rule, boards that it must complain about.
 const BROKEN: &[(&str, &[Break])] = &[
     (
@@ -151,6 +172,29 @@ const BROKEN: &[(&str, &[Break])] = &[
                 let title = b.pointer("/panels/1/title").cloned();
                 set(b, "/panels/2/title", title.expect("it has a title"));
             },
+        ],
+    ),
+    (
+        "known-keys",
+        &[
+            |b| misspell(b, "timeseries", "/fieldConfig/defaults/custom", "fillOpacty"),
+            |b| misspell(b, "timeseries", "/fieldConfig/defaults/custom/stacking", "grup"),
+            |b| misspell(b, "timeseries", "/options/legend", "placment"),
+            |b| misspell(b, "timeseries", "/targets/0", "legend"),
+            // Of another type of panel.
+            |b| misspell(b, "stat", "/fieldConfig/defaults/custom", "fillOpacity"),
+            |b| misspell(b, "stat", "/options", "legend"),
+            |b| misspell(b, "heatmap", "/options/color", "schema"),
+            |b| misspell(b, "row", "", "colapsed"),
+            |b| over(b, "fillOpacity", json!(0)),
+            |b| over(b, "custom.fillOpacty", json!(0)),
+            |b| over(b, "custom.lineStyle", json!({ "dashes": [8, 6] })),
+            // There are no such options, so nobody could know its keys.
+            |b| set(b, "/panels/1/type", json!("piechart")),
+            |b| set_new(b, "/templating/list/1", "includeall"),
+            |b| set_new(b, "/annotations/list/0", "colour"),
+            |b| set_new(b, "/time", "until"),
+            |b| set_new(b, "", "pannels"),
         ],
     ),
 ];
