@@ -112,6 +112,9 @@ pub(crate) struct Args {
     /// Serve Prometheus metrics at http://ADDR/metrics during the run, as in 127.0.0.1:9100
     #[arg(long, value_name = "ADDR", value_parser = address)]
     pub(crate) metrics: Option<SocketAddr>,
+    /// Go on serving them for so long after the run, for a last scrape or two
+    #[arg(long, value_name = "TIME", value_parser = time, requires = "metrics")]
+    pub(crate) linger: Option<Duration>,
     /// Write the numbers to this file as one JSON object
     #[arg(long, value_name = "FILE")]
     pub(crate) json: Option<PathBuf>,
@@ -259,7 +262,7 @@ mod tests {
             "--pattern heavy-tail --work mixed --rate 50 --run 5ms --duration 1.5m --speed 2 \
              --time-scale 0.5 --seed 9 --workers 1..=8 --queue unbounded --overflow caller-runs \
              --policy queue-depth --target-wait 20ms --keep-alive 3s --metrics 127.0.0.1:0 \
-             --json out.json --report out",
+             --linger 1s --json out.json --report out",
         )
         .unwrap();
         assert_eq!(args.pattern, Some(Pattern::HeavyTail));
@@ -303,6 +306,7 @@ mod tests {
             ("--trace a --pattern sine", "--trace: cannot be used with --pattern".into()),
             ("--seed 1 --seed 2", "--seed: was given twice".into()),
             ("--work cpu", "--work: needs --pattern or --trace".into()),
+            ("--linger 1s", "--linger: needs --metrics".into()),
         ];
         for (line, expected) in cases {
             let message = parsed(line).expect_err(line);

@@ -60,6 +60,7 @@ mod work;
 
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::time::Instant;
 
 use args::Args;
 use numbers::Numbers;
@@ -108,6 +109,8 @@ fn conduct(args: &Args, setup: Setup) -> Result<(), String> {
     })
     .map_err(|e| format!("cannot listen for Ctrl-C: {e}"))?;
 
+    // The page has the exact histograms of a pool for as long as somebody holds the pool.
+    let _shown = setup.pool.handle();
     let finished = replay::run(setup.pool, setup.load, &stop);
     let numbers = Numbers::of(&finished);
     print!("{}", Summary(&numbers));
@@ -122,6 +125,10 @@ fn conduct(args: &Args, setup: Setup) -> Result<(), String> {
         let page = report::write(dir, args, &finished, &numbers);
         let page = page.map_err(|e| format!("--report: {}: {e}", dir.display()))?;
         println!("\n  report    {}", page.display());
+    }
+    // A time that no clock can tell is as good as none: there is Ctrl-C.
+    if let Some(end) = args.linger.and_then(|time| Instant::now().checked_add(time)) {
+        stop.sleep_until(end);
     }
     match numbers.jobs_lost {
         0 => Ok(()),

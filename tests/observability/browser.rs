@@ -30,7 +30,7 @@ pub(crate) fn html(page: &str) -> Option<String> {
 pub(crate) fn picture(page: &str) {
     let file = Path::new(env!("CARGO_TARGET_TMPDIR")).join("observability").join("board.png");
     let screenshot = format!("--screenshot={}", file.display());
-    chromium(page, &[screenshot, "--window-size=1100,1000".to_owned()]);
+    chromium(page, &[screenshot, "--window-size=1100,2200".to_owned()]);
     let bytes = std::fs::read(&file).expect("Chromium writes the picture");
     println!("{}: {} KiB", file.display(), bytes.len() / 1024);
     // A page with nothing on it is a tenth of that.

@@ -62,9 +62,9 @@ impl Server {
         is_there("prometheus", "SPRINGTIDE_REQUIRE_PROMTOOL")
     }
 
-    /// Scrapes `target` each second, and has done so once, with the rules of the repository; serves
-    /// its boards and their preview.
-    pub(crate) fn start(target: &str) -> Server {
+    /// Scrapes the targets each second, and has done so once, with the rules of the repository;
+    /// serves its boards and their preview.
+    pub(crate) fn start(targets: &[String]) -> Server {
         let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("observability");
         // Of an earlier run.
         let _ = std::fs::remove_dir_all(folder.join("data"));
@@ -73,7 +73,7 @@ impl Server {
         let config = format!(
             "global: {{scrape_interval: 1s, evaluation_interval: 1s}}\n\
              rule_files: ['{0}/recording.yml', '{0}/alerts.yml']\n\
-             scrape_configs: [{{job_name: test, static_configs: [{{targets: ['{target}']}}]}}]\n",
+             scrape_configs: [{{job_name: test, static_configs: [{{targets: {targets:?}}}]}}]\n",
             rules.display()
         );
         let file = folder.join("prometheus.yml");
@@ -92,8 +92,11 @@ impl Server {
             .expect("there is a shell");
         let server = Server { address, _shell: shell };
         let begun = Instant::now();
-        while !server.instant("up == 1").is_ok_and(|scraped| !scraped.is_empty()) {
-            assert!(begun.elapsed() < PATIENCE, "Prometheus at {address} does not scrape {target}");
+        while !server.instant("up == 1").is_ok_and(|scraped| scraped.len() == targets.len()) {
+            assert!(
+                begun.elapsed() < PATIENCE,
+                "Prometheus at {address} does not scrape {targets:?}"
+            );
             std::thread::sleep(Duration::from_millis(50));
         }
         server
