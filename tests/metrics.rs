@@ -366,6 +366,8 @@ fn a_page_shows_what_a_lane_says_of_itself() {
     assert_eq!(page["lane_jobs_completed_total{lane=\"reports\",outcome=\"ok\"}"], 0.0);
     let shown = page.keys().filter(|series| series.starts_with("lane_waiting{")).count();
     assert_eq!(shown, 17, "sixteen by name, and others together");
+    let of_lanes = page.keys().filter(|series| series.starts_with("lane_")).count();
+    assert_eq!(of_lanes, 17 * 40, "as the page on metrics says, however many lanes there are");
     latch.open();
     held.join().unwrap();
     waiting.into_iter().for_each(|job| job.join().unwrap());

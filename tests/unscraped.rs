@@ -1,7 +1,8 @@
 //! Nothing grows with the jobs that were run while nobody asks for the figures. Measured on the
 //! whole process, so this is the only test here.
 //!
-//! `SPRINGTIDE_UNSCRAPED_SECONDS=600 cargo test --release --test unscraped` for ten minutes of it.
+//! `.ci/run` takes a minute for it. Ten are by hand:
+//! `SPRINGTIDE_UNSCRAPED_SECONDS=600 cargo test --release --test unscraped -- --nocapture`.
 
 #![cfg(all(target_os = "linux", feature = "prometheus"))]
 
