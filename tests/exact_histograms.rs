@@ -1,8 +1,8 @@
 //! The exact histograms, at the highest rate that a pool and an observer can do, as a scrape of the
 //! endpoint has them.
 //!
-//! `SPRINGTIDE_FULL_RATE=1 cargo test --release --test exact_histograms` also holds the machine to a
-//! million jobs a second. Where it is busy with something else it may not have them to give.
+//! `SPRINGTIDE_FULL_RATE=1 cargo test --release --test exact_histograms` also holds it to a million
+//! jobs a second, which a machine that is busy with something else may not have to give.
 
 #![cfg(feature = "prometheus")]
 

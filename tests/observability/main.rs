@@ -1,6 +1,6 @@
 //! Boards, rules and figures with real parts: a program with pools in every kind of trouble and a
-//! load test with bursts, a Prometheus that scrapes both each second with the rules of this repository, and a browser that
-//! opens the preview.
+//! load test with bursts, a Prometheus that scrapes both each second with the rules of this
+//! repository, and a browser that opens the preview.
 //!
 //! The parts are started once, for all tests here. Without a Prometheus or a Chromium the tests
 //! that need it say so and pass, unless the environment insists.

@@ -1,13 +1,13 @@
-//! The keys that Grafana knows, object by object. What it does not know it drops without a word, so a
-//! slip of the pen would be a setting that does nothing.
+//! The keys that Grafana knows, object by object. What it does not know it drops without a word, so
+//! a slip of the pen would be a setting that does nothing.
 //!
 //! They are those of the published schema of dashboards, for the kinds of panels that are used
 //! here, and those that only the data source of Prometheus reads.
 
 use serde_json::Value;
 
-/// Keys by the path of their object. Lists are no step of a path; panels begin one, and what depends
-/// on their type begins with the type.
+/// Keys by the path of their object. Lists are no step of a path; panels begin one, and what
+/// depends on their type begins with the type.
 const OBJECTS: &[(&str, &str)] = &[
     (
         "board",

@@ -195,24 +195,29 @@ fn jobs() -> Row {
                  sum(rate(springtide_jobs_completed_total[$__rate_interval]))",
                 "{{outcome}}",
             ),
-        Panel::lines("Jobs unaccounted for", Unit::Count)
-            .width(12)
-            .asks("Is every accepted job over, delayed, queued or running?")
-            .advice(
-                "Zero, but for the jobs that came, went or ran on a caller's thread while the \
+        unaccounted(),
+    ];
+    Row { title: "What becomes of jobs?", panels }
+}
+
+/// Whatever was accepted is somewhere: what `Stats` promises, as far as a look can tell.
+fn unaccounted() -> Panel {
+    Panel::lines("Jobs unaccounted for", Unit::Count)
+        .width(12)
+        .asks("Is every accepted job over, delayed, queued or running?")
+        .advice(
+            "Zero, but for the jobs that came, went or ran on a caller's thread while the \
                  figures were taken. What stays, with nothing running, was lost: please report it.",
-            )
-            .signed()
-            .query(
-                "sum by (pool) (springtide_jobs_submitted_total) - \
+        )
+        .signed()
+        .query(
+            "sum by (pool) (springtide_jobs_submitted_total) - \
                  sum by (pool) (springtide_jobs_completed_total) - \
                  sum by (pool) (springtide_jobs_delayed) - \
                  sum by (pool) (springtide_queue_jobs) - \
                  sum by (pool) (springtide_workers{state=~\"busy|blocked\"})",
-                "{{pool}}",
-            ),
-    ];
-    Row { title: "What becomes of jobs?", panels }
+            "{{pool}}",
+        )
 }
 
 fn workers() -> Row {
