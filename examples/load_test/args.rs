@@ -113,7 +113,7 @@ pub(crate) struct Args {
     #[arg(long, value_name = "ADDR", value_parser = address)]
     pub(crate) metrics: Option<SocketAddr>,
     /// Go on serving them for so long after the run, for a last scrape or two
-    #[arg(long, value_name = "TIME", value_parser = time, requires = "metrics")]
+    #[arg(long, value_name = "TIME", value_parser = time)]
     pub(crate) linger: Option<Duration>,
     /// Write the numbers to this file as one JSON object
     #[arg(long, value_name = "FILE")]
@@ -202,6 +202,8 @@ impl Args {
             false => Ok(()),
         };
         needless(self.is_demo() && self.work.is_some(), "--work", "needs --pattern or --trace")?;
+        let unserved = self.linger.is_some() && self.metrics.is_none();
+        needless(unserved, "--linger", "needs --metrics")?;
         let fixed = "needs --pattern; a trace and the demo have their own";
         needless(self.pattern.is_none() && self.rate.is_some(), "--rate", fixed)?;
         needless(self.pattern.is_none() && self.run.is_some(), "--run", fixed)?;
