@@ -180,11 +180,9 @@ impl std::fmt::Debug for Endpoint {
 /// What there is under each path.
 fn route(request: &Request, shows_pools: bool, page: impl FnOnce() -> String) -> Response {
     let answer: Box<dyn FnOnce() -> Response> = match request.path.as_str() {
-        "/metrics" => Box::new(|| Response {
-            status: Status::Ok,
-            content_type: METRICS,
-            text: page(),
-        }),
+        "/metrics" => {
+            Box::new(|| Response { status: Status::Ok, content_type: METRICS, text: page() })
+        }
         "/healthz" => Box::new(health),
         "/livez" => Box::new(|| Response::bare(Status::Ok)),
         "/debug/pools" if shows_pools => Box::new(|| show_pools(request)),

@@ -134,14 +134,15 @@ mod tests {
 
     #[test]
     fn addresses_are_told_from_names() {
-        let is_to_an_address = |lines: &str| {
-            whole(&format!("GET / HTTP/1.1\r\n{lines}\r\n")).is_to_an_address()
-        };
-        for host in ["127.0.0.1", "10.0.0.7:9898", "localhost", "LocalHost:9898", "[::1]", "[::1]:9"]
+        let is_to_an_address =
+            |lines: &str| whole(&format!("GET / HTTP/1.1\r\n{lines}\r\n")).is_to_an_address();
+        for host in
+            ["127.0.0.1", "10.0.0.7:9898", "localhost", "LocalHost:9898", "[::1]", "[::1]:9"]
         {
             assert!(is_to_an_address(&format!("Host: {host}\r\n")), "{host}");
         }
-        let names = ["evil.example", "127.0.0.1.evil.example:9898", "localhost.evil.example", "[::1", ""];
+        let names =
+            ["evil.example", "127.0.0.1.evil.example:9898", "localhost.evil.example", "[::1", ""];
         for host in names {
             assert!(!is_to_an_address(&format!("Host: {host}\r\n")), "{host}");
         }
