@@ -86,6 +86,8 @@ impl Drop for Pool {
         if shared.is_forked() {
             return;
         }
+        #[cfg(feature = "prometheus")]
+        crate::prometheus::disown(&self.handle.core);
         match self.on_drop {
             DropPolicy::Detach => ending::begin_drain(shared),
             DropPolicy::Cancel => ending::stop(shared),

@@ -15,13 +15,21 @@
 //! over machines. The types of the exporter are re-exported here, because a recorder of another
 //! version of the facade would see nothing, without any error.
 
+mod connection;
+mod debug;
 mod endpoint;
+mod json;
 mod page;
+mod pools;
+mod request;
+mod response;
+mod server;
 
-pub use endpoint::{DEFAULT_ADDR, Endpoint, serve, serve_public};
+pub use endpoint::{DEFAULT_ADDR, Endpoint, EndpointBuilder, serve, serve_public};
 pub use metrics_exporter_prometheus::{BuildError, PrometheusBuilder, PrometheusHandle};
 pub use page::render;
 pub(crate) use page::{ExactSource, register};
+pub(crate) use pools::{disown, enrol};
 
 use metrics_exporter_prometheus::Matcher;
 

@@ -258,6 +258,20 @@ pub enum Trouble {
     SupervisorSilent,
 }
 
+impl Trouble {
+    /// A word for it, as `/healthz` says it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Trouble::Closed => "closed",
+            Trouble::Paused => "paused",
+            Trouble::Stalled => "stalled",
+            Trouble::ThreadsRefused => "threads_refused",
+            Trouble::NoWorkers => "no_workers",
+            Trouble::SupervisorSilent => "supervisor_silent",
+        }
+    }
+}
+
 /// How late the supervisor may be while jobs are queued: many times its slowest tick.
 const SILENT_AFTER: Duration = Duration::from_secs(5);
 

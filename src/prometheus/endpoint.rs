@@ -1,18 +1,21 @@
-//! The endpoint: `GET /metrics` and `GET /healthz`, and nothing else.
+//! The endpoint: `/metrics`, `/healthz`, `/livez`, `/debug/pools` if asked for, and nothing else.
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, ToSocketAddrs};
-use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Arc;
-use std::thread::JoinHandle;
 use std::time::Duration;
 
 use metrics_exporter_prometheus::PrometheusHandle;
-use tiny_http::{Header, Method, Request, Response, Server};
 
-use super::render;
-use crate::sync::Mutex;
+use super::request::Request;
+use super::response::{METRICS, Response, Status};
+use super::server::{Answer, Server};
+use super::{debug, pools, render};
+use crate::run::panics::contain;
+use crate::run::spawner::{Spawner, SystemSpawner};
+use crate::stats::Trouble;
 use crate::sync::plain::{AtomicBool, Ordering};
+use crate::sync::thread::{Builder, JoinHandle, park};
+use crate::sync::{Arc, Mutex};
 
 /// Where to serve when there is no reason for another port: this machine only.
 pub const DEFAULT_ADDR: SocketAddr =
@@ -20,27 +23,37 @@ pub const DEFAULT_ADDR: SocketAddr =
 
 /// The recorder keeps samples until upkeep; the exporter's own interval, too, is this.
 const UPKEEP_EVERY: Duration = Duration::from_secs(5);
-/// The pause before listening again after accepting a connection failed.
-const REOPEN_AFTER: Duration = Duration::from_millis(50);
-const CONTENT_TYPE: &str = "Content-Type: text/plain; version=0.0.4; charset=utf-8";
+/// The most pools that `/healthz` names.
+const UNWELL: usize = 64;
 
-/// Serves the page of [`render`] to this machine, on a thread of its own.
+/// Serves the page of [`render`] to this machine, on threads of its own.
 ///
-/// `GET` and `HEAD` of `/metrics` and `/healthz` are answered, everything else is 404 or 405. The
-/// thread also does the recorder's upkeep. Port 0 takes any free port:
+/// | `GET` | |
+/// |---|---|
+/// | `/metrics` | the page |
+/// | `/healthz` | 200 while every pool of the process is healthy ([`health`]), else 503 with a line for each that is not: for readiness probes |
+/// | `/livez` | 200 as long as the endpoint lives: for liveness probes, since a pool that is paused or closed is no reason to kill the process |
+/// | `/debug/pools` | 404, unless [`EndpointBuilder::debug_pools`] switches it on |
+///
+/// Other paths are 404, other methods 405. `/healthz` is about the pools whose
+/// [`Pool`](crate::Pool) has not been dropped.
+///
+/// No client holds up another, nor the pools: sixteen are served at a time, each has two seconds to
+/// ask and five to take the answer, and one that dawdles while others wait is cut off sooner. A head
+/// of more than 8 KiB is 431, a request with a body 400, and every connection ends with its answer.
+/// One page is made at a time, so scrapes take one core at most, however many there are.
+///
+/// The endpoint also does the recorder's upkeep. Port 0 takes any free port:
 /// [`Endpoint::local_addr`] tells which.
 ///
 /// # Errors
 ///
 /// When the address is not a loopback address ([`serve_public`] takes those), when it is in use or
 /// otherwise cannot be bound, or when the system refuses a thread.
+///
+/// [`health`]: crate::PoolHandle::health
 pub fn serve(addr: impl ToSocketAddrs, handle: PrometheusHandle) -> io::Result<Endpoint> {
-    let addrs: Vec<SocketAddr> = addr.to_socket_addrs()?.collect();
-    if let Some(exposed) = addrs.iter().find(|addr| !addr.ip().is_loopback()) {
-        let text = format!("{exposed} is not a loopback address; use serve_public to expose it");
-        return Err(io::Error::new(io::ErrorKind::InvalidInput, text));
-    }
-    Endpoint::open(&addrs, handle)
+    Endpoint::builder(handle).serve(addr)
 }
 
 /// Like [`serve`], for any address, `0.0.0.0:9898` included.
@@ -52,231 +65,197 @@ pub fn serve(addr: impl ToSocketAddrs, handle: PrometheusHandle) -> io::Result<E
 ///
 /// As [`serve`], except that every address is allowed.
 pub fn serve_public(addr: impl ToSocketAddrs, handle: PrometheusHandle) -> io::Result<Endpoint> {
-    let addrs: Vec<SocketAddr> = addr.to_socket_addrs()?.collect();
-    Endpoint::open(&addrs, handle)
+    Endpoint::builder(handle).public(true).serve(addr)
 }
 
-/// A running endpoint. Dropping it stops it and waits for its thread.
+/// What an endpoint should be; made by [`Endpoint::builder`].
+///
+/// ```
+/// use springtide::prometheus::{self, Endpoint};
+///
+/// let endpoint =
+///     Endpoint::builder(prometheus::install()?).debug_pools(true).serve("127.0.0.1:0")?;
+/// println!("curl http://{}/debug/pools", endpoint.local_addr());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[must_use = "nothing is served until serve() is called"]
+pub struct EndpointBuilder {
+    handle: PrometheusHandle,
+    is_public: bool,
+    shows_pools: bool,
+}
+
+impl EndpointBuilder {
+    /// Whether other addresses than those of this machine are allowed; see [`serve_public`]. They
+    /// are not unless this is set.
+    pub fn public(mut self, public: bool) -> EndpointBuilder {
+        self.is_public = public;
+        self
+    }
+
+    /// Whether `GET /debug/pools` shows the pools as JSON: of each its health, its
+    /// [`stats`](crate::PoolHandle::stats), its latest decisions and the jobs that have been running
+    /// longest. It does not unless this is set: kinds and names of pools may say more than
+    /// everybody should know who can reach the address.
+    ///
+    /// At most 64 pools are shown, and 64 decisions and jobs of each; `…_left_out` says how many more
+    /// there are. A text is cut after 256 characters. Only requests to an IP address or to
+    /// `localhost` are answered, the others are 403: so no page in a browser can read it by giving
+    /// this machine a name of its own.
+    pub fn debug_pools(mut self, shown: bool) -> EndpointBuilder {
+        self.shows_pools = shown;
+        self
+    }
+
+    /// Begins to serve.
+    ///
+    /// # Errors
+    ///
+    /// As [`serve`].
+    pub fn serve(self, addr: impl ToSocketAddrs) -> io::Result<Endpoint> {
+        self.open(addr, Arc::new(SystemSpawner))
+    }
+
+    fn open(self, addr: impl ToSocketAddrs, spawner: Arc<dyn Spawner>) -> io::Result<Endpoint> {
+        let addrs: Vec<SocketAddr> = addr.to_socket_addrs()?.collect();
+        let exposed = addrs.iter().find(|addr| !self.is_public && !addr.ip().is_loopback());
+        if let Some(exposed) = exposed {
+            let text =
+                format!("{exposed} is not a loopback address; use serve_public to expose it");
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, text));
+        }
+        let listener = TcpListener::bind(&addrs[..])?;
+        let upkeep = Upkeep::begin(self.handle.clone())?;
+        let server = Server::open(listener, spawner, self.into_answer())?;
+        Ok(Endpoint { server, _upkeep: upkeep })
+    }
+
+    fn into_answer(self) -> Box<Answer> {
+        let pages = Mutex::new(());
+        Box::new(move |request| {
+            let page = || {
+                // Many who ask at once take one core, not all of them.
+                let _one_at_a_time = pages.lock();
+                render(&self.handle)
+            };
+            route(request, self.shows_pools, page)
+        })
+    }
+}
+
+impl std::fmt::Debug for EndpointBuilder {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("EndpointBuilder")
+            .field("public", &self.is_public)
+            .field("debug_pools", &self.shows_pools)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A running endpoint. Dropping it stops it, whatever its clients are at, and waits for its threads.
 #[must_use = "dropping an endpoint stops it"]
 pub struct Endpoint {
-    local_addr: SocketAddr,
-    door: Arc<Door>,
-    thread: Option<JoinHandle<()>>,
+    server: Server,
+    _upkeep: Upkeep,
 }
 
 impl Endpoint {
-    /// The address it listens on.
-    pub fn local_addr(&self) -> SocketAddr {
-        self.local_addr
+    /// Begins to say what an endpoint should be, where [`serve`] is not enough.
+    pub fn builder(handle: PrometheusHandle) -> EndpointBuilder {
+        EndpointBuilder { handle, is_public: false, shows_pools: false }
     }
 
-    fn open(addrs: &[SocketAddr], handle: PrometheusHandle) -> io::Result<Endpoint> {
-        let listener = TcpListener::bind(addrs)?;
-        let local_addr = listener.local_addr()?;
-        let server = Mutex::new(listen(&listener)?);
-        let door = Arc::new(Door { server, closing: AtomicBool::new(false), listener });
-        let visitors = Arc::clone(&door);
-        let thread = std::thread::Builder::new()
-            .name("springtide-http".to_owned())
-            .spawn(move || visitors.welcome(&handle))?;
-        Ok(Endpoint { local_addr, door, thread: Some(thread) })
+    /// The address it listens on.
+    pub fn local_addr(&self) -> SocketAddr {
+        self.server.local_addr()
     }
 }
 
-impl Drop for Endpoint {
+impl std::fmt::Debug for Endpoint {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Endpoint").field("local_addr", &self.local_addr()).finish_non_exhaustive()
+    }
+}
+
+/// What there is under each path.
+fn route(request: &Request, shows_pools: bool, page: impl FnOnce() -> String) -> Response {
+    let answer: Box<dyn FnOnce() -> Response> = match request.path.as_str() {
+        "/metrics" => {
+            Box::new(|| Response { status: Status::Ok, content_type: METRICS, text: page() })
+        }
+        "/healthz" => Box::new(health),
+        "/livez" => Box::new(|| Response::bare(Status::Ok)),
+        "/debug/pools" if shows_pools => Box::new(|| show_pools(request)),
+        _ => return Response::bare(Status::NotFound),
+    };
+    if request.method != "GET" {
+        Response::bare(Status::MethodNotAllowed)
+    } else if request.has_body {
+        Response::bare(Status::BadRequest)
+    } else {
+        answer()
+    }
+}
+
+/// A line for each pool that is unwell.
+fn health() -> Response {
+    let lines = pools::owned().into_iter().filter_map(|pool| {
+        let troubles = pool.health().troubles;
+        let words: Vec<&str> = troubles.iter().map(|trouble: &Trouble| trouble.as_str()).collect();
+        (!words.is_empty()).then(|| format!("{:?}: {}\n", pool.name(), words.join(", ")))
+    });
+    let mut lines: Vec<String> = lines.collect();
+    if lines.is_empty() {
+        return Response::bare(Status::Ok);
+    }
+    let more = lines.len().saturating_sub(UNWELL);
+    lines.truncate(UNWELL);
+    if more > 0 {
+        lines.push(format!("and {more} more\n"));
+    }
+    Response::plain(Status::Unavailable, lines.concat())
+}
+
+fn show_pools(request: &Request) -> Response {
+    if !request.is_to_an_address() {
+        return Response::bare(Status::Forbidden);
+    }
+    let text = debug::pools_as_json();
+    Response { status: Status::Ok, content_type: "application/json", text }
+}
+
+/// The thread that has the recorder put its samples away, whether there are clients or not.
+struct Upkeep {
+    is_over: Arc<AtomicBool>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Upkeep {
+    fn begin(handle: PrometheusHandle) -> io::Result<Upkeep> {
+        let is_over = Arc::new(AtomicBool::new(false));
+        let over = Arc::clone(&is_over);
+        let body = move || {
+            while !over.load(Ordering::Relaxed) {
+                park(Some(UPKEEP_EVERY));
+                // A recorder that panics has its next turn all the same.
+                contain(|| handle.run_upkeep());
+            }
+        };
+        let thread = Builder::new().name("springtide-keep".to_owned()).spawn(body)?;
+        Ok(Upkeep { is_over, thread: Some(thread) })
+    }
+}
+
+impl Drop for Upkeep {
     fn drop(&mut self) {
-        self.door.closing.store(true, Ordering::Relaxed);
-        // Either this is the server the thread waits on, or the thread has yet to take the lock
-        // and then sees `closing`.
-        self.door.server().unblock();
+        self.is_over.store(true, Ordering::Relaxed);
         if let Some(thread) = self.thread.take() {
+            thread.thread().unpark();
             // A panic in there was reported where it happened.
             let _ = thread.join();
         }
     }
 }
 
-impl std::fmt::Debug for Endpoint {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Endpoint").field("local_addr", &self.local_addr).finish_non_exhaustive()
-    }
-}
-
-/// What the endpoint and its thread share.
-struct Door {
-    server: Mutex<Arc<Server>>,
-    closing: AtomicBool,
-    /// A second handle to the socket, to start over with after a failure.
-    listener: TcpListener,
-}
-
-impl Door {
-    fn server(&self) -> Arc<Server> {
-        Arc::clone(&self.server.lock())
-    }
-
-    /// Puts a new server in the place of one that no longer accepts, as soon as the system allows.
-    fn reopen(&self) {
-        while !self.closing.load(Ordering::Relaxed) {
-            if let Ok(server) = listen(&self.listener) {
-                *self.server.lock() = server;
-                return;
-            }
-            std::thread::sleep(REOPEN_AFTER);
-        }
-    }
-
-    fn welcome(&self, handle: &PrometheusHandle) {
-        loop {
-            let server = self.server();
-            if self.closing.load(Ordering::Relaxed) {
-                return;
-            }
-            match server.recv_timeout(UPKEEP_EVERY) {
-                Ok(request) => {
-                    // A recorder that panics costs this answer (a 500), not the endpoint.
-                    let _ = catch_unwind(AssertUnwindSafe(|| {
-                        handle.run_upkeep();
-                        if let Some(request) = request {
-                            answer(request, handle);
-                        }
-                    }));
-                }
-                Err(_) => {
-                    // Accepting failed, most likely for want of file descriptors, and the server
-                    // has given up. Starting over at once would be a busy loop.
-                    std::thread::sleep(REOPEN_AFTER);
-                    self.reopen();
-                }
-            }
-        }
-    }
-}
-
-/// Starts a server on the socket. `tiny_http` panics when the system refuses a thread; here that
-/// is an error.
-fn listen(listener: &TcpListener) -> io::Result<Arc<Server>> {
-    let listener = listener.try_clone()?;
-    match catch_unwind(|| Server::from_listener(listener, None)) {
-        Ok(Ok(server)) => Ok(Arc::new(server)),
-        Ok(Err(error)) => Err(io::Error::other(error)),
-        Err(_) => Err(io::Error::other("the system refused a thread")),
-    }
-}
-
-fn answer(request: Request, handle: &PrometheusHandle) {
-    let path = request.url().split('?').next().unwrap_or_default();
-    let reads = matches!(request.method(), Method::Get | Method::Head);
-    let (status, header, text) = match path {
-        "/metrics" if reads => (200, CONTENT_TYPE, render(handle)),
-        "/healthz" if reads => (200, "Content-Type: text/plain", "ok\n".to_owned()),
-        "/metrics" | "/healthz" => (405, "Allow: GET, HEAD", "method not allowed\n".to_owned()),
-        _ => (404, "Content-Type: text/plain", "not found\n".to_owned()),
-    };
-    let mut response = Response::from_string(text).with_status_code(status);
-    if let Ok(header) = header.parse::<Header>() {
-        response.add_header(header);
-    }
-    // A client that went away gets no answer.
-    let _ = request.respond(response.with_chunked_threshold(usize::MAX));
-}
-
 #[cfg(test)]
-mod tests {
-    use std::io::{Read, Write};
-    use std::net::TcpStream;
-
-    use super::*;
-    use crate::prometheus::{PrometheusBuilder, configure};
-
-    fn handle() -> PrometheusHandle {
-        let recorder = configure(PrometheusBuilder::new()).build_recorder();
-        metrics::with_local_recorder(&recorder, || metrics::counter!("visits_total").increment(3));
-        recorder.handle()
-    }
-
-    /// The whole answer to one request.
-    fn ask(endpoint: &Endpoint, request: &str) -> String {
-        let mut stream = TcpStream::connect(endpoint.local_addr()).unwrap();
-        write!(stream, "{request} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").unwrap();
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).unwrap();
-        answer
-    }
-
-    #[test]
-    fn two_paths_are_served_and_nothing_else() {
-        let endpoint = serve("127.0.0.1:0", handle()).unwrap();
-        for (request, status, body) in [
-            ("GET /metrics", "200 OK", "visits_total 3\n"),
-            ("GET /metrics?name=x", "200 OK", "visits_total 3\n"),
-            ("GET /healthz", "200 OK", "ok\n"),
-            ("GET /", "404 Not Found", "not found\n"),
-            ("GET /metrics/", "404 Not Found", "not found\n"),
-            ("POST /metrics", "405 Method Not Allowed", "method not allowed\n"),
-            ("DELETE /healthz", "405 Method Not Allowed", "method not allowed\n"),
-        ] {
-            let answer = ask(&endpoint, request);
-            assert!(answer.starts_with(&format!("HTTP/1.1 {status}\r\n")), "{request}: {answer}");
-            assert!(answer.contains(body), "{request}: {answer}");
-        }
-        let head = ask(&endpoint, "HEAD /metrics");
-        assert!(head.starts_with("HTTP/1.1 200") && head.ends_with("\r\n\r\n"), "{head}");
-        let page = ask(&endpoint, "GET /metrics");
-        assert!(page.contains(CONTENT_TYPE), "{page}");
-    }
-
-    #[test]
-    fn only_loopback_is_served_unless_said_otherwise() {
-        for addr in ["0.0.0.0:0", "[::]:0", "192.0.2.1:0"] {
-            let refused = serve(addr, handle()).unwrap_err();
-            assert_eq!(refused.kind(), io::ErrorKind::InvalidInput);
-            assert!(refused.to_string().contains("serve_public"));
-        }
-        assert!(DEFAULT_ADDR.ip().is_loopback());
-        let public = serve_public("0.0.0.0:0", handle()).unwrap();
-        assert!(public.local_addr().ip().is_unspecified());
-    }
-
-    #[test]
-    fn a_port_that_is_taken_is_an_error() {
-        let first = serve("127.0.0.1:0", handle()).unwrap();
-        let second = serve(first.local_addr(), handle()).unwrap_err();
-        assert_eq!(second.kind(), io::ErrorKind::AddrInUse);
-    }
-
-    #[test]
-    fn dropping_the_endpoint_frees_its_port() {
-        let endpoint = serve("127.0.0.1:0", handle()).unwrap();
-        let addr = endpoint.local_addr();
-        assert!(ask(&endpoint, "GET /healthz").contains("ok"));
-        drop(endpoint);
-        // The accepting thread of the server ends on its own.
-        let free = (0..500).any(|_| {
-            std::thread::sleep(Duration::from_millis(10));
-            TcpListener::bind(addr).is_ok()
-        });
-        assert!(free);
-    }
-
-    #[test]
-    fn a_server_that_gave_up_is_replaced() {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let local_addr = listener.local_addr().unwrap();
-        // Accepting from a socket that must not wait is an error at once, and the server gives up.
-        listener.set_nonblocking(true).unwrap();
-        let server = listen(&listener).unwrap();
-        assert!(server.recv().is_err());
-        listener.set_nonblocking(false).unwrap();
-        let door = Arc::new(Door {
-            server: Mutex::new(server),
-            closing: AtomicBool::new(false),
-            listener,
-        });
-        door.reopen();
-        let visitors = Arc::clone(&door);
-        let thread = Some(std::thread::spawn(move || visitors.welcome(&handle())));
-        let endpoint = Endpoint { local_addr, door, thread };
-        assert!(ask(&endpoint, "GET /healthz").contains("ok"));
-    }
-}
+mod tests;

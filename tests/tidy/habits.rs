@@ -28,7 +28,7 @@ pub(crate) const HOMES: &[Home] = &[
         files: &["src/prometheus*"],
         why: "it is an optional dependency",
     },
-    Home { name: "tiny_http", files: &["src/prometheus/endpoint.rs"], why: "as above" },
+    Home { name: "httparse", files: &["src/prometheus/request.rs"], why: "as above" },
     Home { name: "tracing::", files: &["src/run/trace.rs"], why: "it is an optional dependency" },
     Home { name: "quanta", files: &["src/time.rs"], why: "tests set the clock by hand" },
     Home { name: "Instant::now", files: &["src/time.rs"], why: "as above" },
@@ -50,7 +50,7 @@ pub(crate) const HOMES: &[Home] = &[
             "src/sync.rs",
             // No pool hangs on these: the endpoint and its page serve whatever pools there are,
             // and the panic hook is installed once in a process.
-            "src/prometheus/endpoint.rs",
+            "src/prometheus/server.rs",
             "src/prometheus/page.rs",
             "src/run/panics.rs",
         ],
@@ -60,7 +60,6 @@ pub(crate) const HOMES: &[Home] = &[
         name: "std::thread",
         files: &[
             "src/sync.rs",
-            "src/prometheus/endpoint.rs",
             // `available_parallelism` only.
             "src/builder.rs",
             "src/scale/probe.rs",
@@ -90,8 +89,7 @@ const BANS: &[Ban] = &[
     Ban {
         word: "thread::sleep",
         examples_too: false,
-        // Before it listens again after the system refused a connection; no pool waits for it.
-        except: &["src/prometheus/endpoint.rs"],
+        except: &[],
         instead: "park, with a timeout if there must be one",
     },
 ];

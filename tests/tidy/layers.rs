@@ -27,6 +27,8 @@ pub(crate) const RANKS: &[&[&str]] = &[
         "run::priority",
         "compose::lane::keys",
         "compose::lane",
+        "prometheus::json",
+        "prometheus::response",
     ],
     &[
         "time",
@@ -48,6 +50,7 @@ pub(crate) const RANKS: &[&[&str]] = &[
         "run::gate::entrance",
         "compose::progress",
         "run::seat",
+        "prometheus::request",
     ],
     &[
         "error",
@@ -75,6 +78,7 @@ pub(crate) const RANKS: &[&[&str]] = &[
         "run::figures",
         "compose::retry::budget",
         "compose::rhythm",
+        "prometheus::connection",
     ],
     &[
         "run::queue",
@@ -89,6 +93,7 @@ pub(crate) const RANKS: &[&[&str]] = &[
         "compose::lane::settings",
         "compose::promise",
         "compose::retry::retry_error",
+        "prometheus::server",
     ],
     &["run::context", "scale::sample", "sim::machine", "run::stuck", "compose::retry::policy"],
     &["run::job", "scale::policy"],
@@ -151,14 +156,13 @@ pub(crate) const RANKS: &[&[&str]] = &[
         "scale::telemetry",
         "run::attempt",
         "run::trace",
-        "prometheus::endpoint",
         "scale::observer",
         "sim::fleet::signal",
         "sim::scenario",
         "compose::timer",
         "compose::waiting",
     ],
-    &["scale::core", "run::handle", "run::worker", "prometheus", "sim::fleet"],
+    &["scale::core", "run::handle", "run::worker", "sim::fleet"],
     &[
         "control",
         "ending",
@@ -188,6 +192,7 @@ pub(crate) const RANKS: &[&[&str]] = &[
         "compose::scope",
         "compose::lane::permit",
         "compose::periodic",
+        "prometheus::pools",
     ],
     &[
         "compose::retry",
@@ -198,9 +203,16 @@ pub(crate) const RANKS: &[&[&str]] = &[
         "compose::map",
         "compose::lane::handle",
         "compose::retry::handle",
+        "prometheus::debug",
     ],
-    &["compose::lane::builder", "compose::lane::job", "compose::lane::submit", "compose::joined"],
-    &["compose::job_set"],
+    &[
+        "compose::lane::builder",
+        "compose::lane::job",
+        "compose::lane::submit",
+        "compose::joined",
+        "prometheus::endpoint",
+    ],
+    &["compose::job_set", "prometheus"],
     &["docs", "lib", "testing", "compose::stream"],
 ];
 

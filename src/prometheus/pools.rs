@@ -1,0 +1,53 @@
+//! The pools of the process: those whose health the endpoint tells, and those it shows.
+
+use crate::pool_handle::PoolHandle;
+use crate::run::phase::Stage;
+use crate::scale::Core;
+use crate::sync::{Arc, Mutex, Weak};
+
+/// A pool that was built. It does not live on in here.
+struct Entry {
+    core: Weak<Core>,
+    /// Its `Pool` has not been dropped.
+    is_owned: bool,
+}
+
+static POOLS: Mutex<Vec<Entry>> = Mutex::new(Vec::new());
+
+/// Adds a pool that has been built. With each that comes, those go of which nothing is left, so the
+/// list is as long as there are pools.
+pub(crate) fn enrol(core: &Arc<Core>) {
+    let mut pools = POOLS.lock();
+    pools.retain(|entry| entry.core.strong_count() > 0);
+    pools.push(Entry { core: Arc::downgrade(core), is_owned: true });
+}
+
+/// A pool whose owner drops it is not unwell but no longer wanted. It is shown until it has ended.
+pub(crate) fn disown(core: &Arc<Core>) {
+    let mut pools = POOLS.lock();
+    let mut known = pools.iter_mut().filter(|entry| entry.core.as_ptr() == Arc::as_ptr(core));
+    if let Some(entry) = known.next() {
+        entry.is_owned = false;
+    }
+}
+
+/// The pools that somebody owns, whatever state they are in.
+pub(crate) fn owned() -> Vec<PoolHandle> {
+    let known = listed().into_iter().filter(|(_, is_owned)| *is_owned);
+    known.map(|(pool, _)| pool).collect()
+}
+
+/// These, and those that were dropped and have yet to end.
+pub(crate) fn all() -> Vec<PoolHandle> {
+    let has_ended = |pool: &PoolHandle| pool.core.shared.phase.stage() == Stage::Ended;
+    let known = listed().into_iter().filter(|(pool, is_owned)| *is_owned || !has_ended(pool));
+    known.map(|(pool, _)| pool).collect()
+}
+
+/// The lock covers the list alone: a handle from here may be the last of its pool, and is dropped
+/// outside.
+fn listed() -> Vec<(PoolHandle, bool)> {
+    let pools = POOLS.lock();
+    let left = pools.iter().filter_map(|entry| Some((entry.core.upgrade()?, entry.is_owned)));
+    left.map(|(core, is_owned)| (PoolHandle { core }, is_owned)).collect()
+}

@@ -1,0 +1,263 @@
+//! Clients that are slow, silent, greedy or confused hold up neither the endpoint nor the pool.
+//!
+//! One test at a time: each fills the endpoint, or the machine, with clients.
+
+#![cfg(feature = "prometheus")]
+
+mod common;
+
+use std::io::{Read, Write};
+use std::net::{Shutdown, SocketAddr, TcpStream};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::thread;
+use std::time::Duration;
+
+use springtide::prometheus::{self, Endpoint, PrometheusBuilder, PrometheusHandle};
+use springtide::{HistogramSink, Pool};
+
+use common::{build, within};
+
+static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
+
+/// Long enough for anything that is not stuck, on a machine that is busy with something else.
+const LIMIT: Duration = Duration::from_secs(100);
+
+fn alone() -> MutexGuard<'static, ()> {
+    ONE_AT_A_TIME.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+}
+
+fn recorder() -> PrometheusHandle {
+    prometheus::configure(PrometheusBuilder::new()).build_recorder().handle()
+}
+
+fn serve() -> Endpoint {
+    prometheus::serve("127.0.0.1:0", recorder()).expect("there is a free port")
+}
+
+/// What a client gets that sends these bytes and then waits. Nothing, if it was cut off.
+fn send(address: SocketAddr, bytes: &[u8]) -> String {
+    let mut stream = TcpStream::connect(address).expect("somebody listens");
+    let mut answer = Vec::new();
+    // Who is refused early may find the connection reset, before or after the answer.
+    let _ = stream.write_all(bytes);
+    let _ = stream.read_to_end(&mut answer);
+    String::from_utf8(answer).expect("it is text")
+}
+
+/// The status of a complete answer, whose text is as long as it says.
+#[track_caller]
+fn status(answer: &str) -> u16 {
+    let (head, text) = answer.split_once("\r\n\r\n").unwrap_or_else(|| panic!("{answer:?}"));
+    let mut lines = head.split("\r\n");
+    let first = lines.next().unwrap_or_default();
+    let headers: Vec<(&str, &str)> =
+        lines.map(|line| line.split_once(": ").expect("a name and a value")).collect();
+    let of = |name| headers.iter().find(|(n, _)| *n == name).map(|(_, value)| *value);
+    assert_eq!(of("Connection"), Some("close"), "{head}");
+    assert_eq!(of("Content-Length"), Some(text.len().to_string().as_str()), "{head}");
+    let code = first.strip_prefix("HTTP/1.1 ").and_then(|rest| rest.get(..3));
+    code.and_then(|code| code.parse().ok()).unwrap_or_else(|| panic!("{first}"))
+}
+
+#[track_caller]
+fn scrape(address: SocketAddr, path: &str) {
+    let answer = send(address, format!("GET {path} HTTP/1.1\r\nHost: here\r\n\r\n").as_bytes());
+    assert_eq!(status(&answer), 200, "{path}");
+}
+
+/// A pool whose page is larger than all the buffers of a connection.
+fn with_a_large_page() -> Pool {
+    let name = "x".repeat(200_000);
+    build(Pool::builder(name).workers(1..=2).histogram_sink(HistogramSink::Exact))
+}
+
+#[test]
+fn scrapes_are_answered_beside_two_hundred_idle_connections() {
+    let _alone = alone();
+    within(LIMIT, "scrapes beside idle clients", || {
+        let endpoint = serve();
+        let address = endpoint.local_addr();
+        let connect = |_| TcpStream::connect(address).expect("somebody listens");
+        let idle: Vec<TcpStream> = (0..200).map(connect).collect();
+        (0..20).for_each(|_| scrape(address, "/metrics"));
+        let more: Vec<TcpStream> = (0..50).map(connect).collect();
+        scrape(address, "/livez");
+        drop(endpoint);
+        drop((idle, more));
+    });
+}
+
+#[test]
+fn a_client_that_trickles_its_request_is_left_at_its_deadline() {
+    let _alone = alone();
+    within(LIMIT, "a trickling client", || {
+        let endpoint = serve();
+        let mut client = TcpStream::connect(endpoint.local_addr()).expect("somebody listens");
+        let mut trickle = client.try_clone().expect("a second handle");
+        let over = Arc::new(AtomicBool::new(false));
+        let is_over = Arc::clone(&over);
+        let trickling = thread::spawn(move || {
+            let _ = trickle.write_all(b"GET /metrics HTTP/1.1\r\nX: ");
+            // It would take minutes to fill a head in this way.
+            while !is_over.load(Ordering::SeqCst) && trickle.write_all(b"x").is_ok() {
+                thread::sleep(Duration::from_millis(20));
+            }
+        });
+        let mut answer = String::new();
+        let read = client.read_to_string(&mut answer);
+        assert!(read.is_err() || answer.is_empty() || status(&answer) == 408, "{answer}");
+        scrape(endpoint.local_addr(), "/metrics");
+        over.store(true, Ordering::SeqCst);
+        trickling.join().expect("it only writes");
+    });
+}
+
+#[test]
+fn clients_that_never_read_hold_up_neither_scrapes_nor_jobs_nor_the_end() {
+    let _alone = alone();
+    within(LIMIT, "clients that never read", || {
+        let pool = with_a_large_page();
+        pool.submit(|| ()).expect("room").join().expect("it only returns");
+        let endpoint = serve();
+        let address = endpoint.local_addr();
+        let greedy = |_| {
+            let mut stream = TcpStream::connect(address).expect("somebody listens");
+            stream.set_write_timeout(Some(Duration::from_millis(200))).expect("any time is legal");
+            // As much as gets in: many requests in a row, and no look at the answers.
+            let _ = stream.write_all(&b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n".repeat(1000));
+            stream
+        };
+        let clients: Vec<TcpStream> = (0..20).map(greedy).collect();
+        for n in 0..100 {
+            let job = pool.submit(move || n).expect("room");
+            assert_eq!(job.join().expect("it only returns"), n);
+        }
+        scrape(address, "/livez");
+        let more: Vec<TcpStream> = (0..20).map(greedy).collect();
+        // No client leaves before the endpoint has.
+        drop(endpoint);
+        assert!(TcpStream::connect(address).is_err(), "nobody listens any more");
+        drop((clients, more));
+    });
+}
+
+#[test]
+fn an_endpoint_ends_while_clients_are_at_every_stage() {
+    let _alone = alone();
+    within(LIMIT, "the end of an endpoint", || {
+        for _ in 0..20 {
+            let endpoint = serve();
+            let address = endpoint.local_addr();
+            let begin = |bytes: &[u8]| {
+                let mut stream = TcpStream::connect(address).expect("somebody listens");
+                stream.write_all(bytes).expect("it is let in, or waits to be");
+                stream
+            };
+            let stages: [&[u8]; 3] = [b"", b"GET /met", b"GET /metrics HTTP/1.1\r\n\r\n"];
+            let clients: Vec<TcpStream> = (0..30).map(|n| begin(stages[n % 3])).collect();
+            drop(endpoint);
+            assert!(TcpStream::connect(address).is_err(), "nobody listens any more");
+            drop(clients);
+        }
+    });
+}
+
+#[test]
+fn a_body_is_refused_whatever_its_length_and_whether_it_comes_or_not() {
+    let _alone = alone();
+    within(LIMIT, "requests with a body", || {
+        let endpoint = serve();
+        let address = endpoint.local_addr();
+        for header in [
+            "Content-Length: 1000000000000000000",
+            "Content-Length: 99999999999999999999999999",
+            "Content-Length: 2000",
+            "Content-Length: -1",
+            "Transfer-Encoding: chunked",
+        ] {
+            let request = format!("GET /metrics HTTP/1.1\r\nHost: x\r\n{header}\r\n\r\n");
+            assert_eq!(status(&send(address, request.as_bytes())), 400, "{header}");
+        }
+        // One that is sent, and is more than anybody reads.
+        let mut request = b"GET /metrics HTTP/1.1\r\nContent-Length: 8000000\r\n\r\n".to_vec();
+        request.resize(8_000_000, b'x');
+        let answer = send(address, &request);
+        assert!(answer.is_empty() || status(&answer) == 400, "{answer}");
+        scrape(address, "/metrics");
+    });
+}
+
+#[test]
+fn what_is_no_request_is_told_so_and_harms_nobody() {
+    let _alone = alone();
+    within(LIMIT, "malformed requests", || {
+        let endpoint = serve();
+        let address = endpoint.local_addr();
+        let line = format!("GET /{} HTTP/1.1\r\nHost: x\r\n\r\n", "x".repeat(100_000));
+        let header = format!("GET / HTTP/1.1\r\nX: {}\r\n\r\n", "x".repeat(20_000));
+        let many = format!("GET / HTTP/1.1\r\n{}\r\n", "A: b\r\n".repeat(500));
+        let cases: [(&[u8], u16); 14] = [
+            (b"GET /metrics HTTP/9\r\n\r\n", 505),
+            (b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", 505),
+            (b"\0\0\0\0\0\0\0\0\r\n\r\n", 400),
+            (b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", 400),
+            (b"GET /metrics\r\n\r\n", 400),
+            (b"GET\r\n\r\n", 400),
+            (b"GET /metrics HTTP/1.1\r\nno colon\r\n\r\n", 400),
+            (b"GET /metrics HTTP/1.1\r\nHost: \0\r\n\r\n", 400),
+            (b"GET /metrics HTTP/1.1\r\n: x\r\n\r\n", 400),
+            ("GÉT /metrics HTTP/1.1\r\n\r\n".as_bytes(), 400),
+            ("GET /métrics HTTP/1.1\r\n\r\n".as_bytes(), 404),
+            // A line feed alone ends a line too, for readers that are kind.
+            (b"GET /livez HTTP/1.1\nHost: x\n\n", 200),
+            (b"GET /livez HTTP/1.0\r\n\r\n", 200),
+            (many.as_bytes(), 431),
+        ];
+        for (bytes, expected) in cases {
+            let text = String::from_utf8_lossy(bytes);
+            assert_eq!(status(&send(address, bytes)), expected, "{text:?}");
+        }
+        for large in [line, header] {
+            let answer = send(address, large.as_bytes());
+            assert!(answer.is_empty() || status(&answer) == 431, "{answer}");
+        }
+        scrape(address, "/metrics");
+    });
+}
+
+#[test]
+fn half_a_request_is_answered_once_the_client_says_no_more() {
+    let _alone = alone();
+    within(LIMIT, "half a request", || {
+        let endpoint = serve();
+        let mut stream = TcpStream::connect(endpoint.local_addr()).expect("somebody listens");
+        stream.write_all(b"GET /metrics HTTP/1.1\r\nHost: x").expect("it is let in");
+        stream.shutdown(Shutdown::Write).expect("it is open");
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).expect("an answer");
+        assert_eq!(status(&answer), 400);
+    });
+}
+
+#[test]
+fn nothing_but_get_is_allowed() {
+    let _alone = alone();
+    within(LIMIT, "methods", || {
+        let endpoint = serve();
+        for path in ["/metrics", "/healthz", "/livez"] {
+            for method in ["POST", "PUT", "DELETE", "OPTIONS", "TRACE", "get", "X-Y"] {
+                let request = format!("{method} {path} HTTP/1.1\r\nHost: x\r\n\r\n");
+                let answer = send(endpoint.local_addr(), request.as_bytes());
+                assert_eq!(status(&answer), 405, "{request}");
+                assert!(answer.contains("\r\nAllow: GET\r\n"), "{answer}");
+            }
+            let head = format!("HEAD {path} HTTP/1.1\r\nHost: x\r\n\r\n");
+            let answer = send(endpoint.local_addr(), head.as_bytes());
+            assert!(
+                answer.starts_with("HTTP/1.1 405 ") && answer.ends_with("\r\n\r\n"),
+                "{answer}"
+            );
+        }
+    });
+}
