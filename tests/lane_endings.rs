@@ -182,3 +182,26 @@ fn a_pool_whose_submitters_run_jobs_themselves_lets_them_wait_for_its_lanes() {
         assert_eq!((refused, lane.stats().refused_by[0].0), (0, Refusal::ALL[0]));
     });
 }
+
+#[test]
+fn the_end_of_a_pool_or_of_its_lane_lifts_a_rate_of_zero() {
+    within(PATIENCE, "no-rate", || {
+        let pool = fixed("no-rate", 2, 10);
+        let (closed, kept) = (pool.lane("closed").rate(0.0, 1), pool.lane("kept").rate(0.0, 2));
+        let (closed, kept) = (closed.build().expect("valid"), kept.build().expect("valid"));
+        let submit = |lane: &springtide::Lane| -> Vec<_> {
+            (0..4).map(|n| lane.submit(move || n).expect("room")).collect()
+        };
+        let first = submit(&closed);
+        until(|| closed.stats().ok == 1);
+        closed.close();
+        first.into_iter().enumerate().for_each(|(n, job)| assert_eq!(job.join().unwrap(), n));
+        let second = submit(&kept);
+        until(|| kept.stats().ok == 2);
+        assert_eq!(kept.stats().waiting, 2, "a burst, and none after it");
+        let report = pool.shutdown();
+        assert!(report.ended);
+        assert_eq!((report.accepted, report.completed), (8, 8));
+        second.into_iter().enumerate().for_each(|(n, job)| assert_eq!(job.join().unwrap(), n));
+    });
+}

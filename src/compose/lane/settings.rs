@@ -22,7 +22,8 @@ pub struct LaneSettings {
     pub reserved: usize,
     /// The lane's share of the workers that several lanes want: twice the weight, twice the jobs.
     pub weight: u32,
-    /// How often its jobs start; `None` for no limit.
+    /// How often its jobs start; `None` for no limit. A pool that ends keeps to it, except that a
+    /// rate of 0 ends with the pool, or with the lane; what waits then runs one by one.
     pub rate: Option<Rate>,
     /// The most jobs of one key that run at once; `None` for no limit. As `max_running` otherwise.
     pub max_running_per_key: Option<usize>,

@@ -168,17 +168,20 @@ impl State {
     }
 
     /// Puts settings in force. A pool that ends lets one job at a time through where none was to
-    /// start: a limit of zero is a pause, and what it has the pool cannot end without.
+    /// start: a limit of zero, a rate too, is a pause, and what it has the pool cannot end without.
+    /// Any other rate is kept to the end.
     pub(crate) fn set(&mut self, row: usize, settings: LaneSettings, clock: Nanos) {
         let now = self.steady.at(clock);
         let is_closed = self.rows[row].is_closed;
         let least = u64::from(self.is_closing || is_closed);
         let standing = &mut self.standings[row];
-        standing.max_running = bound(settings.max_running).max(least);
+        let bucket = settings.rate.map(|rate| Bucket::new(rate.per_second, rate.burst));
+        let is_lifted = least > 0 && bucket.is_some_and(|bucket| bucket.is_stopped());
+        let most = if is_lifted { 1 } else { bound(settings.max_running) };
+        standing.max_running = most.max(least);
         standing.reserved = if is_closed { 0 } else { settings.reserved as u64 };
         standing.weight = settings.weight;
-        let bucket = settings.rate.map(|rate| Bucket::new(rate.per_second, rate.burst));
-        standing.bucket = match (standing.bucket, bucket) {
+        standing.bucket = match (standing.bucket, bucket.filter(|_| !is_lifted)) {
             (Some(old), Some(new)) => Some(old.retuned(new, now)),
             (_, new) => new,
         };
