@@ -47,7 +47,8 @@ use crate::sync::Arc;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub trait Observer: Send + Sync + 'static {
-    /// Jobs were refused; on the submitter's thread. A hook that submits to the same pool is told
+    /// Jobs were refused, by the pool or by one of its lanes, which counts them itself; on the
+    /// submitter's thread. A hook that submits to the same pool is told
     /// of that refusal as well, and so on.
     fn job_refused(&self, _refused: &JobRefused<'_>) {}
 

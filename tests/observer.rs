@@ -324,3 +324,50 @@ fn each_attempt_at_a_job_is_told_with_its_number() {
         assert_eq!(told, expected.concat());
     });
 }
+
+/// Looks at the lane of its pool whenever it is told of a refusal.
+#[derive(Default)]
+struct Looks(Mutex<(Option<springtide::Lane>, Vec<Refusal>)>);
+
+impl Observer for Looks {
+    fn job_refused(&self, refused: &JobRefused<'_>) {
+        let mut looks = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let seen = looks.0.as_ref().map(|lane| lane.stats().refused_by);
+        let count = seen.into_iter().flatten().find(|(why, _)| *why == refused.reason);
+        assert_eq!(refused.jobs, 1);
+        if count.is_some_and(|(_, count)| count == 1) {
+            looks.1.push(refused.reason);
+        }
+    }
+}
+
+impl Observer for Looks {
+    fn job_refused(&self, refused: &JobRefused<'_>) {
+        let mut looks = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let seen = looks.0.as_ref().map(|lane| lane.stats().refused_by);
+        let count = seen.into_iter().flatten().find(|(why, _)| *why == refused.reason);
+        assert_eq!(refused.jobs, 1);
+        if count.is_some_and(|(_, count)| count == 1) {
+            looks.1.push(refused.reason);
+        }
+    }
+}
+
+#[test]
+fn a_refusal_by_a_lane_is_told_outside_its_lock_and_counted_by_the_lane_alone() {
+    within(PATIENCE, "lane-refusals", || {
+        let looks = Arc::new(Looks::default());
+        let pool = build(Pool::builder("lane-refusals").workers(1..=1).observer(looks.clone()));
+        let lane = pool.lane("full").max_running(0).queue_capacity(1).build().expect("valid");
+        looks.0.lock().expect("nobody panics here").0 = Some(lane.clone());
+        let waits = lane.submit(|| ()).expect("room");
+        assert!(lane.try_submit(|| ()).unwrap_err().is_full());
+        assert!(lane.submit_timeout(|| (), Duration::ZERO).unwrap_err().is_timed_out());
+        lane.close();
+        assert!(lane.submit(|| ()).unwrap_err().is_closed());
+        waits.join().expect("it ran");
+        let heard = std::mem::take(&mut *looks.0.lock().expect("nobody panics here"));
+        assert_eq!(heard.1, [Refusal::QueueFull, Refusal::Deadline, Refusal::Shutdown]);
+        assert_eq!(pool.stats().refused, 0, "the lane's affair");
+    });
+}

@@ -17,6 +17,7 @@ use crate::run::desk::Inside;
 use crate::run::figures::LaneFigures;
 use crate::run::gate::Waiter;
 use crate::run::job::Tracked;
+use crate::run::news;
 use crate::run::rooms::Keeper;
 use crate::run::shared::Shared;
 use crate::run::submit::WhenFull;
@@ -146,6 +147,20 @@ impl Dispatcher {
     /// Gets a job into its lane. `make` makes it, given its number, once it is let in; it runs
     /// under the lock, and must run no code of a user.
     pub(crate) fn enter<T>(
+        &self,
+        core: &Core,
+        request: &Request,
+        make: impl FnOnce(u64) -> (Arc<dyn Tracked>, T),
+    ) -> Result<T, Refusal> {
+        let entered = self.let_in(core, request, make);
+        if let Err(refusal) = &entered {
+            // Outside the lock. The lane has counted it.
+            news::turned_away(&core.shared, *refusal, 1);
+        }
+        entered
+    }
+
+    fn let_in<T>(
         &self,
         core: &Core,
         request: &Request,
