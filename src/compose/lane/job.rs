@@ -194,6 +194,8 @@ impl LaneJob<'_> {
         let shared = &lane.pool.core.shared;
         let request = Request { row: lane.room.row, key, cost, when_full };
         let mut unsent = Some((job, body));
+        // Not under the lock of the lanes, as whatever a subscriber does.
+        let mut numbered = Some(submit::number(shared, terms.kind));
         let entered = lane.room.dispatcher.enter(&lane.pool.core, &request, |number| {
             let (job, body) = unsent.take().expect("a job is let in once");
             let submitted = shared.now();
@@ -203,7 +205,8 @@ impl LaneJob<'_> {
             let room: Arc<dyn Room> = Arc::clone(&lane.room) as _;
             let seat = Seat { room, number, key };
             let terms = terms.with(|special| special.seat = Some(seat));
-            submit::cell(shared, terms, Permitted { body: body(job), permit })
+            let numbered = numbered.take().expect("a job is let in once");
+            submit::numbered_cell(shared, numbered, terms, Permitted { body: body(job), permit })
         });
         match (entered, unsent) {
             (Ok(handle), _) => {
