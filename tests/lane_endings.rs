@@ -205,3 +205,29 @@ fn the_end_of_a_pool_or_of_its_lane_lifts_a_rate_of_zero() {
         second.into_iter().enumerate().for_each(|(n, job)| assert_eq!(job.join().unwrap(), n));
     });
 }
+
+#[test]
+fn a_lane_and_its_pool_agree_how_a_job_was_over() {
+    within(PATIENCE, "agreed", || {
+        let pool = fixed("agreed", 1, 10);
+        let lane = pool.lane("agreed").max_running(0).build().expect("valid");
+        let late = lane.job("late").expires_in(Duration::ZERO).submit(|_| ()).expect("room");
+        assert!(late.cancel(), "nobody has found out yet that it has expired");
+        assert!(late.join().unwrap_err().is_cancelled());
+        let found = lane.job("found").expires_in(Duration::ZERO).submit(|_| ()).expect("room");
+        lane.reconfigure(|l| l.max_running = None).expect("valid");
+        assert!(found.join().unwrap_err().is_expired());
+        let panics = lane.job("panics").timeout(Duration::ZERO).submit(|cx| {
+            while !cx.is_cancelled() {
+                thread::yield_now();
+            }
+            panic!("after its time");
+        });
+        assert!(panics.expect("room").join().unwrap_err().is_timed_out());
+        let (mine, all) = (assert_lane(&lane), assert_accounts(&pool));
+        assert_eq!((mine.cancelled, mine.expired), (1, 1));
+        assert_eq!((mine.panicked, mine.timed_out), (0, 1));
+        assert_eq!((all.cancelled, all.expired), (1, 1));
+        assert_eq!((all.panicked, all.timed_out), (0, 1));
+    });
+}

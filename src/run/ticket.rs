@@ -6,6 +6,7 @@ use super::cancel::{CancelToken, Place};
 use super::claim::Claim;
 use super::priority::Priority;
 use super::seat::Seat;
+use crate::outcome::Outcome;
 use crate::sync::plain::{AtomicBool, Ordering};
 use crate::time::Nanos;
 
@@ -146,5 +147,13 @@ impl Ticket {
 
     pub(crate) fn seat(&self) -> Option<&Seat> {
         self.limits.as_ref()?.seat.as_ref()
+    }
+
+    /// The job is over, and what it captured is gone: gives its seat back, if it has one.
+    pub(crate) fn leave_seat(&self, outcome: Outcome, started: Option<Nanos>) {
+        if let Some(seat) = self.seat() {
+            let waited = started.map(|started| started.since(self.queued_at));
+            seat.room.ended(seat, outcome, waited);
+        }
     }
 }

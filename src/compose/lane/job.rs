@@ -6,8 +6,7 @@ use std::time::Duration;
 use super::dispatcher::Request;
 use super::handle::Lane;
 use super::keys::Key;
-use super::permit::{Permit, Permitted};
-use super::state::Whose;
+use super::permit::Permitted;
 use crate::error::{SubmitError, TrySubmitError};
 use crate::pool_handle::into_try;
 use crate::run::cancel::CancelToken;
@@ -198,15 +197,11 @@ impl LaneJob<'_> {
         let mut numbered = Some(submit::number(shared, terms.kind));
         let entered = lane.room.dispatcher.enter(&lane.pool.core, &request, |number| {
             let (job, body) = unsent.take().expect("a job is let in once");
-            let submitted = shared.now();
-            let expires_at = terms.expires_at(shared, submitted);
-            let whose = Whose { row: lane.room.row, key, number };
-            let permit = Permit::new(Arc::clone(&lane.room), whose, submitted, expires_at);
-            let room: Arc<dyn Room> = Arc::clone(&lane.room) as _;
-            let seat = Seat { room, number, key };
+            let room = Arc::clone(&lane.room);
+            let seat = Seat { room: Arc::clone(&room) as Arc<dyn Room>, number, key };
             let terms = terms.with(|special| special.seat = Some(seat));
             let numbered = numbered.take().expect("a job is let in once");
-            submit::numbered_cell(shared, numbered, terms, Permitted { body: body(job), permit })
+            submit::numbered_cell(shared, numbered, terms, Permitted { body: body(job), room, key })
         });
         match (entered, unsent) {
             (Ok(handle), _) => {

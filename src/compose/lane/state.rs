@@ -3,8 +3,8 @@
 //! Nothing here runs what a user wrote: jobs are moved, and what is to be woken, dropped or told is
 //! handed out in [`After`], to be dealt with outside.
 //!
-//! A job that leaves its room, whichever way, counts as *out* from there on, until its permit is
-//! dropped: with what it captured, at the end of its run or instead of it.
+//! A job that leaves its room, whichever way, counts as *out* from there on, until it is over and
+//! what it captured is gone, at the end of its run or instead of it.
 
 use std::collections::VecDeque;
 
