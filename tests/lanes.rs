@@ -363,3 +363,17 @@ fn a_job_that_submits_to_a_full_lane_of_its_own_pool_is_not_blocked_on_itself() 
         assert_eq!(all, (0..10).collect::<Vec<_>>());
     });
 }
+
+#[test]
+fn what_a_smaller_pool_has_made_too_large_is_no_reason_to_refuse_another_change() {
+    let pool = build(Pool::builder("smaller").workers(1..=8));
+    let lane = pool.lane("wide").max_running(8).reserved(5).build().expect("as many as the pool");
+    pool.resize(1..=4).expect("valid");
+    let settings = lane.reconfigure(|l| l.weight = 2).expect("nothing to do with the workers");
+    assert_eq!((settings.weight, settings.max_running, settings.reserved), (2, Some(8), 5));
+    assert_eq!(lane.reconfigure(|l| l.weight = 0).unwrap_err().field, "weight");
+    assert_eq!(lane.reconfigure(|l| l.max_running = Some(7)).unwrap_err().field, "max_running");
+    assert_eq!(lane.reconfigure(|l| l.max_running = Some(3)).unwrap_err().field, "reserved");
+    let change = lane.reconfigure(|l| (l.max_running, l.reserved) = (Some(4), 3));
+    assert_eq!(change.expect("it fits").reserved, 3);
+}

@@ -52,6 +52,18 @@ impl Default for LaneSettings {
 }
 
 impl LaneSettings {
+    /// The first problem with these that those before did not have. A pool that was made smaller
+    /// leaves a lane with limits that it could not get any more, and that hinder nobody.
+    pub(crate) fn new_problem(
+        &self,
+        before: &LaneSettings,
+        max_workers: usize,
+        reserved: usize,
+    ) -> Option<ConfigError> {
+        let known = before.problems(max_workers, reserved);
+        self.problems(max_workers, reserved).into_iter().find(|problem| !known.contains(problem))
+    }
+
     /// Every problem, not only the first. `reserved` is what other lanes have reserved.
     pub(crate) fn problems(&self, max_workers: usize, reserved: usize) -> Vec<ConfigError> {
         let mut problems = Vec::new();
