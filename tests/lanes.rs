@@ -377,3 +377,31 @@ fn what_a_smaller_pool_has_made_too_large_is_no_reason_to_refuse_another_change(
     let change = lane.reconfigure(|l| (l.max_running, l.reserved) = (Some(4), 3));
     assert_eq!(change.expect("it fits").reserved, 3);
 }
+
+#[test]
+fn submitters_that_wait_for_the_one_place_of_a_lane_get_it_in_the_order_of_their_coming() {
+    within(PATIENCE, "in-line", || {
+        let pool = fixed("in-line", 2, 10);
+        let lane = pool.lane("one").max_running(0).queue_capacity(1).build().expect("valid");
+        let order = Arc::new(std::sync::Mutex::new(Vec::new()));
+        lane.execute(|| ()).expect("room");
+        thread::scope(|scope| {
+            for n in 0..30 {
+                let (lane, order) = (&lane, Arc::clone(&order));
+                scope.spawn(move || {
+                    let says = move || order.lock().expect("nobody panics here").push(n);
+                    lane.execute(says).expect("room comes");
+                });
+                until(|| lane.stats().submitters_blocked == n + 1);
+            }
+            // Every change looks who there is room for.
+            let mut weight = 1;
+            while lane.stats().ok < 31 {
+                weight += 1;
+                lane.reconfigure(|l| (l.max_running, l.weight) = (Some(1), weight)).expect("valid");
+            }
+        });
+        let order = order.lock().expect("nobody panics here").clone();
+        assert_eq!(order, (0..30).collect::<Vec<u64>>());
+    });
+}

@@ -177,6 +177,7 @@ impl Dispatcher {
             let may_wait = !Inside::is(shared);
             let tried = self.change(core, |state| {
                 let row = &mut state.rows[request.row];
+                row.called -= usize::from(was_called);
                 let waits = !matches!(request.when_full, WhenFull::Refuse);
                 let is_full = row.room() == 0;
                 if row.is_closed || is_full && !waits {
@@ -223,10 +224,10 @@ impl Dispatcher {
                 _ => LOOK_AGAIN,
             };
             if left.is_zero() {
-                // One that was called meanwhile leaves its place to the next: `change` calls.
+                // If it has left a place to the next, `change` calls.
                 self.change(core, |state| {
                     let row = &mut state.rows[request.row];
-                    row.line.retain(|other| !Arc::ptr_eq(other, waiter));
+                    row.leave_line(waiter);
                     row.count_refusal(Refusal::Deadline);
                 });
                 return Err(Refusal::Deadline);

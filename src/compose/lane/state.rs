@@ -71,6 +71,8 @@ pub(crate) struct Row {
     pub(crate) sent: Vec<Sent>,
     /// Submitters that wait for room.
     pub(crate) line: VecDeque<Arc<Waiter>>,
+    /// Those of them that were called and have not come yet. Their places are nobody else's.
+    pub(crate) called: usize,
     pub(crate) counts: Counts,
     /// From submission to start.
     pub(crate) wait: Cells,
@@ -78,7 +80,15 @@ pub(crate) struct Row {
 
 impl Row {
     pub(crate) fn room(&self) -> usize {
-        self.settings.queue_capacity.saturating_sub(self.keys.waiting())
+        self.settings.queue_capacity.saturating_sub(self.keys.waiting() + self.called)
+    }
+
+    /// A submitter gives up. One that was called meanwhile leaves its place to the next.
+    pub(crate) fn leave_line(&mut self, waiter: &Arc<Waiter>) {
+        match self.line.iter().position(|other| Arc::ptr_eq(other, waiter)) {
+            Some(place) => drop(self.line.remove(place)),
+            None => self.called -= 1,
+        }
     }
 
     pub(crate) fn count_refusal(&mut self, refusal: Refusal) {
@@ -150,6 +160,7 @@ impl State {
             settings: settings.clone(),
             is_closed: false,
             line: VecDeque::new(),
+            called: 0,
             counts: Counts::default(),
             wait: Cells::default(),
         });
@@ -390,7 +401,9 @@ impl State {
         for row in self.rows.iter_mut().filter(|row| !row.line.is_empty()) {
             let in_vain = self.is_closing || row.is_closed;
             let places = if in_vain { usize::MAX } else { row.room() };
-            after.called.extend(row.line.drain(..places.min(row.line.len())));
+            let called = places.min(row.line.len());
+            row.called += called;
+            after.called.extend(row.line.drain(..called));
         }
     }
 }
