@@ -405,3 +405,26 @@ fn submitters_that_wait_for_the_one_place_of_a_lane_get_it_in_the_order_of_their
         assert_eq!(order, (0..30).collect::<Vec<u64>>());
     });
 }
+
+#[test]
+fn a_job_of_a_lane_has_a_deadline_of_its_own_and_need_not_inherit_one() {
+    within(PATIENCE, "deadline", || {
+        let pool = fixed("deadline", 1, 10);
+        let lane = pool.lane("lane").build().expect("valid");
+        let in_an_hour = std::time::Instant::now() + Duration::from_secs(3_600);
+        let inner = lane.clone();
+        let job = lane.job("outer").deadline(in_an_hour).submit(move |cx| {
+            let bound = inner.submit(|| ()).expect("room");
+            let inherits = inner.job("bound").submit(|cx| cx.deadline()).expect("room");
+            let free = inner.job("free").without_inherited_deadline();
+            let free = free.submit(|cx| cx.deadline()).expect("room");
+            bound.join().expect("it ran");
+            (cx.deadline(), inherits.join().expect("it ran"), free.join().expect("it ran"))
+        });
+        let (own, inherited, free) = job.expect("room").join().expect("it ran");
+        assert!(own.is_some() && inherited.is_some());
+        assert_eq!(free, None);
+        let past = lane.job("past").deadline(std::time::Instant::now()).submit(|_| ());
+        assert!(past.expect("room").join().unwrap_err().is_expired());
+    });
+}

@@ -1,7 +1,7 @@
 //! A job of a lane, with options.
 
 use std::hash::Hash;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::dispatcher::Request;
 use super::handle::Lane;
@@ -85,10 +85,22 @@ impl LaneJob<'_> {
         self
     }
 
-    /// [`LaneJob::expires_in`] and a timeout in one; as
-    /// [`JobBuilder::deadline_in`](crate::JobBuilder::deadline_in).
+    /// [`LaneJob::deadline`] so long from this call on.
     pub fn deadline_in(mut self, after: Duration) -> Self {
         self.terms.special().deadline = Some(self.lane.pool.core.shared.now().after(after));
+        self
+    }
+
+    /// The moment by which the job must be over, and what it submits; as
+    /// [`JobBuilder::deadline`](crate::JobBuilder::deadline).
+    pub fn deadline(mut self, at: Instant) -> Self {
+        self.terms.special().deadline = Some(self.lane.pool.core.shared.clock.moment_of(at));
+        self
+    }
+
+    /// Submitted by a job with a deadline, this one does not inherit it. It may have its own.
+    pub fn without_inherited_deadline(mut self) -> Self {
+        self.terms.special().outlives = true;
         self
     }
 
