@@ -103,7 +103,7 @@ pub struct JobStarting<'a> {
     pub attempt: u32,
     /// The index of the worker; `None` if the submitter runs the job itself.
     pub worker: Option<usize>,
-    /// Time since it was submitted.
+    /// Time since it was submitted; of a job of a [lane](crate::Lane), since it left the lane.
     pub wait: Duration,
 }
 
@@ -123,7 +123,9 @@ pub struct JobEnded<'a> {
     pub worker: Option<usize>,
     /// How it ended.
     pub outcome: Outcome,
-    /// From submission to start, or to the end of a job that never ran.
+    /// From submission to start, or to the end of a job that never ran. A job of a
+    /// [lane](crate::Lane) waits for the pool from the moment that it leaves the lane: nothing, if
+    /// it ended there. What it waited before is in [`LaneStats::wait`](crate::LaneStats::wait).
     pub wait: Duration,
     /// From start to end; `None` if it never ran.
     pub run: Option<Duration>,

@@ -42,7 +42,7 @@ fn boxed(job: Option<&dyn Tracked>, worker: Option<usize>, queued_at: Nanos) -> 
 impl About {
     fn of(ticket: &Ticket) -> About {
         let (id, attempt) = (Some(ticket.id), ticket.attempt());
-        About { kind: ticket.kind, id, attempt, worker: None, queued_at: ticket.queued_at }
+        About { kind: ticket.kind, id, attempt, worker: None, queued_at: ticket.waits_from() }
     }
 
     fn without_handle(queued_at: Nanos) -> About {

@@ -310,6 +310,7 @@ impl State {
             |sent: &Sent| (key.is_none() || sent.key != key) && sent.job.ticket().claim.is_queued();
         let Some(place) = sent.iter().rposition(may) else { return false };
         let Sent { key, number, cost, job } = sent.remove(place);
+        job.ticket().leave_room(Nanos::NEVER);
         let shell = Arc::clone(&job);
         keys.put_back(key, Waiting { number, cost, job: Entry { job, is_wanted: false } });
         self.standings[row].out -= 1;
@@ -388,6 +389,7 @@ impl State {
         }
         self.count_out(shared, row, 1);
         self.pool.queued += 1;
+        job.ticket().leave_room(clock);
         self.rows[row].sent.push(Sent { key, number, cost, job: Arc::clone(&job) });
         if is_wanted {
             after.nudged.push(Arc::clone(&job));
