@@ -47,7 +47,8 @@ use crate::sync::Arc;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub trait Observer: Send + Sync + 'static {
-    /// Jobs were refused; on the submitter's thread. A hook that submits to the same pool is told
+    /// Jobs were refused, by the pool or by one of its lanes, which counts them itself; on the
+    /// submitter's thread. A hook that submits to the same pool is told
     /// of that refusal as well, and so on.
     fn job_refused(&self, _refused: &JobRefused<'_>) {}
 
@@ -102,7 +103,7 @@ pub struct JobStarting<'a> {
     pub attempt: u32,
     /// The index of the worker; `None` if the submitter runs the job itself.
     pub worker: Option<usize>,
-    /// Time since it was submitted.
+    /// Time since it was submitted; of a job of a [lane](crate::Lane), since it left the lane.
     pub wait: Duration,
 }
 
@@ -122,7 +123,9 @@ pub struct JobEnded<'a> {
     pub worker: Option<usize>,
     /// How it ended.
     pub outcome: Outcome,
-    /// From submission to start, or to the end of a job that never ran.
+    /// From submission to start, or to the end of a job that never ran. A job of a
+    /// [lane](crate::Lane) waits for the pool from the moment that it leaves the lane: nothing, if
+    /// it ended there. What it waited before is in [`LaneStats::wait`](crate::LaneStats::wait).
     pub wait: Duration,
     /// From start to end; `None` if it never ran.
     pub run: Option<Duration>,

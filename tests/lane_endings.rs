@@ -182,3 +182,52 @@ fn a_pool_whose_submitters_run_jobs_themselves_lets_them_wait_for_its_lanes() {
         assert_eq!((refused, lane.stats().refused_by[0].0), (0, Refusal::ALL[0]));
     });
 }
+
+#[test]
+fn the_end_of_a_pool_or_of_its_lane_lifts_a_rate_of_zero() {
+    within(PATIENCE, "no-rate", || {
+        let pool = fixed("no-rate", 2, 10);
+        let (closed, kept) = (pool.lane("closed").rate(0.0, 1), pool.lane("kept").rate(0.0, 2));
+        let (closed, kept) = (closed.build().expect("valid"), kept.build().expect("valid"));
+        let submit = |lane: &springtide::Lane| -> Vec<_> {
+            (0..4).map(|n| lane.submit(move || n).expect("room")).collect()
+        };
+        let first = submit(&closed);
+        until(|| closed.stats().ok == 1);
+        closed.close();
+        first.into_iter().enumerate().for_each(|(n, job)| assert_eq!(job.join().unwrap(), n));
+        let second = submit(&kept);
+        until(|| kept.stats().ok == 2);
+        assert_eq!(kept.stats().waiting, 2, "a burst, and none after it");
+        let report = pool.shutdown();
+        assert!(report.ended);
+        assert_eq!((report.accepted, report.completed), (8, 8));
+        second.into_iter().enumerate().for_each(|(n, job)| assert_eq!(job.join().unwrap(), n));
+    });
+}
+
+#[test]
+fn a_lane_and_its_pool_agree_how_a_job_was_over() {
+    within(PATIENCE, "agreed", || {
+        let pool = fixed("agreed", 1, 10);
+        let lane = pool.lane("agreed").max_running(0).build().expect("valid");
+        let late = lane.job("late").expires_in(Duration::ZERO).submit(|_| ()).expect("room");
+        assert!(late.cancel(), "nobody has found out yet that it has expired");
+        assert!(late.join().unwrap_err().is_cancelled());
+        let found = lane.job("found").expires_in(Duration::ZERO).submit(|_| ()).expect("room");
+        lane.reconfigure(|l| l.max_running = None).expect("valid");
+        assert!(found.join().unwrap_err().is_expired());
+        let panics = lane.job("panics").timeout(Duration::ZERO).submit(|cx| {
+            while !cx.is_cancelled() {
+                thread::yield_now();
+            }
+            panic!("after its time");
+        });
+        assert!(panics.expect("room").join().unwrap_err().is_timed_out());
+        let (mine, all) = (assert_lane(&lane), assert_accounts(&pool));
+        assert_eq!((mine.cancelled, mine.expired), (1, 1));
+        assert_eq!((mine.panicked, mine.timed_out), (0, 1));
+        assert_eq!((all.cancelled, all.expired), (1, 1));
+        assert_eq!((all.panicked, all.timed_out), (0, 1));
+    });
+}

@@ -363,3 +363,68 @@ fn a_job_that_submits_to_a_full_lane_of_its_own_pool_is_not_blocked_on_itself() 
         assert_eq!(all, (0..10).collect::<Vec<_>>());
     });
 }
+
+#[test]
+fn what_a_smaller_pool_has_made_too_large_is_no_reason_to_refuse_another_change() {
+    let pool = build(Pool::builder("smaller").workers(1..=8));
+    let lane = pool.lane("wide").max_running(8).reserved(5).build().expect("as many as the pool");
+    pool.resize(1..=4).expect("valid");
+    let settings = lane.reconfigure(|l| l.weight = 2).expect("nothing to do with the workers");
+    assert_eq!((settings.weight, settings.max_running, settings.reserved), (2, Some(8), 5));
+    assert_eq!(lane.reconfigure(|l| l.weight = 0).unwrap_err().field, "weight");
+    assert_eq!(lane.reconfigure(|l| l.max_running = Some(7)).unwrap_err().field, "max_running");
+    assert_eq!(lane.reconfigure(|l| l.max_running = Some(3)).unwrap_err().field, "reserved");
+    let change = lane.reconfigure(|l| (l.max_running, l.reserved) = (Some(4), 3));
+    assert_eq!(change.expect("it fits").reserved, 3);
+}
+
+#[test]
+fn submitters_that_wait_for_the_one_place_of_a_lane_get_it_in_the_order_of_their_coming() {
+    within(PATIENCE, "in-line", || {
+        let pool = fixed("in-line", 2, 10);
+        let lane = pool.lane("one").max_running(0).queue_capacity(1).build().expect("valid");
+        let order = Arc::new(std::sync::Mutex::new(Vec::new()));
+        lane.execute(|| ()).expect("room");
+        thread::scope(|scope| {
+            for n in 0..30 {
+                let (lane, order) = (&lane, Arc::clone(&order));
+                scope.spawn(move || {
+                    let says = move || order.lock().expect("nobody panics here").push(n);
+                    lane.execute(says).expect("room comes");
+                });
+                until(|| lane.stats().submitters_blocked == n + 1);
+            }
+            // Every change looks who there is room for.
+            let mut weight = 1;
+            while lane.stats().ok < 31 {
+                weight += 1;
+                lane.reconfigure(|l| (l.max_running, l.weight) = (Some(1), weight)).expect("valid");
+            }
+        });
+        let order = order.lock().expect("nobody panics here").clone();
+        assert_eq!(order, (0..30).collect::<Vec<u64>>());
+    });
+}
+
+#[test]
+fn a_job_of_a_lane_has_a_deadline_of_its_own_and_need_not_inherit_one() {
+    within(PATIENCE, "deadline", || {
+        let pool = fixed("deadline", 1, 10);
+        let lane = pool.lane("lane").build().expect("valid");
+        let in_an_hour = std::time::Instant::now() + Duration::from_secs(3_600);
+        let inner = lane.clone();
+        let job = lane.job("outer").deadline(in_an_hour).submit(move |cx| {
+            let bound = inner.submit(|| ()).expect("room");
+            let inherits = inner.job("bound").submit(|cx| cx.deadline()).expect("room");
+            let free = inner.job("free").without_inherited_deadline();
+            let free = free.submit(|cx| cx.deadline()).expect("room");
+            bound.join().expect("it ran");
+            (cx.deadline(), inherits.join().expect("it ran"), free.join().expect("it ran"))
+        });
+        let (own, inherited, free) = job.expect("room").join().expect("it ran");
+        assert!(own.is_some() && inherited.is_some());
+        assert_eq!(free, None);
+        let past = lane.job("past").deadline(std::time::Instant::now()).submit(|_| ());
+        assert!(past.expect("room").join().unwrap_err().is_expired());
+    });
+}

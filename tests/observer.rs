@@ -8,6 +8,7 @@ use std::thread;
 use std::time::Duration;
 
 use common::{FakeSpawner, PATIENCE, assert_submitted, build, occupy, until, within};
+use springtide::testing::ManualClock;
 use springtide::{
     Builder, Failure, JobEnded, JobRefused, JobStarting, Observer, Outcome, Overflow, Pool,
     PoolEnded, Refusal, Retry, StopCause, WorkerStarted, WorkerStopped,
@@ -322,5 +323,94 @@ fn each_attempt_at_a_job_is_told_with_its_number() {
         let failed = |n| [(n, None), (n, Some(Outcome::Error))];
         let expected = [failed(1), failed(2), [(3, None), (3, Some(Outcome::Ok))]];
         assert_eq!(told, expected.concat());
+    });
+}
+
+/// Looks at the lane of its pool whenever it is told of a refusal.
+#[derive(Default)]
+struct Looks(Mutex<(Option<springtide::Lane>, Vec<Refusal>)>);
+
+impl Observer for Looks {
+    fn job_refused(&self, refused: &JobRefused<'_>) {
+        let mut looks = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let seen = looks.0.as_ref().map(|lane| lane.stats().refused_by);
+        let count = seen.into_iter().flatten().find(|(why, _)| *why == refused.reason);
+        assert_eq!(refused.jobs, 1);
+        if count.is_some_and(|(_, count)| count == 1) {
+            looks.1.push(refused.reason);
+        }
+    }
+}
+
+impl Observer for Looks {
+    fn job_refused(&self, refused: &JobRefused<'_>) {
+        let mut looks = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let seen = looks.0.as_ref().map(|lane| lane.stats().refused_by);
+        let count = seen.into_iter().flatten().find(|(why, _)| *why == refused.reason);
+        assert_eq!(refused.jobs, 1);
+        if count.is_some_and(|(_, count)| count == 1) {
+            looks.1.push(refused.reason);
+        }
+    }
+}
+
+#[test]
+fn a_refusal_by_a_lane_is_told_outside_its_lock_and_counted_by_the_lane_alone() {
+    within(PATIENCE, "lane-refusals", || {
+        let looks = Arc::new(Looks::default());
+        let pool = build(Pool::builder("lane-refusals").workers(1..=1).observer(looks.clone()));
+        let lane = pool.lane("full").max_running(0).queue_capacity(1).build().expect("valid");
+        looks.0.lock().expect("nobody panics here").0 = Some(lane.clone());
+        let waits = lane.submit(|| ()).expect("room");
+        assert!(lane.try_submit(|| ()).unwrap_err().is_full());
+        assert!(lane.submit_timeout(|| (), Duration::ZERO).unwrap_err().is_timed_out());
+        lane.close();
+        assert!(lane.submit(|| ()).unwrap_err().is_closed());
+        waits.join().expect("it ran");
+        let heard = std::mem::take(&mut *looks.0.lock().expect("nobody panics here"));
+        assert_eq!(heard.1, [Refusal::QueueFull, Refusal::Deadline, Refusal::Shutdown]);
+        assert_eq!(pool.stats().refused, 0, "the lane's affair");
+    });
+}
+
+/// Writes down how long each job waited.
+#[derive(Default)]
+struct Waits(Mutex<Vec<(&'static str, Duration)>>);
+
+impl Observer for Waits {
+    fn job_ended(&self, job: &JobEnded<'_>) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).push((job.kind, job.wait));
+    }
+}
+
+impl Observer for Waits {
+    fn job_ended(&self, job: &JobEnded<'_>) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).push((job.kind, job.wait));
+    }
+}
+
+#[test]
+fn the_wait_that_is_told_of_a_job_of_a_lane_begins_when_it_leaves_the_lane() {
+    within(PATIENCE, "lane-waits", || {
+        let (waits, clock) = (Arc::new(Waits::default()), ManualClock::new());
+        let builder = Pool::builder("lane-waits").workers(1..=1).observer(waits.clone());
+        let pool = build(builder.clock(clock.clock()));
+        let lane = pool.lane("lane").max_running(0).build().expect("valid");
+        let job = |kind: &'static str| lane.job(kind).submit(|_| ()).expect("room");
+        let (queued, ran, inside) = (job("queued"), job("ran"), job("inside"));
+        clock.advance(Duration::from_secs(5));
+        assert!(inside.cancel());
+        let busy = occupy(&pool, 1);
+        lane.reconfigure(|l| l.max_running = None).expect("valid");
+        assert_eq!((lane.stats().queued, lane.stats().waiting), (1, 1));
+        clock.advance(Duration::from_secs(2));
+        assert!(queued.cancel(), "its place in the queue is the next one's");
+        clock.advance(Duration::from_secs(3));
+        busy.release();
+        ran.join().expect("it ran");
+        let waits = waits.0.lock().expect("nobody panics here").clone();
+        let of = |kind| waits.iter().find(|(of, _)| *of == kind).map(|(_, wait)| wait.as_secs());
+        assert_eq!((of("inside"), of("queued"), of("ran")), (Some(0), Some(2), Some(3)));
+        assert_eq!(lane.stats().wait.max, Duration::from_secs(10), "all of it, in the lane");
     });
 }

@@ -118,8 +118,8 @@ pub(crate) fn take_over(desk: &Desk, tracked: Arc<dyn Tracked>) {
     let slot = shared.roster.slot(desk.index);
     let waiting = slot.current.look();
     let ticket = job.tracked().ticket();
-    // The wait in a room is its lane's affair.
-    let queued_at = if ticket.seat().is_some() { now } else { ticket.queued_at };
+    // Never, of one that was taken out of its room just now.
+    let queued_at = ticket.waits_from().min(now);
     slot.current.begin(describe(Some(ticket), now));
     if !from_room {
         leave_shell(shared, Some(desk), &**job.tracked());

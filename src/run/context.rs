@@ -259,3 +259,19 @@ impl Surroundings for Nowhere {
 
     fn forget_token_of(&self, _ticket: &Ticket) {}
 }
+
+/// Few jobs have limits: one with a deadline leaves that to what it submits, and one with a seat
+/// gives it back.
+#[cold]
+pub(crate) fn limited(
+    pool: &dyn Surroundings,
+    ticket: &Ticket,
+    started: Nanos,
+    run: impl FnOnce() -> Outcome,
+) -> Outcome {
+    let bequest = ticket.deadline().map(|deadline| pool.bequeath(deadline));
+    let outcome = run();
+    drop(bequest);
+    ticket.leave_seat(outcome, Some(started));
+    outcome
+}

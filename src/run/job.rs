@@ -18,7 +18,7 @@
 
 use super::claim::{Cancel, Seen};
 use super::closure::Closure;
-use super::context::{Body, JobContext, Surroundings};
+use super::context::{Body, JobContext, Surroundings, limited};
 use super::panics::{catch, contain};
 use super::ticket::Ticket;
 use super::waiter::JobWaiter;
@@ -110,22 +110,15 @@ impl Started {
         let ticket = self.0.ticket();
         // SAFETY: this is who won `start`, and it is gone afterwards.
         let run = || unsafe { self.0.run(&JobContext { pool, ticket, worker, started }) };
-        let outcome = match ticket.deadline() {
+        let outcome = match &ticket.limits {
             None => run(),
-            Some(deadline) => bequeathing(pool, deadline, run),
+            Some(_) => limited(pool, ticket, started, run),
         };
         if ticket.claim.look().has_lent_token() {
             pool.forget_token_of(ticket);
         }
         (outcome, Unpublished(self.0))
     }
-}
-
-/// Few jobs have a deadline, and the others do without what it takes to leave one.
-#[cold]
-fn bequeathing<T>(pool: &dyn Surroundings, deadline: Nanos, run: impl FnOnce() -> T) -> T {
-    let _bequest = pool.bequeath(deadline);
-    run()
 }
 
 /// A tracked job that has been run by the caller.
@@ -169,9 +162,11 @@ impl<'a> Withdrawn<'a> {
     /// Frees what the job captured, and tells its handle why.
     pub(crate) fn refuse(self, why: JobError) {
         self.0.ticket().leave_token();
+        let outcome = if why.is_expired() { Outcome::Expired } else { Outcome::Cancelled };
         // SAFETY: this is who won `withdraw`, and it is gone afterwards.
         unsafe {
             self.0.refuse(why);
+            self.0.ticket().leave_seat(outcome, None);
             self.0.publish();
         }
     }

@@ -42,7 +42,7 @@ fn boxed(job: Option<&dyn Tracked>, worker: Option<usize>, queued_at: Nanos) -> 
 impl About {
     fn of(ticket: &Ticket) -> About {
         let (id, attempt) = (Some(ticket.id), ticket.attempt());
-        About { kind: ticket.kind, id, attempt, worker: None, queued_at: ticket.queued_at }
+        About { kind: ticket.kind, id, attempt, worker: None, queued_at: ticket.waits_from() }
     }
 
     fn without_handle(queued_at: Nanos) -> About {
@@ -155,6 +155,11 @@ fn unrun(shared: &Shared, job: About, outcome: Outcome) {
 /// Counts jobs that were refused, and tells of them.
 pub(crate) fn refused(shared: &Shared, reason: Refusal, jobs: u64) {
     shared.outside.count_refusal(reason, jobs);
+    turned_away(shared, reason, jobs);
+}
+
+/// Tells of jobs that were refused, and are counted elsewhere.
+pub(crate) fn turned_away(shared: &Shared, reason: Refusal, jobs: u64) {
     if jobs > 0
         && let Some(observer) = here(shared, None)
     {

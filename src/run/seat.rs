@@ -1,5 +1,8 @@
 //! Where a job waits that was let in and is not in the queue yet: its seat in a room in front.
 
+use std::time::Duration;
+
+use crate::outcome::Outcome;
 use crate::sync::Arc;
 
 /// A seat in a room. The room knows the job by its number.
@@ -23,6 +26,10 @@ pub(crate) trait Room: Send + Sync {
 
     /// One of the pool's own jobs waits for this one and would run it.
     fn take_over(&self, seat: &Seat) -> TakeOver;
+
+    /// The job is over as the pool counts it, and its handle does not know yet. Once for each job,
+    /// which has left the room. `waited` is from submission to start, of one that ran.
+    fn ended(&self, seat: &Seat, outcome: Outcome, waited: Option<Duration>);
 }
 
 /// Whether who waits for a job inside its pool may run it.

@@ -15,7 +15,7 @@ use super::news;
 use super::priority::Priority;
 use super::shared::Shared;
 use super::terms::Terms;
-use super::ticket::{JobId, Ticket};
+use super::ticket::{JobId, KindId, Ticket};
 use crate::error::{CancelReason, SubmitError};
 use crate::outcome::Refusal;
 use crate::sync::plain::{AtomicU64, Ordering};
@@ -261,9 +261,45 @@ where
     B: Body<T>,
     T: Send + 'static,
 {
-    let (id, queued_at) = (next_id(), terms.queued_at(shared.now()));
+    let number = number(shared, terms.kind);
+    numbered_cell(shared, number, terms, body)
+}
+
+/// A job's number, and what a subscriber knows of it.
+pub(crate) struct Numbered {
+    id: JobId,
     #[cfg(feature = "tracing")]
-    let body = super::trace::Traced::new(shared, terms.kind, id, body);
+    origin: super::trace::Traced<()>,
+}
+
+/// Begins to make a job. With the feature `tracing` a subscriber is told, which a user wrote.
+#[inline(always)]
+pub(crate) fn number(_shared: &Arc<Shared>, _kind: KindId) -> Numbered {
+    let id = next_id();
+    #[cfg(feature = "tracing")]
+    let origin = super::trace::Traced::new(_shared, _kind, id, ());
+    Numbered {
+        id,
+        #[cfg(feature = "tracing")]
+        origin,
+    }
+}
+
+/// As [`cell`], where nothing of a user's may run at all: what may has run in [`number`].
+#[inline(always)]
+pub(crate) fn numbered_cell<B, T>(
+    shared: &Arc<Shared>,
+    number: Numbered,
+    terms: Terms,
+    body: B,
+) -> (Arc<dyn Tracked>, JobHandle<T>)
+where
+    B: Body<T>,
+    T: Send + 'static,
+{
+    let (id, queued_at) = (number.id, terms.queued_at(shared.now()));
+    #[cfg(feature = "tracing")]
+    let body = number.origin.of(body);
     let ticket = Ticket {
         claim: super::claim::Claim::new(),
         id,

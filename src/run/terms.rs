@@ -114,6 +114,7 @@ impl Terms {
             delay: special.delay.map(|_| Delay::default()),
             retries: special.retries,
             seat: special.seat.clone(),
+            ..Limits::default()
         })
     }
 }

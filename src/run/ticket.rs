@@ -6,7 +6,8 @@ use super::cancel::{CancelToken, Place};
 use super::claim::Claim;
 use super::priority::Priority;
 use super::seat::Seat;
-use crate::sync::plain::{AtomicBool, Ordering};
+use crate::outcome::Outcome;
+use crate::sync::plain::{AtomicBool, AtomicU64, Ordering};
 use crate::time::Nanos;
 
 /// The number of a job that has a handle: unique in the process, not consecutive.
@@ -47,6 +48,8 @@ pub(crate) struct Limits {
     pub(crate) place: Option<Place>,
     /// Of a job that waits in a room before it comes into the queue.
     pub(crate) seat: Option<Seat>,
+    /// When it came from there into the queue; never, before that.
+    pub(crate) left_room: AtomicU64,
     pub(crate) delay: Option<Delay>,
     /// Which run this is of a job that is tried again: 0 for the first.
     pub(crate) retries: u32,
@@ -91,6 +94,7 @@ impl Default for Limits {
             delay: None,
             retries: 0,
             seat: None,
+            left_room: AtomicU64::new(Nanos::NEVER.0),
         }
     }
 }
@@ -146,5 +150,32 @@ impl Ticket {
 
     pub(crate) fn seat(&self) -> Option<&Seat> {
         self.limits.as_ref()?.seat.as_ref()
+    }
+
+    /// The job has come from its room into the queue; never, if it has stepped back.
+    pub(crate) fn leave_room(&self, at: Nanos) {
+        if let Some(limits) = &self.limits {
+            // Relaxed: for the figures only.
+            limits.left_room.store(at.0, Ordering::Relaxed);
+        }
+    }
+
+    /// When the job's wait for the pool began; never, for one that is in its room still. The wait
+    /// there is its lane's affair.
+    pub(crate) fn waits_from(&self) -> Nanos {
+        match &self.limits {
+            Some(limits) if limits.seat.is_some() => {
+                Nanos(limits.left_room.load(Ordering::Relaxed))
+            }
+            _ => self.queued_at,
+        }
+    }
+
+    /// The job is over, and what it captured is gone: gives its seat back, if it has one.
+    pub(crate) fn leave_seat(&self, outcome: Outcome, started: Option<Nanos>) {
+        if let Some(seat) = self.seat() {
+            let waited = started.map(|started| started.since(self.queued_at));
+            seat.room.ended(seat, outcome, waited);
+        }
     }
 }

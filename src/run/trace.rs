@@ -105,6 +105,11 @@ impl<B> Traced<B> {
     pub(crate) fn new(shared: &Arc<Shared>, kind: KindId, id: JobId, body: B) -> Traced<B> {
         Traced { body, origin: Origin::of_job(shared, kind, Some(id)) }
     }
+
+    /// The same of another body.
+    pub(crate) fn of<C>(self, body: C) -> Traced<C> {
+        Traced { body, origin: self.origin }
+    }
 }
 
 impl<B: Body<T>, T> Body<T> for Traced<B> {

@@ -25,6 +25,11 @@ impl Bucket {
         Bucket { gap, burst, full_at: 0 }
     }
 
+    /// Whether a token that is taken never comes back.
+    pub(crate) fn is_stopped(&self) -> bool {
+        self.gap == u64::MAX
+    }
+
     /// When there is a token: not after `now` if there is one already.
     pub(crate) fn next(&self) -> Nanos {
         let spare = u128::from(self.gap) * u128::from(self.burst.saturating_sub(1));
@@ -77,6 +82,7 @@ mod tests {
         let mut bucket = Bucket::new(0.0, 2);
         assert!(taken_at(&mut bucket, 5) && taken_at(&mut bucket, 5));
         assert!(!taken_at(&mut bucket, 6) && !taken_at(&mut bucket, u64::MAX - 1));
+        assert!(bucket.is_stopped() && !Bucket::new(1e-9, 1).is_stopped());
     }
 
     #[test]

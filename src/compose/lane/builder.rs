@@ -78,6 +78,10 @@ impl LaneBuilder<'_> {
     /// How often jobs of the lane start: so many a second, and so many at once after a pause. As
     /// often as they can unless set. What is counted is the handing over to the pool's queue; how
     /// long a job waits there for a worker is up to the load.
+    ///
+    /// A shutdown that waits keeps to the rate, however slow: it is a promise to somebody else. How
+    /// long that may take is up to [`PoolHandle::shutdown_timeout`]. A rate of 0 is a pause, and
+    /// ends with the pool.
     pub fn rate(mut self, per_second: f64, burst: u32) -> Self {
         self.settings.rate = Some(Rate { per_second, burst });
         self

@@ -17,6 +17,7 @@ use crate::run::desk::Inside;
 use crate::run::figures::LaneFigures;
 use crate::run::gate::Waiter;
 use crate::run::job::Tracked;
+use crate::run::news;
 use crate::run::rooms::Keeper;
 use crate::run::shared::Shared;
 use crate::run::submit::WhenFull;
@@ -151,6 +152,20 @@ impl Dispatcher {
         request: &Request,
         make: impl FnOnce(u64) -> (Arc<dyn Tracked>, T),
     ) -> Result<T, Refusal> {
+        let entered = self.let_in(core, request, make);
+        if let Err(refusal) = &entered {
+            // Outside the lock. The lane has counted it.
+            news::turned_away(&core.shared, *refusal, 1);
+        }
+        entered
+    }
+
+    fn let_in<T>(
+        &self,
+        core: &Core,
+        request: &Request,
+        make: impl FnOnce(u64) -> (Arc<dyn Tracked>, T),
+    ) -> Result<T, Refusal> {
         let shared = &core.shared;
         let mut make = Some(make);
         let mut was_called = false;
@@ -162,6 +177,7 @@ impl Dispatcher {
             let may_wait = !Inside::is(shared);
             let tried = self.change(core, |state| {
                 let row = &mut state.rows[request.row];
+                row.called -= usize::from(was_called);
                 let waits = !matches!(request.when_full, WhenFull::Refuse);
                 let is_full = row.room() == 0;
                 if row.is_closed || is_full && !waits {
@@ -208,10 +224,10 @@ impl Dispatcher {
                 _ => LOOK_AGAIN,
             };
             if left.is_zero() {
-                // One that was called meanwhile leaves its place to the next: `change` calls.
+                // If it has left a place to the next, `change` calls.
                 self.change(core, |state| {
                     let row = &mut state.rows[request.row];
-                    row.line.retain(|other| !Arc::ptr_eq(other, waiter));
+                    row.leave_line(waiter);
                     row.count_refusal(Refusal::Deadline);
                 });
                 return Err(Refusal::Deadline);

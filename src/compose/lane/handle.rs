@@ -48,7 +48,8 @@ impl Lane {
     ///
     /// # Errors
     ///
-    /// The first problem with what `change` made of them; then nothing was changed.
+    /// The first problem with what `change` made of them; then nothing was changed. A limit that is
+    /// left as it was is none, though the pool has been made too small for it since.
     pub fn reconfigure(
         &self,
         mut change: impl FnMut(&mut LaneSettings),
@@ -62,16 +63,16 @@ impl Lane {
                 return Err(problem);
             }
             let replaced = self.room.dispatcher.change(core, |state| {
+                if state.rows[row].settings != before {
+                    return Ok(false);
+                }
                 let reserved = state.reserved_besides(Some(row));
-                let problems = settings.problems(core.settings.load().max_workers, reserved);
-                if let Some(problem) = problems.into_iter().next() {
+                let max_workers = core.settings.load().max_workers;
+                if let Some(problem) = settings.new_problem(&before, max_workers, reserved) {
                     return Err(problem);
                 }
-                let is_current = state.rows[row].settings == before;
-                if is_current {
-                    state.set(row, settings.clone(), core.shared.now());
-                }
-                Ok(is_current)
+                state.set(row, settings.clone(), core.shared.now());
+                Ok(true)
             })?;
             if replaced {
                 return Ok(settings);

@@ -1,13 +1,12 @@
 //! A job of a lane, with options.
 
 use std::hash::Hash;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::dispatcher::Request;
 use super::handle::Lane;
 use super::keys::Key;
-use super::permit::{Permit, Permitted};
-use super::state::Whose;
+use super::permit::Permitted;
 use crate::error::{SubmitError, TrySubmitError};
 use crate::pool_handle::into_try;
 use crate::run::cancel::CancelToken;
@@ -86,10 +85,22 @@ impl LaneJob<'_> {
         self
     }
 
-    /// [`LaneJob::expires_in`] and a timeout in one; as
-    /// [`JobBuilder::deadline_in`](crate::JobBuilder::deadline_in).
+    /// [`LaneJob::deadline`] so long from this call on.
     pub fn deadline_in(mut self, after: Duration) -> Self {
         self.terms.special().deadline = Some(self.lane.pool.core.shared.now().after(after));
+        self
+    }
+
+    /// The moment by which the job must be over, and what it submits; as
+    /// [`JobBuilder::deadline`](crate::JobBuilder::deadline).
+    pub fn deadline(mut self, at: Instant) -> Self {
+        self.terms.special().deadline = Some(self.lane.pool.core.shared.clock.moment_of(at));
+        self
+    }
+
+    /// Submitted by a job with a deadline, this one does not inherit it. It may have its own.
+    pub fn without_inherited_deadline(mut self) -> Self {
+        self.terms.special().outlives = true;
         self
     }
 
@@ -194,16 +205,15 @@ impl LaneJob<'_> {
         let shared = &lane.pool.core.shared;
         let request = Request { row: lane.room.row, key, cost, when_full };
         let mut unsent = Some((job, body));
+        // Not under the lock of the lanes, as whatever a subscriber does.
+        let mut numbered = Some(submit::number(shared, terms.kind));
         let entered = lane.room.dispatcher.enter(&lane.pool.core, &request, |number| {
             let (job, body) = unsent.take().expect("a job is let in once");
-            let submitted = shared.now();
-            let expires_at = terms.expires_at(shared, submitted);
-            let whose = Whose { row: lane.room.row, key, number };
-            let permit = Permit::new(Arc::clone(&lane.room), whose, submitted, expires_at);
-            let room: Arc<dyn Room> = Arc::clone(&lane.room) as _;
-            let seat = Seat { room, number, key };
+            let room = Arc::clone(&lane.room);
+            let seat = Seat { room: Arc::clone(&room) as Arc<dyn Room>, number, key };
             let terms = terms.with(|special| special.seat = Some(seat));
-            submit::cell(shared, terms, Permitted { body: body(job), permit })
+            let numbered = numbered.take().expect("a job is let in once");
+            submit::numbered_cell(shared, numbered, terms, Permitted { body: body(job), room, key })
         });
         match (entered, unsent) {
             (Ok(handle), _) => {

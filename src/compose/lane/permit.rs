@@ -1,8 +1,9 @@
-//! What a job of a lane holds from its submission to its end: given back on every way it can end,
-//! its closure being dropped unrun among them.
+//! What a job of a lane holds from its submission to its end. It is given back at the one place
+//! where the job's outcome is known to the pool, so that the lane counts the same.
 
 use std::any::Any;
 use std::cell::RefCell;
+use std::time::Duration;
 
 use super::dispatcher::Dispatcher;
 use super::keys::Key;
@@ -13,7 +14,7 @@ use crate::run::seat::{Room, Seat, TakeOver};
 use crate::run::shared::Shared;
 use crate::sync::Arc;
 use crate::sync::plain::thread_local;
-use crate::time::{Nanos, nanos};
+use crate::time::nanos;
 
 /// One lane as its jobs see it.
 pub(crate) struct LaneRoom {
@@ -66,65 +67,41 @@ impl Room for LaneRoom {
         let step = |shared: &Shared, state: &mut State| state.take_over(shared, job, lends);
         self.dispatcher.change_if_alive(step).unwrap_or(TakeOver::Elsewhere)
     }
-}
 
-pub(crate) struct Permit {
-    room: Arc<LaneRoom>,
-    job: Whose,
-    submitted: Nanos,
-    expires_at: Nanos,
-    end: End,
-}
-
-impl Permit {
-    pub(crate) fn new(
-        room: Arc<LaneRoom>,
-        job: Whose,
-        submitted: Nanos,
-        expires_at: Nanos,
-    ) -> Permit {
-        let end = End { outcome: Outcome::Cancelled, waited: None };
-        Permit { room, job, submitted, expires_at, end }
+    fn ended(&self, seat: &Seat, outcome: Outcome, waited: Option<Duration>) {
+        let end = End { outcome, waited: waited.map(nanos) };
+        self.dispatcher.ended(self.whose(seat), end);
     }
+}
 
-    fn start(&mut self, started: Nanos) {
-        let waited = nanos(started.since(self.submitted));
-        // Until the job has returned it is unwinding when this is dropped.
-        self.end = End { outcome: Outcome::Panicked, waited: Some(waited) };
-        let here = (self.room.address(), self.job.row, self.job.key);
+/// Notes that the calling thread is in a job of this lane and key, until this is dropped.
+struct Inside;
+
+impl Inside {
+    fn enter(room: &LaneRoom, key: Key) -> Inside {
+        let here = (room.address(), room.row, key);
         let _ = IN.try_with(|inside| inside.borrow_mut().push(here));
+        Inside
     }
 }
 
-impl Drop for Permit {
+impl Drop for Inside {
     fn drop(&mut self) {
-        let dispatcher = &self.room.dispatcher;
-        if self.end.waited.is_some() {
-            let _ = IN.try_with(|inside| inside.borrow_mut().pop());
-        } else if dispatcher.now().is_some_and(|now| now >= self.expires_at) {
-            self.end.outcome = Outcome::Expired;
-        }
-        dispatcher.ended(self.job, self.end);
+        let _ = IN.try_with(|inside| inside.borrow_mut().pop());
     }
 }
 
-/// A job and its permit. The job goes first, and what it captured.
+/// A job that has its lane's place to lend as long as it runs.
 pub(crate) struct Permitted<B> {
     pub(crate) body: B,
-    pub(crate) permit: Permit,
+    pub(crate) room: Arc<LaneRoom>,
+    pub(crate) key: Key,
 }
 
 impl<B: Body<T>, T> Body<T> for Permitted<B> {
     fn call(self, cx: &JobContext<'_>) -> T {
-        let Permitted { body, mut permit } = self;
-        permit.start(cx.started);
-        let result = body.call(cx);
-        permit.end.outcome = match B::error(&result) {
-            _ if cx.overran() => Outcome::TimedOut,
-            Some(_) => Outcome::Error,
-            None => Outcome::Ok,
-        };
-        result
+        let _inside = Inside::enter(&self.room, self.key);
+        self.body.call(cx)
     }
 
     fn error(result: &T) -> Option<&(dyn Any + Send)> {

@@ -22,7 +22,8 @@ pub struct LaneSettings {
     pub reserved: usize,
     /// The lane's share of the workers that several lanes want: twice the weight, twice the jobs.
     pub weight: u32,
-    /// How often its jobs start; `None` for no limit.
+    /// How often its jobs start; `None` for no limit. A pool that ends keeps to it, except that a
+    /// rate of 0 ends with the pool, or with the lane; what waits then runs one by one.
     pub rate: Option<Rate>,
     /// The most jobs of one key that run at once; `None` for no limit. As `max_running` otherwise.
     pub max_running_per_key: Option<usize>,
@@ -51,6 +52,18 @@ impl Default for LaneSettings {
 }
 
 impl LaneSettings {
+    /// The first problem with these that those before did not have. A pool that was made smaller
+    /// leaves a lane with limits that it could not get any more, and that hinder nobody.
+    pub(crate) fn new_problem(
+        &self,
+        before: &LaneSettings,
+        max_workers: usize,
+        reserved: usize,
+    ) -> Option<ConfigError> {
+        let known = before.problems(max_workers, reserved);
+        self.problems(max_workers, reserved).into_iter().find(|problem| !known.contains(problem))
+    }
+
     /// Every problem, not only the first. `reserved` is what other lanes have reserved.
     pub(crate) fn problems(&self, max_workers: usize, reserved: usize) -> Vec<ConfigError> {
         let mut problems = Vec::new();

@@ -3,8 +3,8 @@
 //! Nothing here runs what a user wrote: jobs are moved, and what is to be woken, dropped or told is
 //! handed out in [`After`], to be dealt with outside.
 //!
-//! A job that leaves its room, whichever way, counts as *out* from there on, until its permit is
-//! dropped: with what it captured, at the end of its run or instead of it.
+//! A job that leaves its room, whichever way, counts as *out* from there on, until it is over and
+//! what it captured is gone, at the end of its run or instead of it.
 
 use std::collections::VecDeque;
 
@@ -71,6 +71,8 @@ pub(crate) struct Row {
     pub(crate) sent: Vec<Sent>,
     /// Submitters that wait for room.
     pub(crate) line: VecDeque<Arc<Waiter>>,
+    /// Those of them that were called and have not come yet. Their places are nobody else's.
+    pub(crate) called: usize,
     pub(crate) counts: Counts,
     /// From submission to start.
     pub(crate) wait: Cells,
@@ -78,7 +80,15 @@ pub(crate) struct Row {
 
 impl Row {
     pub(crate) fn room(&self) -> usize {
-        self.settings.queue_capacity.saturating_sub(self.keys.waiting())
+        self.settings.queue_capacity.saturating_sub(self.keys.waiting() + self.called)
+    }
+
+    /// A submitter gives up. One that was called meanwhile leaves its place to the next.
+    pub(crate) fn leave_line(&mut self, waiter: &Arc<Waiter>) {
+        match self.line.iter().position(|other| Arc::ptr_eq(other, waiter)) {
+            Some(place) => drop(self.line.remove(place)),
+            None => self.called -= 1,
+        }
     }
 
     pub(crate) fn count_refusal(&mut self, refusal: Refusal) {
@@ -150,6 +160,7 @@ impl State {
             settings: settings.clone(),
             is_closed: false,
             line: VecDeque::new(),
+            called: 0,
             counts: Counts::default(),
             wait: Cells::default(),
         });
@@ -168,17 +179,20 @@ impl State {
     }
 
     /// Puts settings in force. A pool that ends lets one job at a time through where none was to
-    /// start: a limit of zero is a pause, and what it has the pool cannot end without.
+    /// start: a limit of zero, a rate too, is a pause, and what it has the pool cannot end without.
+    /// Any other rate is kept to the end.
     pub(crate) fn set(&mut self, row: usize, settings: LaneSettings, clock: Nanos) {
         let now = self.steady.at(clock);
         let is_closed = self.rows[row].is_closed;
         let least = u64::from(self.is_closing || is_closed);
         let standing = &mut self.standings[row];
-        standing.max_running = bound(settings.max_running).max(least);
+        let bucket = settings.rate.map(|rate| Bucket::new(rate.per_second, rate.burst));
+        let is_lifted = least > 0 && bucket.is_some_and(|bucket| bucket.is_stopped());
+        let most = if is_lifted { 1 } else { bound(settings.max_running) };
+        standing.max_running = most.max(least);
         standing.reserved = if is_closed { 0 } else { settings.reserved as u64 };
         standing.weight = settings.weight;
-        let bucket = settings.rate.map(|rate| Bucket::new(rate.per_second, rate.burst));
-        standing.bucket = match (standing.bucket, bucket) {
+        standing.bucket = match (standing.bucket, bucket.filter(|_| !is_lifted)) {
             (Some(old), Some(new)) => Some(old.retuned(new, now)),
             (_, new) => new,
         };
@@ -296,6 +310,7 @@ impl State {
             |sent: &Sent| (key.is_none() || sent.key != key) && sent.job.ticket().claim.is_queued();
         let Some(place) = sent.iter().rposition(may) else { return false };
         let Sent { key, number, cost, job } = sent.remove(place);
+        job.ticket().leave_room(Nanos::NEVER);
         let shell = Arc::clone(&job);
         keys.put_back(key, Waiting { number, cost, job: Entry { job, is_wanted: false } });
         self.standings[row].out -= 1;
@@ -374,6 +389,7 @@ impl State {
         }
         self.count_out(shared, row, 1);
         self.pool.queued += 1;
+        job.ticket().leave_room(clock);
         self.rows[row].sent.push(Sent { key, number, cost, job: Arc::clone(&job) });
         if is_wanted {
             after.nudged.push(Arc::clone(&job));
@@ -387,7 +403,9 @@ impl State {
         for row in self.rows.iter_mut().filter(|row| !row.line.is_empty()) {
             let in_vain = self.is_closing || row.is_closed;
             let places = if in_vain { usize::MAX } else { row.room() };
-            after.called.extend(row.line.drain(..places.min(row.line.len())));
+            let called = places.min(row.line.len());
+            row.called += called;
+            after.called.extend(row.line.drain(..called));
         }
     }
 }
