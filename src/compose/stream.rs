@@ -54,8 +54,8 @@ impl<T: Send + 'static> Stream for JobSet<T> {
 }
 
 /// The results in the order that the map has. Its items are drawn, and their jobs submitted, as the
-/// stream is polled; where the queue is full it waits for room without blocking the thread. An example
-/// is with the stream of a [`JobSet`](struct.JobSet.html#impl-Stream-for-JobSet%3CT%3E).
+/// stream is polled; where the queue is full it waits for room without blocking the thread. The
+/// stream of a [`JobSet`] has an example.
 impl<I, T> Stream for Map<I, T>
 where
     I: Iterator,

@@ -106,8 +106,8 @@ impl<E> Retry<E> {
     }
 
     /// Only errors that `predicate` holds of are tried again. All of them unless set. It runs on
-    /// the worker's thread, or on the submitter's if the first attempt is over before the submission
-    /// returns; if it panics, the error is not tried again.
+    /// the worker's thread, or on the submitter's if the first attempt is over before the
+    /// submission returns; if it panics, the error is not tried again.
     pub fn retry_if(mut self, predicate: impl Fn(&E) -> bool + Send + Sync + 'static) -> Self {
         self.predicate = Some(Arc::new(predicate));
         self
