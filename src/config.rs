@@ -57,6 +57,25 @@ pub const DEFAULT_DELAYED_CAPACITY: usize = 10_000;
 
 /// What a shutdown that waits for the pool's jobs does with those that are
 /// [delayed](crate::JobBuilder::delay).
+///
+/// ```
+/// use springtide::{Delayed, Pool};
+/// use std::time::Duration;
+///
+/// let pool = Pool::builder("letters")
+///     .workers(1..=2)
+///     .delayed_at_shutdown(Delayed::RunNow)
+///     .delayed_capacity(1)
+///     .build()?;
+/// let tomorrow = Duration::from_secs(24 * 3600);
+/// let letter = pool.job("letter").delay(tomorrow).submit(|_| "sent")?;
+/// let another = pool.job("letter").delay(tomorrow).submit(|_| "sent");
+/// assert!(another.is_err_and(|refused| refused.is_full()));
+///
+/// let report = pool.shutdown(); // Not a day later.
+/// assert_eq!((report.completed, letter.join()?), (1, "sent"));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
 #[non_exhaustive]
 pub enum Delayed {

@@ -130,12 +130,41 @@ impl JobError {
     /// The stack where the job panicked, if the environment asks for one: `RUST_BACKTRACE=1`, or
     /// `RUST_LIB_BACKTRACE`, as for [`Backtrace::capture`]. Without that it costs nothing. `None`
     /// also where there is no [location](JobError::panic_location).
+    ///
+    /// ```
+    /// use springtide::Pool;
+    ///
+    /// let pool = Pool::builder("report").workers(1..=1).build()?;
+    /// let error = pool.submit(|| panic!("no chart"))?.join().unwrap_err();
+    /// eprintln!("{}", error.panic_message().unwrap_or("it did not panic with text"));
+    /// match error.panic_backtrace() {
+    ///     Some(stack) => eprintln!("{stack}"),
+    ///     None => eprintln!("set RUST_BACKTRACE=1 for the stack"),
+    /// }
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn panic_backtrace(&self) -> Option<&Backtrace> {
         self.panic_report()?.backtrace()
     }
 
     /// The panic's payload, for [`std::panic::resume_unwind`]; the error itself if the job did not
     /// panic.
+    ///
+    /// ```
+    /// use springtide::Pool;
+    /// use std::panic::{catch_unwind, resume_unwind};
+    ///
+    /// let pool = Pool::builder("panics").workers(1..=1).build()?;
+    /// let joined = pool.submit(|| -> u32 { panic!("no chart") })?.join();
+    /// // Goes on with the panic on the thread that waits, as a scope does.
+    /// let caught = catch_unwind(|| match joined.map_err(|error| error.into_panic()) {
+    ///     Ok(result) => result,
+    ///     Err(Ok(payload)) => resume_unwind(payload),
+    ///     Err(Err(error)) => panic!("no result: {error}"),
+    /// });
+    /// assert_eq!(caught.unwrap_err().downcast_ref(), Some(&"no chart"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     ///

@@ -172,6 +172,17 @@ impl JobBuilder<'_> {
     }
 
     /// The job is queued at this time: [`JobBuilder::delay`] by what is left until then.
+    ///
+    /// ```
+    /// use springtide::Pool;
+    /// use std::time::{Duration, Instant};
+    ///
+    /// let pool = Pool::builder("at").workers(1..=2).build()?;
+    /// let at = Instant::now() + Duration::from_millis(5);
+    /// let ran = pool.job("tick").run_at(at).submit(|_| Instant::now())?;
+    /// assert!(ran.join()? >= at);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn run_at(self, at: Instant) -> Self {
         let shared = &self.pool.core.shared;
         let wait = shared.clock.moment_of(at).since(shared.now());

@@ -100,6 +100,34 @@ impl PoolHandle {
     /// # Cancellation
     ///
     /// Dropping the future before it resolves reserves nothing.
+    ///
+    /// ```
+    /// use springtide::{Pool, ReserveError};
+    ///
+    /// /// How many messages were fetched into the pool.
+    /// async fn consume(pool: &Pool) -> Result<usize, ReserveError> {
+    ///     let mut permits = pool.reserve_async(10).await?;
+    ///     let fetched = permits.len().min(3); // As many as there are places, or messages.
+    ///     for message in 0..fetched {
+    ///         permits.execute(move || drop(Some(message))).expect("the pool is open");
+    ///     }
+    ///     Ok(fetched)
+    /// }
+    ///
+    /// let pool = Pool::builder("consumer").workers(1..=2).queue_capacity(100).build()?;
+    /// assert_eq!(block_on(consume(&pool))?, 3);
+    /// # fn block_on<T>(future: impl Future<Output = T>) -> T {
+    /// #     let mut future = std::pin::pin!(future);
+    /// #     let mut cx = std::task::Context::from_waker(std::task::Waker::noop());
+    /// #     loop {
+    /// #         match future.as_mut().poll(&mut cx) {
+    /// #             std::task::Poll::Ready(value) => break value,
+    /// #             std::task::Poll::Pending => std::thread::yield_now(),
+    /// #         }
+    /// #     }
+    /// # }
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn reserve_async(&self, most: usize) -> ReserveAsync {
         ReserveAsync { pool: self.clone(), most, waiter: None }
     }
@@ -153,6 +181,19 @@ impl Permits {
     }
 
     /// Takes up to so many permits out, to be used elsewhere or to be dropped.
+    ///
+    /// ```
+    /// use springtide::{Pool, ReserveError};
+    ///
+    /// let pool = Pool::builder("consumers").workers(1..=2).queue_capacity(8).build()?;
+    /// let mut permits = pool.try_reserve_exact(6)?; // All of them or none.
+    /// let others = permits.split(4);
+    /// assert_eq!((permits.len(), others.len()), (2, 4));
+    /// assert_eq!(pool.try_reserve(10)?.len(), 2); // As many as there are.
+    /// drop(others);
+    /// assert_eq!(pool.try_reserve_exact(7).unwrap_err(), ReserveError::Full);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn split(&mut self, permits: usize) -> Permits {
         let len = self.len.min(permits as u64);
         self.len -= len;

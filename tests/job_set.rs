@@ -69,6 +69,31 @@ fn outcomes_come_one_by_one_as_jobs_end() {
 }
 
 #[test]
+fn an_outcome_that_was_taken_is_not_kept() {
+    within(PATIENCE, "taken", || {
+        let pool = fixed("taken", 1, 8);
+        let mut set = pool.job_set();
+        let ((result, first), (left, second)) = (DropFlag::new(), DropFlag::new());
+        let (captured, capture) = DropFlag::new();
+        set.submit(move |_| {
+            drop(capture);
+            first
+        })
+        .expect("room");
+        set.submit(|_| second).expect("room");
+        let taken = set.next().expect("two are to come").expect("it returns");
+        assert!(captured.is_dropped() && !result.is_dropped());
+        drop(taken);
+        assert!(result.is_dropped(), "freed while the set lives");
+        pool.wait_idle().expect("nothing else runs");
+        assert!(!left.is_dropped(), "the other one waits for whoever takes it");
+        drop(set);
+        assert!(left.is_dropped());
+        assert_submitted(&pool, 2);
+    });
+}
+
+#[test]
 fn after_the_first_failure_a_queued_sibling_never_runs() {
     within(PATIENCE, "skips", || {
         let pool = fixed("skips", 1, 8);

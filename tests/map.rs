@@ -118,6 +118,50 @@ fn a_panic_is_the_error_of_its_item_and_holds_back_no_other() {
 }
 
 #[test]
+fn a_failure_in_the_middle_keeps_its_place() {
+    within(PATIENCE, "the third", || {
+        let pool = fixed("the third", 5, 64);
+        let third_first = || {
+            let done = Latch::new();
+            move |n: u64| if n == 3 { done.open() } else { done.wait() }
+        };
+        let turn = third_first();
+        let panicking = pool.map(1..=5, move |n| {
+            turn(n);
+            if n == 3 { panic!("the third") } else { n }
+        });
+        let panicked: Vec<Option<u64>> = panicking.map(Result::ok).collect();
+        assert_eq!(panicked, [Some(1), Some(2), None, Some(4), Some(5)]);
+        let turn = third_first();
+        let failing = pool.map(1..=5, move |n| {
+            turn(n);
+            if n == 3 { Err("the third") } else { Ok(n) }
+        });
+        let failed: Vec<_> = failing.fallible().map(|one| one.expect("none panics")).collect();
+        assert_eq!(failed, [Ok(1), Ok(2), Err("the third"), Ok(4), Ok(5)]);
+        let stats = assert_submitted(&pool, 10);
+        assert_eq!((stats.ok, stats.panicked, stats.errored), (8, 1, 1));
+    });
+}
+
+#[test]
+fn a_result_that_was_yielded_is_not_kept() {
+    within(PATIENCE, "yielded", || {
+        let pool = fixed("yielded", 2, 64);
+        let (flags, items): (Vec<_>, Vec<_>) = (0..4).map(|_| DropFlag::new()).unzip();
+        let mut map = pool.map(items, |item| item);
+        for (nth, flag) in flags.iter().enumerate() {
+            let yielded = map.next().expect("four are to come").expect("it returns");
+            assert!(!flag.is_dropped(), "{nth} is the test's");
+            drop(yielded);
+            assert!(flag.is_dropped(), "{nth} is freed while the map lives");
+        }
+        assert!(map.next().is_none());
+        assert_submitted(&pool, 4);
+    });
+}
+
+#[test]
 fn dropping_a_map_cancels_what_is_queued_and_tells_what_runs() {
     within(PATIENCE, "dropped", || {
         let pool = fixed("dropped", 2, 64);

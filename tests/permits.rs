@@ -123,6 +123,36 @@ fn whoever_reserves_waits_for_room() {
 }
 
 #[test]
+fn whoever_waits_to_reserve_wakes_when_the_queue_gets_more_places() {
+    within(PATIENCE, "grows", || {
+        let pool = fixed_with("grows", 1, 1, Overflow::Reject);
+        let grow = |places| pool.reconfigure(|settings| settings.queue_capacity = Some(places));
+        let held = occupy(&pool, 1);
+        pool.execute(|| ()).expect("one place");
+        thread::scope(|scope| {
+            let consumer = scope.spawn(|| pool.reserve(5).map(|permits| permits.len()));
+            until(|| pool.stats().submitters_blocked == 1);
+            grow(3).expect("a legal change");
+            assert_eq!(consumer.join().expect("no panic"), Ok(2));
+        });
+        while pool.try_execute(|| ()).is_ok() {}
+        let waker = CountedWaker::new();
+        let mut reserving = pool.reserve_async(5);
+        assert!(poll_once(&mut reserving, &waker).is_pending());
+        assert_eq!(waker.count(), 0, "it is full");
+        grow(7).expect("a legal change");
+        until(|| waker.count() == 1);
+        let Poll::Ready(Ok(permits)) = poll_once(&mut reserving, &waker) else {
+            panic!("there is room");
+        };
+        assert_eq!(permits.len(), 4);
+        drop(permits);
+        held.release();
+        assert_accounts(&pool);
+    });
+}
+
+#[test]
 fn a_future_that_reserves_is_woken_by_permits_that_come_back() {
     within(PATIENCE, "async", || {
         let pool = fixed("async", 1, 3);

@@ -233,6 +233,40 @@ fn closing_sends_the_waiting_away_with_their_jobs_and_says_closed_not_full() {
 }
 
 #[test]
+fn a_pool_that_is_closed_and_full_says_closed_under_every_rule_and_runs_nothing() {
+    within(PATIENCE, "closedfull", || {
+        for rule in [Overflow::Block, Overflow::Reject, Overflow::CallerRuns] {
+            let pool = fixed_with("closedfull", 1, 1, rule);
+            let held = occupy(&pool, 1);
+            pool.execute(|| {}).expect("one place");
+            pool.close();
+            let ran = Arc::new(AtomicUsize::new(0));
+            let job = || {
+                let ran = Arc::clone(&ran);
+                move || ran.fetch_add(1, Ordering::SeqCst)
+            };
+            let refused = [
+                pool.submit(job()).expect_err("closed"),
+                pool.submit_timeout(job(), FOREVER).expect_err("closed"),
+            ];
+            assert!(pool.try_submit(job()).expect_err("closed").is_closed(), "{rule:?}");
+            let alone = job();
+            let executed = pool.execute(move || assert_eq!(alone(), 0)).expect_err("closed");
+            assert_eq!(executed.refusal(), Refusal::Shutdown, "{rule:?}");
+            assert_eq!(ran.load(Ordering::SeqCst), 0, "{rule:?}");
+            for error in refused {
+                assert_eq!(error.refusal(), Refusal::Shutdown, "{rule:?}");
+                error.into_job()();
+            }
+            assert_eq!(ran.load(Ordering::SeqCst), 2, "{rule:?}: the jobs came back");
+            held.release();
+            let stats = assert_submitted(&pool, 2 + 4);
+            assert_eq!((stats.ok, stats.refused), (2, 4), "{rule:?}");
+        }
+    });
+}
+
+#[test]
 fn under_caller_runs_the_submitter_works_and_the_workers_go_on() {
     within(PATIENCE, "caller", || {
         let pool = fixed_with("caller", 1, 1, Overflow::CallerRuns);

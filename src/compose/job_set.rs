@@ -114,6 +114,20 @@ impl<T: Send + 'static> JobSetHandle<T> {
 
     /// Cancels the set: its queued jobs never run, its running ones are told, and so are those that
     /// are added from now on. Their outcomes arrive as those of others do.
+    ///
+    /// ```
+    /// use springtide::{CancelReason, Pool};
+    ///
+    /// let pool = Pool::builder("search").workers(1..=2).build()?;
+    /// pool.pause();
+    /// let set = pool.job_set();
+    /// (0..3).try_for_each(|place| set.submit(move |_| place))?;
+    /// set.cancel(); // It was found elsewhere.
+    /// for outcome in set {
+    ///     assert_eq!(outcome.unwrap_err().cancel_reason(), Some(CancelReason::Token));
+    /// }
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn cancel(&self) {
         self.token.cancel();
     }
@@ -125,6 +139,20 @@ impl<T: Send + 'static> JobSetHandle<T> {
     }
 
     /// How far the set has come. Its total is how many jobs it was given so far.
+    ///
+    /// ```
+    /// use springtide::Pool;
+    ///
+    /// let pool = Pool::builder("rows").workers(1..=2).build()?;
+    /// let mut set = pool.job_set();
+    /// for row in ["4.6", "broken", "5.1"] {
+    ///     set.submit_fallible(move |_| row.parse::<f64>())?;
+    /// }
+    /// set.by_ref().for_each(drop);
+    /// let progress = set.progress();
+    /// assert_eq!((progress.done, progress.failed, progress.total), (3, 1, Some(3)));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn progress(&self) -> Progress {
         let tally = self.inbox.tally();
         Progress { done: tally.done, failed: tally.failed, total: Some(tally.submitted) }
@@ -188,6 +216,36 @@ impl<T: Send + 'static> JobSet<T> {
     /// # Cancellation
     ///
     /// Dropping the future loses nothing: the next one goes on where it was.
+    ///
+    /// ```
+    /// use springtide::{JobError, Pool};
+    ///
+    /// async fn letters(pool: &Pool) -> Result<usize, JobError> {
+    ///     let mut set = pool.job_set();
+    ///     for word in ["ebb", "flood"] {
+    ///         set.submit(move |_| word.len()).expect("the pool is open");
+    ///     }
+    ///     let mut letters = 0;
+    ///     while let Some(length) = set.next_async().await {
+    ///         letters += length?;
+    ///     }
+    ///     Ok(letters)
+    /// }
+    ///
+    /// let pool = Pool::builder("letters").workers(1..=2).build()?;
+    /// assert_eq!(block_on(letters(&pool))?, 8);
+    /// # fn block_on<T>(future: impl Future<Output = T>) -> T {
+    /// #     let mut future = std::pin::pin!(future);
+    /// #     let mut cx = std::task::Context::from_waker(std::task::Waker::noop());
+    /// #     loop {
+    /// #         match future.as_mut().poll(&mut cx) {
+    /// #             std::task::Poll::Ready(value) => break value,
+    /// #             std::task::Poll::Pending => std::thread::yield_now(),
+    /// #         }
+    /// #     }
+    /// # }
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn next_async(&mut self) -> impl Future<Output = Option<Outcome<T>>> + Unpin {
         poll_fn(|cx| self.poll_next(cx))
     }
@@ -209,6 +267,25 @@ impl<T: Send + 'static> JobSet<T> {
     /// Waits until all jobs are over, but not longer than `timeout`; then the set is cancelled.
     /// Jobs that had not begun end as cancelled. Those that still run are told to stop, are not
     /// waited for, and end as timed out here.
+    ///
+    /// ```
+    /// use springtide::Pool;
+    /// use std::time::Duration;
+    ///
+    /// let pool = Pool::builder("mirrors").workers(2..=2).build()?;
+    /// let set = pool.job_set();
+    /// set.submit(|_| "here")?;
+    /// set.submit(|cx| {
+    ///     while !cx.is_cancelled() {
+    ///         std::thread::yield_now(); // It never comes.
+    ///     }
+    ///     "away"
+    /// })?;
+    /// let joined = set.join_timeout(Duration::from_millis(50));
+    /// assert!(joined.timed_out && joined.outcomes.len() == 2);
+    /// assert!(joined.outcomes[1].as_ref().is_err_and(|error| error.is_timed_out()));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn join_timeout(self, timeout: Duration) -> Joined<T> {
         let deadline = self.deadline(timeout);
         self.join_until(Some(deadline))

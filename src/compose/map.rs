@@ -86,13 +86,9 @@ impl PoolHandle {
     /// in the order of the items.
     ///
     /// ```
-    /// use springtide::{JobError, Pool};
-    ///
-    /// let pool = Pool::builder("map").workers(1..=4).build()?;
-    /// let words = ["spring", "neap", "ebb"];
-    /// let lengths: Result<Vec<usize>, JobError> = pool.map(words, str::len).collect();
-    /// assert_eq!(lengths?, [6, 4, 3]);
-    ///
+    /// let pool = springtide::Pool::builder("map").workers(1..=4).build()?;
+    /// let lengths = pool.map(["spring", "neap"], str::len).collect::<Result<Vec<_>, _>>()?;
+    /// assert_eq!(lengths, [6, 4]);
     /// // A million items; no more than 16 of them are ever under way.
     /// let even = pool.map(0..1_000_000, |n: u32| n % 2 == 0).look_ahead(16);
     /// assert_eq!(even.take(10).filter(|even| matches!(even, Ok(true))).count(), 5);
@@ -109,6 +105,13 @@ impl PoolHandle {
     }
 
     /// As [`PoolHandle::map`]; results come as their jobs end.
+    ///
+    /// ```
+    /// let pool = springtide::Pool::builder("unordered").workers(1..=4).build()?;
+    /// let letters: usize = pool.map_unordered(["ebb", "flood"], str::len).sum::<Result<_, _>>()?;
+    /// assert_eq!(letters, 8); // Whichever of them was counted first.
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn map_unordered<I, F, T>(&self, items: I, function: F) -> Map<I::IntoIter, T>
     where
         I: IntoIterator,
@@ -127,6 +130,14 @@ impl PoolHandle {
 impl JobBuilder<'_> {
     /// [`PoolHandle::map`] with these options for each item's job, but for a delay: a map waits
     /// for nothing but room.
+    ///
+    /// ```
+    /// let pool = springtide::Pool::builder("pages").workers(1..=4).build()?;
+    /// let limit = std::time::Duration::from_secs(5); // For each page.
+    /// let mut pages = pool.job("page").timeout(limit).map(1..=3, |cx, n| cx.check().map(|()| n));
+    /// assert!(pages.all(|page| matches!(page, Ok(Ok(1..=3)))));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn map<I, F, T>(self, items: I, function: F) -> Map<I::IntoIter, T>
     where
         I: IntoIterator,

@@ -91,6 +91,21 @@ impl Every<'_> {
 
     /// Counts the period from the end of a run to the beginning of the next, in place of from one
     /// due time to the next. Then none is left out.
+    ///
+    /// ```
+    /// use springtide::Pool;
+    /// use std::sync::mpsc::channel;
+    /// use std::time::Duration;
+    ///
+    /// let pool = Pool::builder("poll").workers(1..=2).build()?;
+    /// let (polled, polls) = channel();
+    /// let rest = Duration::from_millis(2); // Between two runs, however long they take.
+    /// let poller = pool.every(rest).after_each_run().start(move |_cx| drop(polled.send(())))?;
+    /// polls.iter().take(3).for_each(drop);
+    /// poller.cancel();
+    /// assert_eq!(poller.skipped(), 0);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn after_each_run(mut self) -> Self {
         self.rhythm.from = From::End;
         self

@@ -74,6 +74,29 @@ impl CancelToken {
     }
 
     /// A future that resolves when the token is cancelled, on any executor.
+    ///
+    /// ```
+    /// use springtide::CancelToken;
+    ///
+    /// let server = CancelToken::new();
+    /// let request = server.child();
+    /// std::thread::scope(|s| {
+    ///     s.spawn(|| server.cancel());
+    ///     block_on(request.cancelled()); // Or one of the branches of a `select!`.
+    /// });
+    /// assert!(request.is_cancelled());
+    /// # fn block_on<T>(future: impl Future<Output = T>) -> T {
+    /// #     let mut future = std::pin::pin!(future);
+    /// #     let mut cx = std::task::Context::from_waker(std::task::Waker::noop());
+    /// #     loop {
+    /// #         match future.as_mut().poll(&mut cx) {
+    /// #             std::task::Poll::Ready(value) => break value,
+    /// #             std::task::Poll::Pending => std::thread::yield_now(),
+    /// #         }
+    /// #     }
+    /// # }
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn cancelled(&self) -> WaitForCancel {
         WaitForCancel { token: self.clone(), left: None }
     }

@@ -85,6 +85,7 @@ fn documents_speak_of_what_is_there() {
     none(prose::files(&prose(), exists));
     none(prose::commands(&prose(), exists));
     none(prose::cited_tests(&prose(), &tree()));
+    none(prose::untested_rules(&read("tests/README.md")));
     let tables = ["metric_table", "lane_table"].map(|name| read(&format!("src/scale/{name}.rs")));
     none(prose::metric_names(&prose(), &tables.concat()));
 }

@@ -82,6 +82,14 @@ pub(crate) fn cited_tests(documents: &[Document], sources: &[Source]) -> Vec<Str
     complaints
 }
 
+/// Each row of the table of rules, `| rule | test |`, names a test.
+pub(crate) fn untested_rules(table: &str) -> Vec<String> {
+    let rows = table.lines().filter_map(|line| line.strip_prefix("| ")?.split_once(" | "));
+    let rules = rows.filter(|(rule, _)| *rule != "rule");
+    let untested = rules.filter(|(_, tests)| !tests.contains(".rs::"));
+    untested.map(|(rule, _)| format!("no test is named for the rule: {rule}")).collect()
+}
+
 /// A metric that is spoken of is one of the table.
 pub(crate) fn metric_names(documents: &[Document], table: &str) -> Vec<String> {
     let mut complaints = Vec::new();
@@ -163,6 +171,12 @@ mod tests {
         for wrong in ["`tests/a.rs::u`", "`tests/b.rs::t`", "`src/a.rs::t`"] {
             assert_eq!(cited_tests(&page(wrong), &sources).len(), 1, "{wrong}");
         }
+    }
+
+    #[test]
+    fn a_rule_must_have_a_test() {
+        let table = "| rule | test |\n|---|---|\n| a | `tests/a.rs::t` |\n| b | by care |\n";
+        assert_eq!(untested_rules(table), ["no test is named for the rule: b"]);
     }
 
     #[test]

@@ -14,6 +14,20 @@ const SECOND_NS: u64 = 1_000_000_000;
 /// [`RetryStop::BudgetSpent`](crate::RetryStop::BudgetSpent) and its last error. What counts is the
 /// last ten seconds. The default allows one retry for five first attempts and ten a second besides,
 /// as finagle does.
+///
+/// ```
+/// use springtide::{Pool, Retry, RetryBudget, RetryStop};
+/// use std::time::Duration;
+///
+/// // One retry for ten jobs, and none besides.
+/// let budget = RetryBudget::new(0.1, 0);
+/// let pool = Pool::builder("calls").workers(1..=2).retry_budget(budget).build()?;
+/// let retry: Retry<&str> = Retry::fixed(Duration::ZERO);
+/// let call = pool.job("call").retry(retry).submit(|_| Err::<(), _>("away"))?;
+/// let error = call.join().unwrap_err();
+/// assert_eq!((error.stop(), error.attempts()), (RetryStop::BudgetSpent, 1));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[must_use = "hand it to Builder::retry_budget"]
 pub struct RetryBudget {

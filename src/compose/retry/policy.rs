@@ -106,13 +106,28 @@ impl<E> Retry<E> {
     }
 
     /// Only errors that `predicate` holds of are tried again. All of them unless set. It runs on
-    /// the worker's thread; if it panics, the error is not tried again.
+    /// the worker's thread, or on the submitter's if the first attempt is over before the
+    /// submission returns; if it panics, the error is not tried again.
     pub fn retry_if(mut self, predicate: impl Fn(&E) -> bool + Send + Sync + 'static) -> Self {
         self.predicate = Some(Arc::new(predicate));
         self
     }
 
     /// Attempts that panic are tried again too.
+    ///
+    /// ```
+    /// use springtide::{Pool, Retry};
+    /// use std::time::Duration;
+    ///
+    /// let pool = Pool::builder("parse").workers(1..=2).build()?;
+    /// let retry: Retry<&str> = Retry::fixed(Duration::from_millis(1)).retry_panics();
+    /// let parsed = pool.job("parse").retry(retry).submit(|cx| match cx.attempt() {
+    ///     1 => panic!("a bug that comes and goes"),
+    ///     attempt => Ok(attempt),
+    /// })?;
+    /// assert_eq!(parsed.join().unwrap(), 2);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn retry_panics(mut self) -> Self {
         self.panics = true;
         self
@@ -120,6 +135,23 @@ impl<E> Retry<E> {
 
     /// Attempts that overran their [`timeout`](crate::JobBuilder::timeout) are tried again too.
     /// Such an attempt may still be running meanwhile.
+    ///
+    /// ```
+    /// use springtide::{Pool, Retry};
+    /// use std::time::Duration;
+    ///
+    /// let pool = Pool::builder("ask").workers(1..=2).build()?;
+    /// let retry: Retry<&str> = Retry::fixed(Duration::from_millis(1)).retry_timeouts();
+    /// let timeout = Duration::from_millis(100); // For each attempt.
+    /// let answer = pool.job("ask").timeout(timeout).retry(retry).submit(|cx| {
+    ///     while cx.attempt() == 1 && !cx.is_cancelled() {
+    ///         std::thread::yield_now(); // The first connection is silent.
+    ///     }
+    ///     Ok(cx.attempt())
+    /// })?;
+    /// assert!(answer.join().unwrap() > 1);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn retry_timeouts(mut self) -> Self {
         self.timeouts = true;
         self
