@@ -8,6 +8,7 @@ use super::current::Blocked;
 use super::deadline::Bequest;
 use super::ticket::Ticket;
 use crate::error::Cancelled;
+use crate::outcome::Outcome;
 use crate::time::Nanos;
 
 /// What a running job may ask of its pool: the little of it that a job can see.

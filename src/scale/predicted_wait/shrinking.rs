@@ -26,7 +26,7 @@ fn idle_workers_leave_all_at_once_after_one_window() {
     let mut story = Story::new();
     story.workers(0, 64);
     story.after(Duration::ZERO);
-    assert_eq!(shrink_for(&mut story, secs(10) - SLOW_TICK), []);
+    assert_eq!(shrink_for(&mut story, secs(10) - SLOW_TICK), Vec::<u32>::new());
     assert_eq!(shrink_for(&mut story, secs(10)), [63]);
     assert_eq!(story.levels.workers, 1);
     assert_eq!(story.after(SLOW_TICK).next_in, None);
@@ -83,7 +83,7 @@ fn a_peak_is_forgotten_one_window_later() {
     let mut story = Story::new();
     story.workers(0, 20);
     story.step(Duration::ZERO, |sample| sample.busy_peak = 20);
-    assert_eq!(shrink_for(&mut story, secs(10)), []);
+    assert_eq!(shrink_for(&mut story, secs(10)), Vec::<u32>::new());
     assert_eq!(change(&story.after(SLOW_TICK)), (-19, Reason::ShrinkIdle));
 }
 
