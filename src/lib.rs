@@ -94,6 +94,7 @@
 mod sync;
 
 #[cfg(not(loom))]
+mod build_error;
 mod builder;
 #[cfg(not(loom))]
 mod compose;

@@ -11,6 +11,7 @@ use crate::source::{Kind, Source, is_word};
 pub(crate) const RANKS: &[&[&str]] = &[
     &[
         "sync",
+        "build_error",
         "outcome",
         "run::parker",
         "scale::decay",
