@@ -132,14 +132,10 @@ impl JobError {
     /// also where there is no [location](JobError::panic_location).
     ///
     /// ```
-    /// use springtide::Pool;
-    ///
-    /// let pool = Pool::builder("report").workers(1..=1).build()?;
+    /// let pool = springtide::Pool::builder("report").workers(1..=1).build()?;
     /// let error = pool.submit(|| panic!("no chart"))?.join().unwrap_err();
-    /// eprintln!("{}", error.panic_message().unwrap_or("it did not panic with text"));
-    /// match error.panic_backtrace() {
-    ///     Some(stack) => eprintln!("{stack}"),
-    ///     None => eprintln!("set RUST_BACKTRACE=1 for the stack"),
+    /// if let Some(stack) = error.panic_backtrace() {
+    ///     eprintln!("{error}\n{stack}");
     /// }
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
@@ -151,18 +147,10 @@ impl JobError {
     /// panic.
     ///
     /// ```
-    /// use springtide::Pool;
-    /// use std::panic::{catch_unwind, resume_unwind};
-    ///
-    /// let pool = Pool::builder("panics").workers(1..=1).build()?;
-    /// let joined = pool.submit(|| -> u32 { panic!("no chart") })?.join();
-    /// // Goes on with the panic on the thread that waits, as a scope does.
-    /// let caught = catch_unwind(|| match joined.map_err(|error| error.into_panic()) {
-    ///     Ok(result) => result,
-    ///     Err(Ok(payload)) => resume_unwind(payload),
-    ///     Err(Err(error)) => panic!("no result: {error}"),
-    /// });
-    /// assert_eq!(caught.unwrap_err().downcast_ref(), Some(&"no chart"));
+    /// let pool = springtide::Pool::builder("panics").workers(1..=1).build()?;
+    /// let payload = pool.submit(|| panic!("no chart"))?.join().unwrap_err().into_panic()?;
+    /// let goes_on = std::thread::spawn(|| -> () { std::panic::resume_unwind(payload) }).join();
+    /// assert_eq!(goes_on.unwrap_err().downcast_ref(), Some(&"no chart"));
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     ///

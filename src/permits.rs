@@ -79,6 +79,16 @@ impl PoolHandle {
 
     /// Reserves up to `most` of the places that are free right now.
     ///
+    /// ```
+    /// use springtide::{Pool, ReserveError};
+    ///
+    /// let pool = Pool::builder("now").workers(1..=2).queue_capacity(8).build()?;
+    /// let permits = pool.try_reserve(10)?;
+    /// assert_eq!(permits.len(), 8);
+    /// assert_eq!(pool.try_reserve(1).unwrap_err(), ReserveError::Full);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// # Errors
     ///
     /// [`ReserveError`]: there is none, the pool is closed, or too many places are reserved.
@@ -88,6 +98,15 @@ impl PoolHandle {
 
     /// Reserves exactly so many places if they are free right now, or none.
     ///
+    /// ```
+    /// use springtide::{Pool, ReserveError};
+    ///
+    /// let pool = Pool::builder("exact").workers(1..=2).queue_capacity(8).build()?;
+    /// assert_eq!(pool.try_reserve_exact(9).unwrap_err(), ReserveError::Full);
+    /// assert_eq!(pool.try_reserve_exact(8)?.len(), 8);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// # Errors
     ///
     /// [`ReserveError`]: there are fewer, the pool is closed, or too many places are reserved.
@@ -96,10 +115,6 @@ impl PoolHandle {
     }
 
     /// As [`PoolHandle::reserve`], waiting without blocking the thread; on any executor.
-    ///
-    /// # Cancellation
-    ///
-    /// Dropping the future before it resolves reserves nothing.
     ///
     /// ```
     /// use springtide::{Pool, ReserveError};
@@ -128,6 +143,10 @@ impl PoolHandle {
     /// # }
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
+    ///
+    /// # Cancellation
+    ///
+    /// Dropping the future before it resolves reserves nothing.
     pub fn reserve_async(&self, most: usize) -> ReserveAsync {
         ReserveAsync { pool: self.clone(), most, waiter: None }
     }
