@@ -263,6 +263,62 @@ fn a_child_may_build_a_pool_of_its_own() {
     });
 }
 
+// What is composed of jobs
+#[test]
+fn a_child_may_touch_all_that_is_composed_of_jobs() {
+    one_at_a_time("forkcomposed", || {
+        let pool = quiet_pool("forkcomposed", 64);
+        let lane = pool.lane("lane").max_running(0).queue_capacity(1).build().expect("valid");
+        let waits = lane.submit(|| 1).expect("room");
+        let series = pool.every(FOREVER).start(|_| ()).expect("open");
+        let far = pool.job("far").delay(FOREVER).submit(|_| ()).expect("open");
+        let mut permits = pool.reserve(2).expect("room");
+        let mut set = pool.job_set::<u8>();
+        until(|| pool.stats().workers.idle == 2);
+        until_the_supervisor_sleeps(&pool);
+        in_child(|| {
+            assert_eq!(lane.submit(|| 2).expect_err("forked").refusal(), Refusal::Forked);
+            let refused = lane.key(3).submit_timeout(|_| 3, FOREVER).expect_err("forked");
+            assert_eq!(refused.refusal(), Refusal::Forked);
+            assert!(lane.reconfigure(|l| l.weight = 2).is_ok());
+            assert_eq!(lane.stats().waiting, 1);
+            assert!(waits.cancel(), "nobody else has it");
+            lane.close();
+        });
+        in_child(|| {
+            assert!(
+                permits.submit(|| 4).is_err() && pool.try_reserve(1).is_ok_and(|p| p.len() == 1)
+            );
+            drop(permits.split(1));
+            assert!(set.submit(|_| 5).is_err());
+            assert!(set.next_timeout(FOREVER).is_none_or(|next| next.is_none_or(|n| n.is_err())));
+        });
+        in_child(|| {
+            assert!(pool.map(0..3, |n| n).all(|result| result.is_err()));
+            assert!(pool.map_unordered(0..3, |n| n).all(|result| result.is_err()));
+            let mut sum = 0;
+            pool.scope(|scope| drop(scope.spawn(|| sum += 6)));
+            assert_eq!(sum, 6, "whoever waits for a scope runs it");
+        });
+        in_child(|| {
+            let retry = springtide::Retry::<u8>::fixed(Duration::ZERO);
+            let retried = pool.job("again").retry(retry).submit(|_| Err::<(), _>(7));
+            assert!(retried.is_err() || retried.is_ok_and(|job| job.join().is_err()));
+            let delayed = pool.job("later").delay(FOREVER).submit(|_| ());
+            assert!(delayed.is_err() || delayed.is_ok_and(|job| job.join().is_err()));
+            assert!(far.cancel());
+            series.cancel();
+            assert!(pool.every(FOREVER).start(|_| ()).is_err());
+        });
+        series.cancel();
+        assert!(far.cancel());
+        lane.reconfigure(|l| l.max_running = None).expect("valid");
+        assert_eq!(waits.join().expect("it runs in the parent"), 1);
+        drop((permits, set));
+        assert!(pool.shutdown().ended);
+    });
+}
+
 // Forked by one of the pool's own jobs
 #[test]
 fn a_child_forked_inside_a_worker_hangs_neither() {

@@ -224,6 +224,7 @@ fn a_lane_and_its_pool_agree_how_a_job_was_over() {
             panic!("after its time");
         });
         assert!(panics.expect("room").join().unwrap_err().is_timed_out());
+        until(|| lane.stats().running == 0);
         let (mine, all) = (assert_lane(&lane), assert_accounts(&pool));
         assert_eq!((mine.cancelled, mine.expired), (1, 1));
         assert_eq!((mine.panicked, mine.timed_out), (0, 1));

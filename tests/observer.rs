@@ -342,18 +342,6 @@ impl Observer for Looks {
     }
 }
 
-impl Observer for Looks {
-    fn job_refused(&self, refused: &JobRefused<'_>) {
-        let mut looks = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let seen = looks.0.as_ref().map(|lane| lane.stats().refused_by);
-        let count = seen.into_iter().flatten().find(|(why, _)| *why == refused.reason);
-        assert_eq!(refused.jobs, 1);
-        if count.is_some_and(|(_, count)| count == 1) {
-            looks.1.push(refused.reason);
-        }
-    }
-}
-
 #[test]
 fn a_refusal_by_a_lane_is_told_outside_its_lock_and_counted_by_the_lane_alone() {
     within(PATIENCE, "lane-refusals", || {
@@ -376,12 +364,6 @@ fn a_refusal_by_a_lane_is_told_outside_its_lock_and_counted_by_the_lane_alone() 
 /// Writes down how long each job waited.
 #[derive(Default)]
 struct Waits(Mutex<Vec<(&'static str, Duration)>>);
-
-impl Observer for Waits {
-    fn job_ended(&self, job: &JobEnded<'_>) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).push((job.kind, job.wait));
-    }
-}
 
 impl Observer for Waits {
     fn job_ended(&self, job: &JobEnded<'_>) {

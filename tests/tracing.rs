@@ -8,7 +8,7 @@ use std::sync::{Mutex, MutexGuard, Once, PoisonError};
 use std::time::Duration;
 
 use common::{PATIENCE, fixed, fixed_with, occupy, until, within};
-use springtide::Overflow;
+use springtide::{Lane, Overflow};
 use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id, Record};
 use tracing::{Event, Span, Subscriber, info, info_span};
@@ -62,7 +62,13 @@ impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for Recorder {
         let name = span.metadata().name();
         let mut new = Seen { id: id.into_u64(), name, parent, ..Seen::default() };
         span.record(&mut new);
+        let kind = new.field("kind").map(str::to_owned);
         seen().push(new);
+        if kind.as_deref() == Some("looked at") {
+            let lane = LOOKED_AT.lock().unwrap_or_else(PoisonError::into_inner).clone();
+            lane.iter().for_each(|lane| assert!(lane.stats().running <= 1));
+        }
+        assert_ne!(kind.as_deref(), Some("not told of"), "a subscriber that panics");
     }
 
     fn on_record(&self, span: &Id, values: &Record<'_>, _: Context<'_, S>) {
@@ -86,6 +92,9 @@ impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for Recorder {
         with(&id, |seen| seen.closed = true);
     }
 }
+
+/// The lane that is looked at in the middle of the making of a span.
+static LOOKED_AT: Mutex<Option<Lane>> = Mutex::new(None);
 
 fn listen() {
     static ONCE: Once = Once::new();
@@ -200,5 +209,22 @@ fn a_job_that_its_submitter_runs_or_joins_has_its_own_span() {
         assert_eq!(of("here").follows, number(&request).into_iter().collect::<Vec<_>>());
         assert_eq!(of("inner").follows, [of("outer").id]);
         assert_eq!((of("inner").parent, of("inner").field("worker")), (None, Some("0")));
+    });
+}
+
+#[test]
+fn a_subscriber_may_look_at_the_lane_of_a_job_and_panic_at_it() {
+    listen();
+    within(PATIENCE, "looked-at", || {
+        let pool = fixed("looked-at", 1, 8);
+        let lane = pool.lane("lane").build().expect("valid");
+        *LOOKED_AT.lock().expect("nobody panics here") = Some(lane.clone());
+        lane.job("looked at").submit(|_| ()).expect("room").join().expect("it ran");
+        let bad = || lane.job("not told of").submit(|_| ());
+        assert!(std::panic::catch_unwind(std::panic::AssertUnwindSafe(bad)).is_err());
+        pool.wait_idle().expect("nothing is left of it");
+        lane.submit(|| ()).expect("room").join().expect("it ran");
+        *LOOKED_AT.lock().expect("nobody panics here") = None;
+        assert!(pool.shutdown().ended);
     });
 }

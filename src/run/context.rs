@@ -226,6 +226,22 @@ where
     }
 }
 
+/// Few jobs have limits: one with a deadline leaves that to what it submits, and one with a seat
+/// gives it back.
+#[cold]
+pub(crate) fn limited(
+    pool: &dyn Surroundings,
+    ticket: &Ticket,
+    started: Nanos,
+    run: impl FnOnce() -> Outcome,
+) -> Outcome {
+    let bequest = ticket.deadline().map(|deadline| pool.bequeath(deadline));
+    let outcome = run();
+    drop(bequest);
+    ticket.leave_seat(outcome, Some(started));
+    outcome
+}
+
 /// No pool at all, for jobs of tests that do not ask it for much.
 #[cfg(test)]
 pub(crate) struct Nowhere;
@@ -259,20 +275,4 @@ impl Surroundings for Nowhere {
     }
 
     fn forget_token_of(&self, _ticket: &Ticket) {}
-}
-
-/// Few jobs have limits: one with a deadline leaves that to what it submits, and one with a seat
-/// gives it back.
-#[cold]
-pub(crate) fn limited(
-    pool: &dyn Surroundings,
-    ticket: &Ticket,
-    started: Nanos,
-    run: impl FnOnce() -> Outcome,
-) -> Outcome {
-    let bequest = ticket.deadline().map(|deadline| pool.bequeath(deadline));
-    let outcome = run();
-    drop(bequest);
-    ticket.leave_seat(outcome, Some(started));
-    outcome
 }

@@ -74,15 +74,6 @@ impl Terms {
         }
     }
 
-    /// When the job has waited too long.
-    pub(crate) fn expires_at(&self, shared: &Shared, now: Nanos) -> Nanos {
-        let inherited = shared.inherited_deadline();
-        match &self.special {
-            Some(special) => special.expires_at(inherited, now),
-            None => inherited.unwrap_or(Nanos::NEVER),
-        }
-    }
-
     /// Binds whatever is submitted on these terms to the deadline of the job that the calling
     /// thread is in now, and to that of no other.
     pub(crate) fn inherit_now(&mut self, shared: &Shared) {

@@ -134,11 +134,6 @@ impl Dispatcher {
         let _ = core.timer.again(when, rings);
     }
 
-    /// The pool's time, while there is a pool.
-    pub(crate) fn now(&self) -> Option<Nanos> {
-        self.core.upgrade().map(|core| core.shared.now())
-    }
-
     /// A job of a lane is over.
     pub(crate) fn ended(&self, job: Whose, end: End) {
         self.change_if_alive(|_, state| state.ended(job, end));
