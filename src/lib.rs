@@ -111,6 +111,8 @@ mod fallible;
 #[cfg(not(loom))]
 mod job_builder;
 #[cfg(not(loom))]
+mod metrics_source;
+#[cfg(not(loom))]
 mod name;
 mod observer;
 #[cfg(not(loom))]
@@ -180,6 +182,7 @@ pub use {
     },
     fallible::FallibleError,
     job_builder::JobBuilder,
+    metrics_source::MetricsSource,
     observer::{
         Failure, JobEnded, JobRefused, JobStarting, Observer, PoolEnded, WorkerStarted,
         WorkerStopped,

@@ -8,6 +8,7 @@ use super::observer::Observer;
 use super::sink::HistogramSink;
 #[cfg(feature = "metrics")]
 use super::telemetry::Telemetry;
+use crate::metrics_source::MetricsSource;
 use crate::sync::Arc;
 #[cfg(feature = "prometheus")]
 use crate::sync::Weak;
@@ -32,18 +33,17 @@ pub(crate) struct Export {
 }
 
 impl Export {
-    /// `wanted` is false for a pool that exports nothing.
-    pub(crate) fn new(core: &Arc<Core>, wanted: bool, sink: HistogramSink) -> Export {
+    pub(crate) fn new(core: &Arc<Core>, to: &MetricsSource, sink: HistogramSink) -> Export {
         #[cfg(feature = "prometheus")]
-        if wanted && sink == HistogramSink::Exact {
+        if matches!(to, MetricsSource::Global) && sink == HistogramSink::Exact {
             let source: Weak<Core> = Arc::downgrade(core);
             crate::prometheus::register(source);
         }
         #[cfg(not(feature = "metrics"))]
-        let _ = (core, wanted, sink);
+        let _ = (core, to, sink);
         Export {
             #[cfg(feature = "metrics")]
-            telemetry: wanted.then(|| Telemetry::new(core.shared.name.as_str(), core.policy, sink)),
+            telemetry: telemetry(core, to, sink),
             last: None,
             cpu_measured: None,
             flushed: [0; 6],
@@ -107,4 +107,15 @@ impl Export {
             crate::run::panics::contain(|| telemetry.close());
         }
     }
+}
+
+/// What tells the recorder; `None` where there is none to be told.
+#[cfg(feature = "metrics")]
+fn telemetry(core: &Core, to: &MetricsSource, sink: HistogramSink) -> Option<Telemetry> {
+    let own = match to {
+        MetricsSource::Global => None,
+        MetricsSource::Recorder(recorder) => Some(Arc::clone(recorder)),
+        MetricsSource::Captured | MetricsSource::Disabled => return None,
+    };
+    Some(Telemetry::new(core.shared.name.as_str(), core.policy, sink).reporting_to(own))
 }

@@ -1,4 +1,4 @@
-//! Hands the figures of a pool to whatever `metrics` recorder the process has.
+//! Hands the figures of a pool to its `metrics` recorder, or to whatever one the process has.
 //!
 //! One thread, the supervisor, calls [`Telemetry::flush`]; no job ever waits for a recorder. Three
 //! habits of recorders shape this file:
@@ -21,6 +21,7 @@ use super::metric_table::{INFO, TABLE};
 use super::sink::HistogramSink;
 use super::thinning::{Dice, FLUSH_BUDGET, thin};
 use super::totals::{Levels, Totals};
+use crate::metrics_source::OwnRecorder;
 use crate::run::histogram::Cells;
 
 /// How long handles are kept.
@@ -29,6 +30,8 @@ const HANDLE_AGE: Duration = Duration::from_secs(1);
 /// The exporting side of one pool.
 pub(crate) struct Telemetry {
     pool: String,
+    /// `None` for that of the process.
+    own_recorder: Option<OwnRecorder>,
     series: Vec<Series>,
     /// How many lanes have series.
     lanes: usize,
@@ -66,6 +69,7 @@ impl Telemetry {
         let seed = series.first().map_or(1, |s| s.key.get_hash());
         Telemetry {
             pool: pool.to_owned(),
+            own_recorder: None,
             series,
             lanes: 0,
             recorder: None,
@@ -74,6 +78,12 @@ impl Telemetry {
             thinned: 0,
             dice: Dice::new(seed),
         }
+    }
+
+    /// To this recorder, and not to that of the process.
+    pub(crate) fn reporting_to(mut self, recorder: Option<OwnRecorder>) -> Telemetry {
+        self.own_recorder = recorder;
+        self
     }
 
     /// Sends what changed since the last flush. [`Totals::at`] is the clock.
@@ -125,7 +135,8 @@ impl Telemetry {
 
     /// Takes all handles afresh when they are old or another recorder is in place.
     fn take_handles(&mut self, now: Duration) {
-        metrics::with_recorder(|recorder| {
+        let own = self.own_recorder.clone();
+        let mut take = |recorder: &dyn Recorder| {
             let address = std::ptr::from_ref(recorder).cast::<()>().addr();
             let changed = self.recorder != Some(address);
             if !changed && now < self.handles_due {
@@ -144,7 +155,11 @@ impl Telemetry {
                 all.for_each(|family| describe(recorder, family));
                 self.described = true;
             }
-        });
+        };
+        match own {
+            Some(recorder) => take(&*recorder),
+            None => metrics::with_recorder(take),
+        }
     }
 
     /// Forgets what was sent: the next recorder knows nothing of it.

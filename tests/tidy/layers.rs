@@ -29,6 +29,7 @@ pub(crate) const RANKS: &[&[&str]] = &[
         "compose::lane",
         "prometheus::json",
         "prometheus::response",
+        "metrics_source",
     ],
     &[
         "time",
@@ -167,6 +168,7 @@ pub(crate) const RANKS: &[&[&str]] = &[
         "control",
         "ending",
         "scale::export",
+        "scale::captured",
         "stats",
         "run::submit",
         "on_end",
