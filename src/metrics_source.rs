@@ -1,11 +1,13 @@
 //! `MetricsSource`: where a pool's figures go.
 
 #[cfg(feature = "metrics")]
-use crate::sync::Arc;
+use crate::sync::{Arc, Weak};
 
 /// A recorder of one pool's own.
 #[cfg(feature = "metrics")]
 pub(crate) type OwnRecorder = Arc<dyn metrics::Recorder + Send + Sync>;
+#[cfg(feature = "metrics")]
+pub(crate) type WeakRecorder = Weak<dyn metrics::Recorder + Send + Sync>;
 
 /// Where the figures of a pool go; given to [`Builder::metrics`](crate::Builder::metrics).
 ///

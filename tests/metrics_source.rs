@@ -6,12 +6,18 @@ mod support;
 
 use std::io::Write;
 use std::process::{Command, Stdio};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
-use springtide::prometheus::{PrometheusBuilder, PrometheusHandle, configure};
+use springtide::prometheus::{self, PrometheusBuilder, PrometheusHandle, configure};
 use springtide::{HistogramSink, MetricsSource, Pool, Refusal};
 
 use support::{at_rest, eventually, finish, watchdog};
+
+/// The process's.
+fn recorder() -> &'static PrometheusHandle {
+    static RECORDER: OnceLock<PrometheusHandle> = OnceLock::new();
+    RECORDER.get_or_init(|| prometheus::install().expect("no other recorder here"))
+}
 
 fn own_recorder() -> (MetricsSource, PrometheusHandle) {
     let recorder = configure(PrometheusBuilder::new()).build_recorder();
@@ -93,7 +99,7 @@ fn a_captured_page_says_what_the_pool_says() {
 #[test]
 fn a_disabled_pool_exports_nothing() {
     let _watchdog = watchdog();
-    let recorder = springtide::prometheus::install().unwrap();
+    let recorder = recorder();
     let seen = Pool::builder("seen").build().unwrap();
     let unseen = Pool::builder("unseen").metrics(MetricsSource::Disabled);
     let unseen = unseen.histogram_sink(HistogramSink::Exact).build().unwrap();
@@ -106,9 +112,68 @@ fn a_disabled_pool_exports_nothing() {
     assert_eq!(unseen.stats().ok, 1);
     // Each flushes when it ends, if not before.
     [seen, unseen, caught].into_iter().for_each(|pool| drop(finish(pool)));
-    let page = springtide::prometheus::render(&recorder);
+    let page = prometheus::render(recorder);
     assert!(page.contains("pool=\"seen\""), "{page}");
     assert!(!page.contains("unseen") && !page.contains("caught-too"), "{page}");
+}
+
+/// A process that makes up names does not grow its recorder without a bound, and loses no count.
+#[test]
+fn pools_of_ever_new_names_are_counted_together_after_the_sixty_fourth() {
+    let _watchdog = watchdog();
+    let (to, page) = own_recorder();
+    let mut size = 0;
+    let mut counted = Vec::new();
+    for n in 0..100 {
+        let name = format!("made-up-{n}");
+        let pool = Pool::builder(name).workers(1..=1).metrics(to.clone()).build().unwrap();
+        let lane = pool.lane(format!("lane {n}")).build().unwrap();
+        lane.submit(|| ()).unwrap().join().unwrap();
+        finish(pool);
+        let page = page.render();
+        if n == 64 {
+            size = page.lines().count();
+        }
+        if n >= 64 {
+            assert_eq!(page.lines().count(), size, "it grows with pool {n}");
+            let jobs = "springtide_jobs_completed_total{pool=\"other\",outcome=\"ok\"} ";
+            let line = page.lines().find_map(|line| line.strip_prefix(jobs)).unwrap();
+            counted.push(line.parse::<u64>().unwrap());
+        }
+    }
+    assert_eq!(counted, (1..=36).collect::<Vec<_>>(), "it never falls");
+    let page = page.render();
+    assert!(has(&page, "springtide_run_seconds_count{pool=\"other\"} 36"), "{page}");
+    let lanes = "springtide_lane_jobs_submitted_total{pool=\"other\",lane=\"other\"} 36";
+    assert!(has(&page, lanes), "{page}");
+    assert!(!page.contains("springtide_workers_max{pool=\"other\"}"), "levels do not add up");
+    assert!(has(&page, "springtide_workers_max{pool=\"made-up-63\"} 0"), "{page}");
+    // Another recorder has room of its own.
+    let (to, page) = own_recorder();
+    finish(Pool::builder("made-up-99").metrics(to).build().unwrap());
+    assert!(has(&page.render(), "springtide_jobs_submitted_total{pool=\"made-up-99\"} 0"));
+}
+
+/// Whatever the sinks of those before it, and of those that live with it.
+#[test]
+fn the_histograms_of_a_name_never_fall_from_one_pool_to_the_next() {
+    let _watchdog = watchdog();
+    let (mut jobs, sinks) = (0, [HistogramSink::Exact, HistogramSink::Facade]);
+    recorder();
+    for sink in [sinks[0], sinks[0], sinks[1], sinks[0], sinks[1]] {
+        let pool = Pool::builder("heirs").workers(1..=1).histogram_sink(sink).build().unwrap();
+        (0..10).for_each(|_| pool.execute(|| ()).unwrap());
+        finish(pool);
+        jobs += 10;
+        let page = prometheus::render(recorder());
+        for series in
+            ["queue_wait_seconds_count{pool=\"heirs\"}", "run_seconds_count{pool=\"heirs\"}"]
+        {
+            let line = format!("springtide_{series} {jobs}");
+            assert!(has(&page, &line), "{line} not in\n{page}");
+        }
+        lint(&page);
+    }
 }
 
 /// `promtool check metrics` finds nothing to say. Skipped where there is no promtool, unless the

@@ -200,10 +200,6 @@ impl std::fmt::Debug for Core {
 
 #[cfg(feature = "prometheus")]
 impl crate::prometheus::ExactSource for Core {
-    fn name(&self) -> String {
-        self.shared.name.to_string()
-    }
-
     fn totals(&self) -> Totals {
         Core::totals(self)
     }

@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use super::core::Core;
 use super::observer::Observer;
+#[cfg(feature = "metrics")]
+use super::pool_label::PoolLabel;
 use super::sink::HistogramSink;
 #[cfg(feature = "metrics")]
 use super::telemetry::Telemetry;
@@ -24,6 +26,9 @@ const CPU_EVERY: Duration = Duration::from_secs(1);
 pub(crate) struct Export {
     #[cfg(feature = "metrics")]
     telemetry: Option<Telemetry>,
+    /// The label of the exact histograms, if there are any.
+    #[cfg(feature = "prometheus")]
+    exact: Option<String>,
     last: Option<Nanos>,
     cpu_measured: Option<Nanos>,
     /// [`Core::progress`] at the last flush.
@@ -35,15 +40,17 @@ pub(crate) struct Export {
 impl Export {
     pub(crate) fn new(core: &Arc<Core>, to: &MetricsSource, sink: HistogramSink) -> Export {
         #[cfg(feature = "prometheus")]
-        if matches!(to, MetricsSource::Global) && sink == HistogramSink::Exact {
-            let source: Weak<Core> = Arc::downgrade(core);
-            crate::prometheus::register(source);
-        }
+        let exact = match to {
+            MetricsSource::Global if sink == HistogramSink::Exact => Some(show_exact(core)),
+            _ => None,
+        };
         #[cfg(not(feature = "metrics"))]
         let _ = (core, to, sink);
         Export {
             #[cfg(feature = "metrics")]
             telemetry: telemetry(core, to, sink),
+            #[cfg(feature = "prometheus")]
+            exact,
             last: None,
             cpu_measured: None,
             flushed: [0; 6],
@@ -106,6 +113,10 @@ impl Export {
         if let Some(telemetry) = &mut self.telemetry {
             crate::run::panics::contain(|| telemetry.close());
         }
+        #[cfg(feature = "prometheus")]
+        if let Some(label) = self.exact.take() {
+            crate::prometheus::keep(core, &label, core.totals());
+        }
     }
 }
 
@@ -117,5 +128,16 @@ fn telemetry(core: &Core, to: &MetricsSource, sink: HistogramSink) -> Option<Tel
         MetricsSource::Recorder(recorder) => Some(Arc::clone(recorder)),
         MetricsSource::Captured | MetricsSource::Disabled => return None,
     };
-    Some(Telemetry::new(core.shared.name.as_str(), core.policy, sink).reporting_to(own))
+    let label = PoolLabel::of(core.shared.name.as_str(), own.as_ref());
+    let telemetry = Telemetry::new(&label.text, core.policy, sink).reporting_to(own);
+    Some(if label.is_shared { telemetry.counting_only() } else { telemetry })
+}
+
+/// Puts the histograms on the page; returns the label that they have there.
+#[cfg(feature = "prometheus")]
+fn show_exact(core: &Arc<Core>) -> String {
+    let label = PoolLabel::of(core.shared.name.as_str(), None).text;
+    let source: Weak<Core> = Arc::downgrade(core);
+    crate::prometheus::register(&label, source);
+    label
 }

@@ -25,6 +25,8 @@ mod load;
 pub(crate) mod metric_table;
 pub(crate) mod pace;
 pub(crate) mod policy;
+#[cfg(feature = "metrics")]
+mod pool_label;
 mod predicted_wait;
 mod queue_depth;
 mod retention;

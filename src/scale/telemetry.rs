@@ -22,6 +22,7 @@ use super::sink::HistogramSink;
 use super::thinning::{Dice, FLUSH_BUDGET, thin};
 use super::totals::{Levels, Totals};
 use crate::metrics_source::OwnRecorder;
+use crate::run::figures::OTHERS;
 use crate::run::histogram::Cells;
 
 /// How long handles are kept.
@@ -30,6 +31,8 @@ const HANDLE_AGE: Duration = Duration::from_secs(1);
 /// The exporting side of one pool.
 pub(crate) struct Telemetry {
     pool: String,
+    /// Other pools have the same label.
+    is_shared: bool,
     /// `None` for that of the process.
     own_recorder: Option<OwnRecorder>,
     series: Vec<Series>,
@@ -69,6 +72,7 @@ impl Telemetry {
         let seed = series.first().map_or(1, |s| s.key.get_hash());
         Telemetry {
             pool: pool.to_owned(),
+            is_shared: false,
             own_recorder: None,
             series,
             lanes: 0,
@@ -83,6 +87,14 @@ impl Telemetry {
     /// To this recorder, and not to that of the process.
     pub(crate) fn reporting_to(mut self, recorder: Option<OwnRecorder>) -> Telemetry {
         self.own_recorder = recorder;
+        self
+    }
+
+    /// Leaves the gauges out, and the names of lanes: several pools have this label. What they
+    /// count adds up, but no age, ratio or bound of theirs does.
+    pub(crate) fn counting_only(mut self) -> Telemetry {
+        self.is_shared = true;
+        self.series.retain(|series| !series.is_gauge());
         self
     }
 
@@ -105,15 +117,17 @@ impl Telemetry {
     /// Gives the lanes their series that were opened since the last flush.
     fn add_lanes(&mut self, totals: &Totals) {
         for (index, lane) in totals.lanes.iter().enumerate().skip(self.lanes) {
+            let name = if self.is_shared { OTHERS } else { &*lane.name };
             for family in &LANE_TABLE {
                 let series = (0..family.labels.series).map(|of_family| {
                     let pool = Label::new("pool", self.pool.clone());
-                    let mut labels = vec![pool, Label::new("lane", lane.name.to_string())];
+                    let mut labels = vec![pool, Label::new("lane", name.to_owned())];
                     labels.extend((family.labels.of)(of_family).iter().map(Label::from));
                     let key = Key::from_parts(family.name, labels);
                     Series::new(family, of_family, Some(index), key)
                 });
-                self.series.extend(series);
+                let is_shared = self.is_shared;
+                self.series.extend(series.filter(|series| !(is_shared && series.is_gauge())));
             }
             self.handles_due = Duration::ZERO;
         }
@@ -203,6 +217,10 @@ impl Series {
     fn new(family: &'static Family, index: usize, lane: Option<usize>, key: Key) -> Series {
         let (handle, cells_sent) = (Handle::Absent, Cells::default());
         Series { family, index, lane, key, handle, known: false, sent: 0, cells_sent }
+    }
+
+    fn is_gauge(&self) -> bool {
+        matches!(self.family.reading, Reading::Gauge(_))
     }
 
     fn figures<'a>(&self, totals: &'a Totals, levels: &'a Levels, thinned: u64) -> Figures<'a> {

@@ -90,6 +90,7 @@ pub(crate) const RANKS: &[&[&str]] = &[
         "run::gate",
         "sim::load",
         "run::tokens",
+        "scale::pool_label",
         "compose::lane::choice",
         "compose::lane::settings",
         "compose::promise",
