@@ -1,8 +1,8 @@
 //! The page of one pool: every family, read at this moment, for whoever asks.
 
 use super::core::Core;
-use super::exposition::{label, write_header, write_reading};
-use super::family::{Family, Figures, Reading};
+use super::exposition::{label, pool_label, write_header, write_reading};
+use super::family::{Family, Figures, Labels, Reading};
 use super::lane_table::LANE_TABLE;
 use super::metric_table::{INFO, TABLE};
 use crate::run::phase::Stage;
@@ -16,7 +16,7 @@ pub(crate) fn page(core: &Core) -> String {
     // Before the figures: what they say of a pool that has ended is final.
     let has_ended = core.shared.phase.stage() == Stage::Ended;
     let (totals, levels) = (core.totals(), core.levels());
-    let pool = label("pool", core.shared.name.as_str());
+    let pool = pool_label(core.shared.name.as_str());
     let figures = Figures { totals: &totals, levels: &levels, thinned: 0, lane: None };
     for family in &TABLE {
         write_family(&mut page, family, &pool, &figures, has_ended);
@@ -68,7 +68,7 @@ fn write_all(
     let is_gauge = matches!(family.reading, Reading::Gauge(_));
     let at_zero = Family {
         reading: Reading::Gauge(|_, _| Some(0.0)),
-        labels: super::family::Labels { ..family.labels },
+        labels: Labels { ..family.labels },
         ..*family
     };
     let family = if has_ended && is_gauge { &at_zero } else { family };

@@ -6,9 +6,12 @@
 
 use std::fmt::Write;
 
-use super::family::{Family, Figures, Measure, Reading};
+#[cfg(any(test, feature = "prometheus"))]
+use super::family::Measure;
+use super::family::{Family, Figures, Reading};
 #[cfg(test)]
 use super::metric_table::measures;
+#[cfg(any(test, feature = "prometheus"))]
 use super::totals::{Levels, Totals};
 use crate::run::histogram::Cells;
 
@@ -31,7 +34,8 @@ pub(crate) fn write_header(out: &mut String, family: &Family) {
     line(out, format_args!("# TYPE {name} {}", family.kind()));
 }
 
-/// Writes the series of one pool in one family; `labels` is the text between the braces.
+/// Writes the series of one pool in one histogram family; `labels` is the text between the braces.
+#[cfg(any(test, feature = "prometheus"))]
 pub(crate) fn write_series(
     out: &mut String,
     family: &Family,
