@@ -9,6 +9,7 @@ use crate::config::{
     Overflow, Settings, WORKER_CEILING,
 };
 use crate::error::{BuildError, ConfigError};
+use crate::metrics_source::MetricsSource;
 use crate::name::PoolName;
 use crate::observer::Observer;
 use crate::pool::Pool;
@@ -52,7 +53,7 @@ pub struct Builder {
     ceiling: Option<usize>,
     policy: Box<dyn ScalingPolicy>,
     sink: HistogramSink,
-    metrics: bool,
+    metrics: MetricsSource,
     stack_size: Option<usize>,
     delayed_capacity: usize,
     delayed_at_shutdown: Delayed,
@@ -90,7 +91,7 @@ impl Builder {
             ceiling: None,
             policy: Box::new(PredictedWait::default()),
             sink: HistogramSink::default(),
-            metrics: true,
+            metrics: MetricsSource::default(),
             stack_size: None,
             delayed_capacity: DEFAULT_DELAYED_CAPACITY,
             delayed_at_shutdown: Delayed::default(),
@@ -290,11 +291,15 @@ impl Builder {
         self
     }
 
-    /// Exports nothing for this pool. [`stats`](PoolHandle::stats) works all the same: the meters
-    /// are the pool's own senses and always on.
-    pub fn without_metrics(mut self) -> Self {
-        self.metrics = false;
+    /// Where the figures go. [`MetricsSource::Global`] unless set.
+    pub fn metrics(mut self, to: MetricsSource) -> Self {
+        self.metrics = to;
         self
+    }
+
+    /// Exports nothing for this pool: [`MetricsSource::Disabled`].
+    pub fn without_metrics(self) -> Self {
+        self.metrics(MetricsSource::Disabled)
     }
 
     #[doc(hidden)]
@@ -348,8 +353,10 @@ impl Builder {
         shared.set_overflow(settings.overflow);
         shared.queue.levels.set_rules(settings.rules());
         let (shared, policy) = (Arc::new(shared), self.policy.name());
-        let core = Arc::new(Core::new(shared, settings, policy, ceiling, self.retry_budget));
-        let export = Export::new(&core, self.metrics, self.sink);
+        let mut core = Core::new(shared, settings, policy, ceiling, self.retry_budget);
+        core.exported = !matches!(self.metrics, MetricsSource::Disabled);
+        let core = Arc::new(core);
+        let export = Export::new(&core, &self.metrics, self.sink);
         let supervisor = Supervisor::new(Arc::clone(&core), self.policy, export, self.stuck);
         let started = start_first_workers(&core).and_then(|()| {
             let thread_name = worker::supervisor_name(core.shared.name.as_str());
@@ -395,6 +402,12 @@ impl Builder {
         }
         if let Some(problem) = self.retry_budget.problem() {
             problems.push(ConfigError { field: "retry_budget", problem });
+        }
+        #[cfg(feature = "metrics")]
+        if let (MetricsSource::Recorder(_), HistogramSink::Exact) = (&self.metrics, self.sink) {
+            let problem = "exact histograms are on the page of the process's recorder, and this \
+                           pool has another; leave it out, or write MetricsSource::Global";
+            problems.push(ConfigError { field: "histogram_sink", problem: problem.into() });
         }
         if let Some(bytes) = self.stack_size
             && bytes < STACK_AT_LEAST

@@ -112,6 +112,8 @@ mod fallible;
 #[cfg(not(loom))]
 mod job_builder;
 #[cfg(not(loom))]
+mod metrics_source;
+#[cfg(not(loom))]
 mod name;
 mod observer;
 #[cfg(not(loom))]
@@ -181,6 +183,7 @@ pub use {
     },
     fallible::FallibleError,
     job_builder::JobBuilder,
+    metrics_source::MetricsSource,
     observer::{
         Failure, JobEnded, JobRefused, JobStarting, Observer, PoolEnded, WorkerStarted,
         WorkerStopped,

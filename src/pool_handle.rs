@@ -11,7 +11,7 @@ use crate::run::handle::JobHandle;
 use crate::run::job::Task;
 use crate::run::submit::{self, WhenFull};
 use crate::run::terms::Terms;
-use crate::scale::{Core, Decision};
+use crate::scale::{Core, Decision, captured};
 use crate::stats::{self, Health, Stats};
 use crate::submit_batch::{self, Batch};
 use crate::sync::Arc;
@@ -303,6 +303,29 @@ impl PoolHandle {
     /// worker's meter.
     pub fn stats(&self) -> Stats {
         stats::stats(&self.core)
+    }
+
+    /// The figures of this pool as a page of Prometheus text, of this moment: every family that
+    /// [`docs::metrics`](crate::docs::metrics) lists, with exact histograms. Empty for
+    /// [`MetricsSource::Disabled`](crate::MetricsSource::Disabled). Serve it as
+    /// `text/plain; version=0.0.4`.
+    ///
+    /// It is made for [`MetricsSource::Captured`](crate::MetricsSource::Captured). The page of a
+    /// pool that reports to a recorder says what the recorder says, so only one of them should be
+    /// scraped.
+    ///
+    /// ```
+    /// use springtide::{MetricsSource, Pool};
+    ///
+    /// let pool = Pool::builder("captured").metrics(MetricsSource::Captured).build()?;
+    /// pool.submit(|| ())?.join()?;
+    /// let page = pool.render_metrics();
+    /// assert!(page.contains("springtide_jobs_completed_total{pool=\"captured\",outcome=\"ok\"} 1"));
+    /// assert!(page.contains("springtide_run_seconds_count{pool=\"captured\"} 1"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn render_metrics(&self) -> String {
+        captured::page(&self.core)
     }
 
     /// What the supervisor last did about the number of workers, or why it did nothing although

@@ -28,7 +28,7 @@ mod server;
 pub use endpoint::{DEFAULT_ADDR, Endpoint, EndpointBuilder, serve, serve_public};
 pub use metrics_exporter_prometheus::{BuildError, PrometheusBuilder, PrometheusHandle};
 pub use page::render;
-pub(crate) use page::{ExactSource, register};
+pub(crate) use page::{ExactSource, keep, register};
 pub(crate) use pools::{disown, enrol};
 
 use metrics_exporter_prometheus::Matcher;

@@ -8,7 +8,8 @@ use std::thread;
 use std::time::Duration;
 
 use common::{
-    FOREVER, PATIENCE, SOON, assert_submitted, build, fixed, fixed_with, occupy, until, within,
+    FOREVER, PATIENCE, SOON, assert_submitted, build, by_hand, fixed, fixed_with, occupy, until,
+    within,
 };
 use springtide::{Overflow, Pool, Trouble, WaitIdleError};
 
@@ -37,6 +38,27 @@ fn a_paused_pool_finishes_what_runs_starts_nothing_and_takes_jobs_up_to_its_boun
         let stats = assert_submitted(&pool, 7);
         assert_eq!((stats.ok, ran.load(Ordering::SeqCst)), (6, 5));
         assert!(!pool.is_paused() && pool.health().is_healthy());
+    });
+}
+
+// Whoever watches sees that the jobs grow older, and that the supervisor lives
+#[test]
+fn the_supervisor_of_a_paused_pool_with_jobs_goes_on_looking_and_their_age_grows() {
+    within(PATIENCE, "watched", || {
+        let (builder, clock) = by_hand(Pool::builder("watched").workers(1..=1));
+        let pool = build(builder);
+        pool.pause();
+        pool.execute(|| {}).expect("open");
+        for minutes in 1..=3 {
+            let looks = pool.stats().evaluations;
+            until(|| {
+                clock.advance(Duration::from_secs(1));
+                let stats = pool.stats();
+                stats.evaluations > looks && stats.oldest_age > Duration::from_secs(60 * minutes)
+            });
+        }
+        pool.resume();
+        assert_submitted(&pool, 1);
     });
 }
 

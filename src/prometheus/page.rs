@@ -5,50 +5,73 @@ use std::sync::Weak;
 
 use metrics_exporter_prometheus::PrometheusHandle;
 
+use crate::run::histogram::Cells;
 use crate::scale::exposition::{pool_label, write_header, write_series};
+use crate::scale::family::Figures;
 use crate::scale::metric_table::measures;
-use crate::scale::totals::Totals;
+use crate::scale::totals::{Levels, Totals};
 use crate::sync::Mutex;
 
 /// A pool whose histograms are rendered from its own cells, at the moment of the scrape.
 pub(crate) trait ExactSource: Send + Sync {
-    fn name(&self) -> String;
     fn totals(&self) -> Totals;
 }
 
-static SOURCES: Mutex<Vec<Weak<dyn ExactSource>>> = Mutex::new(Vec::new());
+/// Whose exact histograms are on the page, under which label.
+struct Sources {
+    live: Vec<(String, Weak<dyn ExactSource>)>,
+    /// What pools that have ended leave there, so that no count ever falls. There are no more of
+    /// them than a recorder is told names of pools.
+    ended: BTreeMap<String, Totals>,
+}
 
-/// Adds a pool to every page from now on, for as long as it lives.
+static SOURCES: Mutex<Sources> = Mutex::new(Sources { live: Vec::new(), ended: BTreeMap::new() });
+
+/// Adds a pool to every page from now on.
 ///
 /// Rendering holds a source for a moment and may be the last to drop it, so nothing that joins
 /// threads may hang on it.
-pub(crate) fn register(source: Weak<dyn ExactSource>) {
+pub(crate) fn register(label: &str, source: Weak<dyn ExactSource>) {
     let mut sources = SOURCES.lock();
-    sources.retain(|known| known.strong_count() > 0);
-    sources.push(source);
+    sources.live.retain(|(_, known)| known.strong_count() > 0);
+    sources.live.push((label.to_owned(), source));
 }
 
-/// The text for a scrape: everything the recorder has, and the exact histograms of every live pool
-/// that keeps them (`HistogramSink::Exact`).
+/// A pool has ended: its last totals take its place, in one step, so that every page has either.
+pub(crate) fn keep(source: &dyn ExactSource, label: &str, totals: Totals) {
+    let mut sources = SOURCES.lock();
+    let is_other = |known: &Weak<dyn ExactSource>| !std::ptr::addr_eq(known.as_ptr(), source);
+    sources.live.retain(|(_, known)| is_other(known));
+    merge(sources.ended.entry(label.to_owned()).or_default(), &totals);
+}
+
+fn merge(known: &mut Totals, totals: &Totals) {
+    known.wait.merge(&totals.wait);
+    known.run.merge(&totals.run);
+    known.tick.merge(&totals.tick);
+}
+
+/// The text for a scrape: everything the recorder has, and the exact histograms of every pool that
+/// keeps them (`HistogramSink::Exact`). Those of pools that have ended stay as they were.
 ///
 /// Serve it as `text/plain; version=0.0.4`. The histograms are folded here and now, so they are up
 /// to date even while a pool sleeps.
 pub fn render(handle: &PrometheusHandle) -> String {
-    splice(handle.render(), &live_pools())
+    splice(handle.render(), &exact_pools())
 }
 
 /// Pools of one name share their series, as they do in a recorder: a page with the same series
 /// twice would be rejected as a whole.
-fn live_pools() -> BTreeMap<String, Totals> {
+fn exact_pools() -> BTreeMap<String, Totals> {
     // The lock only covers the list: sources are folded, and possibly dropped, outside of it.
-    let sources: Vec<_> = SOURCES.lock().iter().filter_map(Weak::upgrade).collect();
-    let mut pools = BTreeMap::new();
-    for source in sources {
-        let totals = source.totals();
-        let known: &mut Totals = pools.entry(source.name()).or_default();
-        known.wait.merge(&totals.wait);
-        known.run.merge(&totals.run);
-        known.tick.merge(&totals.tick);
+    let (live, mut pools) = {
+        let sources = SOURCES.lock();
+        let live = sources.live.iter();
+        let live = live.filter_map(|(label, source)| Some((label.clone(), source.upgrade()?)));
+        (live.collect::<Vec<_>>(), sources.ended.clone())
+    };
+    for (label, source) in live {
+        merge(pools.entry(label).or_default(), &source.totals());
     }
     pools
 }
@@ -75,15 +98,19 @@ fn splice(mut page: String, pools: &BTreeMap<String, Totals>) -> String {
         if block.is_none() {
             write_header(&mut text, family);
         }
-        let present = block.as_ref().map_or("", |block| &page[block.start..block.end]);
+        let mut present = block.as_ref().map_or("", |b| &page[b.start..b.end]).to_owned();
         for ((name, totals), labels) in pools.iter().zip(&labels) {
-            // A pool of the same name with the other sink got here first.
-            if !present.contains(&pool_label(name)) {
+            let label = pool_label(name);
+            let figures = Figures { totals, levels: &Levels::default(), thinned: 0, lane: None };
+            if present.contains(&label) {
+                // Pools of this name have the other sink, or had: the counts of both go on.
+                present = add_to(&present, family.name, &label, (measure.cells)(&figures));
+            } else {
                 write_series(&mut text, family, measure, labels, totals);
             }
         }
         match block {
-            Some(block) => page.insert_str(block.end, &text),
+            Some(block) => page.replace_range(block.start..block.end, &(present + &text)),
             None => {
                 page.push_str(&text);
                 page.push('\n');
@@ -91,6 +118,34 @@ fn splice(mut page: String, pools: &BTreeMap<String, Totals>) -> String {
         }
     }
     page
+}
+
+/// Adds counted durations to the series of one pool that are in a block already. Whatever bounds
+/// they have, these stay.
+fn add_to(block: &str, family: &str, pool: &str, cells: &Cells) -> String {
+    let mut sum = String::with_capacity(block.len());
+    for line in block.lines() {
+        let part = line.strip_prefix(family).filter(|_| line.contains(pool));
+        let more = part.and_then(|part| match part.split_once('{')? {
+            ("_bucket", labels) => Some(cells.cumulative_le(bound_in(labels)?) as f64),
+            ("_count", _) => Some(cells.count() as f64),
+            ("_sum", _) => Some(cells.sum_ns() as f64 / 1e9),
+            _ => None,
+        });
+        let total = more.zip(line.rsplit_once(' ')).and_then(|(more, (series, value))| {
+            Some(format!("{series} {}", value.parse::<f64>().ok()? + more))
+        });
+        sum.push_str(total.as_deref().unwrap_or(line));
+        sum.push('\n');
+    }
+    sum
+}
+
+/// The upper bound of a bucket, in nanoseconds.
+fn bound_in(labels: &str) -> Option<u64> {
+    let (_, bound) = labels.rsplit_once("le=\"")?;
+    let seconds: f64 = bound.split_once('"')?.0.parse().ok()?;
+    Some((seconds * 1e9).round() as u64)
 }
 
 /// The labels the exporter gives this pool's series, which include those it adds to everything.

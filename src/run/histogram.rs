@@ -34,7 +34,6 @@ pub struct Cells {
 
 impl Cells {
     /// Nothing counted.
-    #[cfg(feature = "metrics")]
     pub(crate) const fn new() -> Cells {
         Cells { counts: Vec::new(), count: 0, sum_ns: 0, max_ns: 0 }
     }

@@ -26,8 +26,9 @@ pub(crate) struct Core {
     pub(crate) retries: Mutex<Spending>,
     pub(crate) settings: Swap<Settings>,
     pub(crate) journal: Mutex<Journal>,
-    #[cfg_attr(not(feature = "metrics"), allow(dead_code, reason = "it is a metric's label"))]
     pub(crate) policy: &'static str,
+    /// Somebody may see its figures as metrics.
+    pub(crate) exported: bool,
     /// One change of the settings at a time.
     pub(crate) retuning: Mutex<()>,
     pub(crate) ceiling: usize,
@@ -61,6 +62,7 @@ impl Core {
             settings: Swap::new(settings),
             journal: Mutex::new(Journal::default()),
             policy,
+            exported: true,
             retuning: Mutex::new(()),
             ceiling,
         }
@@ -198,10 +200,6 @@ impl std::fmt::Debug for Core {
 
 #[cfg(feature = "prometheus")]
 impl crate::prometheus::ExactSource for Core {
-    fn name(&self) -> String {
-        self.shared.name.to_string()
-    }
-
     fn totals(&self) -> Totals {
         Core::totals(self)
     }

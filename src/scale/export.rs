@@ -5,9 +5,12 @@ use std::time::Duration;
 
 use super::core::Core;
 use super::observer::Observer;
+#[cfg(feature = "metrics")]
+use super::pool_label::PoolLabel;
 use super::sink::HistogramSink;
 #[cfg(feature = "metrics")]
 use super::telemetry::Telemetry;
+use crate::metrics_source::MetricsSource;
 use crate::sync::Arc;
 #[cfg(feature = "prometheus")]
 use crate::sync::Weak;
@@ -23,6 +26,9 @@ const CPU_EVERY: Duration = Duration::from_secs(1);
 pub(crate) struct Export {
     #[cfg(feature = "metrics")]
     telemetry: Option<Telemetry>,
+    /// The label of the exact histograms, if there are any.
+    #[cfg(feature = "prometheus")]
+    exact: Option<String>,
     last: Option<Nanos>,
     cpu_measured: Option<Nanos>,
     /// [`Core::progress`] at the last flush.
@@ -32,18 +38,19 @@ pub(crate) struct Export {
 }
 
 impl Export {
-    /// `wanted` is false for a pool that exports nothing.
-    pub(crate) fn new(core: &Arc<Core>, wanted: bool, sink: HistogramSink) -> Export {
+    pub(crate) fn new(core: &Arc<Core>, to: &MetricsSource, sink: HistogramSink) -> Export {
         #[cfg(feature = "prometheus")]
-        if wanted && sink == HistogramSink::Exact {
-            let source: Weak<Core> = Arc::downgrade(core);
-            crate::prometheus::register(source);
-        }
+        let exact = match to {
+            MetricsSource::Global if sink == HistogramSink::Exact => Some(show_exact(core)),
+            _ => None,
+        };
         #[cfg(not(feature = "metrics"))]
-        let _ = (core, wanted, sink);
+        let _ = (core, to, sink);
         Export {
             #[cfg(feature = "metrics")]
-            telemetry: wanted.then(|| Telemetry::new(core.shared.name.as_str(), core.policy, sink)),
+            telemetry: telemetry(core, to, sink),
+            #[cfg(feature = "prometheus")]
+            exact,
             last: None,
             cpu_measured: None,
             flushed: [0; 6],
@@ -106,5 +113,31 @@ impl Export {
         if let Some(telemetry) = &mut self.telemetry {
             crate::run::panics::contain(|| telemetry.close());
         }
+        #[cfg(feature = "prometheus")]
+        if let Some(label) = self.exact.take() {
+            crate::prometheus::keep(core, &label, core.totals());
+        }
     }
+}
+
+/// What tells the recorder; `None` where there is none to be told.
+#[cfg(feature = "metrics")]
+fn telemetry(core: &Core, to: &MetricsSource, sink: HistogramSink) -> Option<Telemetry> {
+    let own = match to {
+        MetricsSource::Global => None,
+        MetricsSource::Recorder(recorder) => Some(Arc::clone(recorder)),
+        MetricsSource::Captured | MetricsSource::Disabled => return None,
+    };
+    let label = PoolLabel::of(core.shared.name.as_str(), own.as_ref());
+    let telemetry = Telemetry::new(&label.text, core.policy, sink).reporting_to(own);
+    Some(if label.is_shared { telemetry.counting_only() } else { telemetry })
+}
+
+/// Puts the histograms on the page; returns the label that they have there.
+#[cfg(feature = "prometheus")]
+fn show_exact(core: &Arc<Core>) -> String {
+    let label = PoolLabel::of(core.shared.name.as_str(), None).text;
+    let source: Weak<Core> = Arc::downgrade(core);
+    crate::prometheus::register(&label, source);
+    label
 }

@@ -1,4 +1,4 @@
-//! The Prometheus text of the three histogram families, exact at every `le`.
+//! The Prometheus text of the families; histograms are exact at every `le`.
 //!
 //! A recorder behind the `metrics` facade gets samples, and a bounded number of them. This text is
 //! written from the cells themselves: no sample is left out, whatever the rate, and a page takes
@@ -6,10 +6,14 @@
 
 use std::fmt::Write;
 
-use super::family::{Family, Figures, Measure};
+#[cfg(any(test, feature = "prometheus"))]
+use super::family::Measure;
+use super::family::{Family, Figures, Reading};
 #[cfg(test)]
 use super::metric_table::measures;
+#[cfg(any(test, feature = "prometheus"))]
 use super::totals::{Levels, Totals};
+use crate::run::histogram::Cells;
 
 /// Writes the histogram families of some pools, each family once.
 #[cfg(test)]
@@ -30,7 +34,8 @@ pub(crate) fn write_header(out: &mut String, family: &Family) {
     line(out, format_args!("# TYPE {name} {}", family.kind()));
 }
 
-/// Writes the series of one pool in one family; `labels` is the text between the braces.
+/// Writes the series of one pool in one histogram family; `labels` is the text between the braces.
+#[cfg(any(test, feature = "prometheus"))]
 pub(crate) fn write_series(
     out: &mut String,
     family: &Family,
@@ -39,9 +44,39 @@ pub(crate) fn write_series(
     totals: &Totals,
 ) {
     let levels = &Levels::default();
-    let cells = (measure.cells)(&Figures { totals, levels, thinned: 0, lane: None });
+    let figures = Figures { totals, levels, thinned: 0, lane: None };
+    write_cells(out, family, measure.ladder, labels, (measure.cells)(&figures));
+}
+
+/// Writes one series of a family; nothing if the platform does not tell.
+pub(crate) fn write_reading(
+    out: &mut String,
+    family: &Family,
+    index: usize,
+    labels: &str,
+    figures: &Figures<'_>,
+) {
     let name = family.name;
-    for &bound in measure.ladder {
+    match family.reading {
+        Reading::Counter(read) => {
+            if let Some(total) = read(figures, index) {
+                line(out, format_args!("{name}{{{labels}}} {total}"));
+            }
+        }
+        Reading::Gauge(read) => match read(figures, index) {
+            Some(f64::INFINITY) => line(out, format_args!("{name}{{{labels}}} +Inf")),
+            Some(level) => line(out, format_args!("{name}{{{labels}}} {level}")),
+            None => {}
+        },
+        Reading::Histogram(measure) => {
+            write_cells(out, family, measure.ladder, labels, (measure.cells)(figures));
+        }
+    }
+}
+
+fn write_cells(out: &mut String, family: &Family, ladder: &[u64], labels: &str, cells: &Cells) {
+    let name = family.name;
+    for &bound in ladder {
         let (le, n) = (Seconds(bound), cells.cumulative_le(bound));
         line(out, format_args!("{name}_bucket{{{labels},le=\"{le}\"}} {n}"));
     }
@@ -53,8 +88,13 @@ pub(crate) fn write_series(
 
 /// The label `pool`, its value escaped as the text format asks.
 pub(crate) fn pool_label(name: &str) -> String {
-    let mut label = String::from("pool=\"");
-    for c in name.chars() {
+    label("pool", name)
+}
+
+/// A label, its value escaped as the text format asks.
+pub(crate) fn label(name: &str, value: &str) -> String {
+    let mut label = format!("{name}=\"");
+    for c in value.chars() {
         match c {
             '\\' => label.push_str("\\\\"),
             '"' => label.push_str("\\\""),

@@ -11,23 +11,22 @@
 //! next look is due or a submitter kicks. Only [`supervisor`] acts; everything that chooses is a
 //! pure function of plain values.
 
+pub(crate) mod captured;
 mod constants;
 mod decay;
-#[cfg(feature = "prometheus")]
 pub(crate) mod exposition;
-#[cfg(feature = "metrics")]
-#[cfg_attr(not(feature = "prometheus"), allow(dead_code, reason = "the page needs all of it"))]
+#[cfg_attr(not(feature = "prometheus"), allow(dead_code, reason = "the recorder needs it"))]
 pub(crate) mod family;
 mod fixed;
 mod gaps;
-#[cfg(feature = "metrics")]
 pub(crate) mod lane_table;
 mod load;
-#[cfg(feature = "metrics")]
-#[cfg_attr(not(feature = "prometheus"), allow(dead_code, reason = "the page needs all of it"))]
+#[cfg_attr(not(feature = "prometheus"), allow(dead_code, reason = "the recorder needs it"))]
 pub(crate) mod metric_table;
 pub(crate) mod pace;
 pub(crate) mod policy;
+#[cfg(feature = "metrics")]
+mod pool_label;
 mod predicted_wait;
 mod queue_depth;
 mod retention;

@@ -332,8 +332,10 @@ impl Supervisor {
     fn pause(&self, now: Nanos, plan: &Plan) -> Duration {
         let shared = &self.core.shared;
         let mut pause = plan.next_in.unwrap_or(Duration::MAX);
-        if shared.gate.queued() > 0 && !shared.is_paused() {
-            pause = pause.min(QUEUED_TICK);
+        if shared.gate.queued() > 0 {
+            // In a paused pool nothing is in a hurry, but the jobs there grow older, and whoever
+            // watches must see that somebody looks.
+            pause = pause.min(if shared.is_paused() { SLOW_TICK } else { QUEUED_TICK });
         }
         if now < self.hold_until {
             pause = pause.min(self.hold_until.since(now).max(FAST_TICK));

@@ -1,4 +1,4 @@
-//! Hands the figures of a pool to whatever `metrics` recorder the process has.
+//! Hands the figures of a pool to its `metrics` recorder, or to whatever one the process has.
 //!
 //! One thread, the supervisor, calls [`Telemetry::flush`]; no job ever waits for a recorder. Three
 //! habits of recorders shape this file:
@@ -21,6 +21,8 @@ use super::metric_table::{INFO, TABLE};
 use super::sink::HistogramSink;
 use super::thinning::{Dice, FLUSH_BUDGET, thin};
 use super::totals::{Levels, Totals};
+use crate::metrics_source::OwnRecorder;
+use crate::run::figures::OTHERS;
 use crate::run::histogram::Cells;
 
 /// How long handles are kept.
@@ -29,6 +31,10 @@ const HANDLE_AGE: Duration = Duration::from_secs(1);
 /// The exporting side of one pool.
 pub(crate) struct Telemetry {
     pool: String,
+    /// Other pools have the same label.
+    is_shared: bool,
+    /// `None` for that of the process.
+    own_recorder: Option<OwnRecorder>,
     series: Vec<Series>,
     /// How many lanes have series.
     lanes: usize,
@@ -66,6 +72,8 @@ impl Telemetry {
         let seed = series.first().map_or(1, |s| s.key.get_hash());
         Telemetry {
             pool: pool.to_owned(),
+            is_shared: false,
+            own_recorder: None,
             series,
             lanes: 0,
             recorder: None,
@@ -74,6 +82,20 @@ impl Telemetry {
             thinned: 0,
             dice: Dice::new(seed),
         }
+    }
+
+    /// To this recorder, and not to that of the process.
+    pub(crate) fn reporting_to(mut self, recorder: Option<OwnRecorder>) -> Telemetry {
+        self.own_recorder = recorder;
+        self
+    }
+
+    /// Leaves the gauges out, and the names of lanes: several pools have this label. What they
+    /// count adds up, but no age, ratio or bound of theirs does.
+    pub(crate) fn counting_only(mut self) -> Telemetry {
+        self.is_shared = true;
+        self.series.retain(|series| !series.is_gauge());
+        self
     }
 
     /// Sends what changed since the last flush. [`Totals::at`] is the clock.
@@ -95,15 +117,17 @@ impl Telemetry {
     /// Gives the lanes their series that were opened since the last flush.
     fn add_lanes(&mut self, totals: &Totals) {
         for (index, lane) in totals.lanes.iter().enumerate().skip(self.lanes) {
+            let name = if self.is_shared { OTHERS } else { &*lane.name };
             for family in &LANE_TABLE {
                 let series = (0..family.labels.series).map(|of_family| {
                     let pool = Label::new("pool", self.pool.clone());
-                    let mut labels = vec![pool, Label::new("lane", lane.name.to_string())];
+                    let mut labels = vec![pool, Label::new("lane", name.to_owned())];
                     labels.extend((family.labels.of)(of_family).iter().map(Label::from));
                     let key = Key::from_parts(family.name, labels);
                     Series::new(family, of_family, Some(index), key)
                 });
-                self.series.extend(series);
+                let is_shared = self.is_shared;
+                self.series.extend(series.filter(|series| !(is_shared && series.is_gauge())));
             }
             self.handles_due = Duration::ZERO;
         }
@@ -125,7 +149,8 @@ impl Telemetry {
 
     /// Takes all handles afresh when they are old or another recorder is in place.
     fn take_handles(&mut self, now: Duration) {
-        metrics::with_recorder(|recorder| {
+        let own = self.own_recorder.clone();
+        let mut take = |recorder: &dyn Recorder| {
             let address = std::ptr::from_ref(recorder).cast::<()>().addr();
             let changed = self.recorder != Some(address);
             if !changed && now < self.handles_due {
@@ -144,7 +169,11 @@ impl Telemetry {
                 all.for_each(|family| describe(recorder, family));
                 self.described = true;
             }
-        });
+        };
+        match own {
+            Some(recorder) => take(&*recorder),
+            None => metrics::with_recorder(take),
+        }
     }
 
     /// Forgets what was sent: the next recorder knows nothing of it.
@@ -188,6 +217,10 @@ impl Series {
     fn new(family: &'static Family, index: usize, lane: Option<usize>, key: Key) -> Series {
         let (handle, cells_sent) = (Handle::Absent, Cells::default());
         Series { family, index, lane, key, handle, known: false, sent: 0, cells_sent }
+    }
+
+    fn is_gauge(&self) -> bool {
+        matches!(self.family.reading, Reading::Gauge(_))
     }
 
     fn figures<'a>(&self, totals: &'a Totals, levels: &'a Levels, thinned: u64) -> Figures<'a> {

@@ -52,7 +52,6 @@ pub(crate) struct Totals {
     /// `reconfigure` and `resize` calls: accepted, rejected.
     pub(crate) reloads: [u64; 2],
     /// Of each lane that is shown by name, in the order of their opening, and of all others.
-    #[cfg_attr(not(feature = "metrics"), allow(dead_code, reason = "for the metrics"))]
     pub(crate) lanes: Vec<LaneFigures>,
 }
 

@@ -20,7 +20,7 @@ pub(crate) const HOMES: &[Home] = &[
     Home { name: "arc_swap", files: &["src/sync.rs"], why: "the model checkers do not know it" },
     Home {
         name: "metrics::",
-        files: &["src/scale/telemetry*"],
+        files: &["src/scale/telemetry*", "src/metrics_source.rs"],
         why: "no job ever waits for a recorder",
     },
     Home {

@@ -30,6 +30,7 @@ pub(crate) const RANKS: &[&[&str]] = &[
         "compose::lane",
         "prometheus::json",
         "prometheus::response",
+        "metrics_source",
     ],
     &[
         "time",
@@ -90,6 +91,7 @@ pub(crate) const RANKS: &[&[&str]] = &[
         "run::gate",
         "sim::load",
         "run::tokens",
+        "scale::pool_label",
         "compose::lane::choice",
         "compose::lane::settings",
         "compose::promise",
@@ -168,6 +170,7 @@ pub(crate) const RANKS: &[&[&str]] = &[
         "control",
         "ending",
         "scale::export",
+        "scale::captured",
         "stats",
         "run::submit",
         "on_end",

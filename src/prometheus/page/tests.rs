@@ -10,14 +10,11 @@ use crate::scale::HistogramSink;
 use crate::scale::telemetry::Telemetry;
 use crate::scale::totals::Levels;
 
-struct Source(&'static str, Totals);
+struct Source(Totals);
 
 impl ExactSource for Source {
-    fn name(&self) -> String {
-        self.0.to_owned()
-    }
     fn totals(&self) -> Totals {
-        self.1.clone()
+        self.0.clone()
     }
 }
 
@@ -32,8 +29,8 @@ fn some_totals() -> Totals {
 }
 
 fn source(name: &'static str) -> Arc<dyn ExactSource> {
-    let source: Arc<dyn ExactSource> = Arc::new(Source(name, some_totals()));
-    register(Arc::downgrade(&source));
+    let source: Arc<dyn ExactSource> = Arc::new(Source(some_totals()));
+    register(name, Arc::downgrade(&source));
     source
 }
 
@@ -83,12 +80,22 @@ fn a_page_holds_both_sinks_and_each_family_once() {
 }
 
 #[test]
-fn a_pool_that_is_gone_leaves_the_page() {
+fn a_pool_that_has_ended_leaves_its_counts_for_the_next_of_its_name() {
     let handle = configure(PrometheusBuilder::new()).build_recorder().handle();
-    let kept = source("short_lived");
-    assert!(render(&handle).contains("short_lived"));
-    drop(kept);
-    assert!(!render(&handle).contains("short_lived"));
+    let count = |n: u64| {
+        let page = render(&handle);
+        assert_sound(&page);
+        let line = format!("springtide_run_seconds_count{{pool=\"short_lived\"}} {n}");
+        assert!(page.lines().any(|l| l == line), "{line} not in\n{page}");
+    };
+    let first = source("short_lived");
+    count(3000);
+    keep(&*first, "short_lived", first.totals());
+    count(3000);
+    drop(first);
+    count(3000);
+    let _second = source("short_lived");
+    count(6000);
 }
 
 #[test]
@@ -101,10 +108,28 @@ fn pools_of_one_name_share_their_series() {
 }
 
 #[test]
-fn one_name_with_both_sinks_is_still_a_sound_page() {
-    let handle = recorder(configure(PrometheusBuilder::new()), &[("b", HistogramSink::Facade)]);
+fn the_counts_of_one_name_with_both_sinks_add_up() {
+    let pools = [("b", HistogramSink::Facade), ("bb", HistogramSink::Facade)];
+    let handle = recorder(configure(PrometheusBuilder::new()), &pools);
     let _kept = source("b");
-    assert_sound(&render(&handle));
+    let page = render(&handle);
+    assert_sound(&page);
+    for line in [
+        "springtide_run_seconds_count{pool=\"b\"} 4000",
+        "springtide_run_seconds_bucket{pool=\"b\",le=\"+Inf\"} 4000",
+        "springtide_run_seconds_count{pool=\"bb\"} 1000",
+    ] {
+        assert!(page.lines().any(|l| l == line), "{line} not in\n{page}");
+    }
+    let facade = handle.render();
+    let of = |page: &str, start: &str| -> f64 {
+        let line = page.lines().find(|line| line.starts_with(start)).expect(start);
+        line.rsplit_once(' ').expect(line).1.parse().expect(line)
+    };
+    let bucket = "springtide_run_seconds_bucket{pool=\"b\",le=\"0.025\"}";
+    assert_eq!(of(&page, bucket), of(&facade, bucket) + 500.0, "exact at every bound");
+    let sum = "springtide_run_seconds_sum{pool=\"b\"}";
+    assert!((of(&page, sum) - of(&facade, sum) - 225.075).abs() < 1e-6);
 }
 
 #[test]
