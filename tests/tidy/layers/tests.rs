@@ -1,3 +1,5 @@
+//! The rules about imports, each on a few files made up for it.
+
 use super::*;
 
 fn complaints(files: &[(&str, &str)]) -> Vec<String> {
