@@ -403,10 +403,7 @@ impl Builder {
         if let Some(problem) = self.retry_budget.problem() {
             problems.push(ConfigError { field: "retry_budget", problem });
         }
-        #[cfg(feature = "metrics")]
-        if let (MetricsSource::Recorder(_), HistogramSink::Exact) = (&self.metrics, self.sink) {
-            let problem = "exact histograms are on the page of the process's recorder, and this \
-                           pool has another; leave it out, or write MetricsSource::Global";
+        if let Some(problem) = self.metrics.problem(self.sink) {
             problems.push(ConfigError { field: "histogram_sink", problem: problem.into() });
         }
         if let Some(bytes) = self.stack_size

@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 use springtide::prometheus::{self, Endpoint, PrometheusBuilder, PrometheusHandle};
-use springtide::{DropPolicy, Health, Pool, Trouble};
+use springtide::{DropPolicy, Pool, Trouble};
 
 use common::{Latch, build, fast_time, fixed, occupy, until, within};
 
@@ -112,7 +112,6 @@ fn a_stalled_pool_is_unwell_until_its_jobs_move() {
         assert!(text.starts_with("\"stalled\": ") && text.contains("stalled"), "{text}");
         held.release();
         waiting.join().expect("it only returns");
-        assert_eq!(pool.health(), Health { stuck_jobs: 0, ..pool.health() });
         until(|| health(&endpoint).0 == 200);
     });
 }
@@ -218,7 +217,7 @@ fn every_figure_of_a_pool_is_shown() {
             Some(field.split_once(": ")?.0)
         });
         let fields: Vec<&str> = fields.collect();
-        assert!(fields.len() > 40, "{fields:?}");
+        assert!(fields.len() > 30, "{fields:?}");
         for field in fields {
             let found = shown.get(field).or_else(|| shown.get(format!("{field}_seconds")));
             assert!(found.is_some(), "{field} is not shown: {shown:#}");
@@ -232,14 +231,15 @@ fn what_is_shown_has_a_bound() {
     let _alone = alone();
     within(LIMIT, "the bounds of the view", || {
         let endpoint = serve(true);
-        let first = build(Pool::builder("x".repeat(100_000)).workers(70..=70));
-        let held = occupy(&first, 70);
+        let first = build(Pool::builder("x".repeat(100_000)).workers(1..=1));
         let pools: Vec<Pool> = (0..70).map(|n| fixed(&format!("more-{n}"), 1, 8)).collect();
         for n in 0..80 {
-            let (size, before) = (70 + (n + 1) % 2, first.decisions());
+            let size = 1 + (n + 1) % 2;
             first.resize(size..=size).expect("it is within the ceiling");
-            until(|| first.decisions() != before);
+            until(|| first.stats().workers.total == size as u32);
         }
+        first.resize(70..=70).expect("it is within the ceiling");
+        let held = occupy(&first, 70);
         let shown = shown(&endpoint);
         let count = |value: &Value| value.as_array().expect("a list").len();
         assert_eq!((count(&shown["pools"]), &shown["pools_left_out"]), (64, &7.into()));

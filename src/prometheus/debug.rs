@@ -7,8 +7,9 @@ use super::pools;
 use crate::pool_handle::PoolHandle;
 use crate::run::current::JobInfo;
 use crate::run::priority::Priority;
-use crate::scale::Decision;
+use crate::scale::{Core, Decision};
 use crate::stats::{Health, Quantiles, Stats, Trouble, WorkerCounts};
+use crate::sync::Arc;
 
 /// The most that is shown of each: pools, decisions of a pool, running jobs of a pool.
 const MOST: usize = 64;
@@ -23,7 +24,8 @@ pub(crate) fn pools_as_json() -> String {
     json.into_text()
 }
 
-fn write_pool(json: &mut Json, pool: &PoolHandle) {
+fn write_pool(json: &mut Json, core: &Arc<Core>) {
+    let pool = PoolHandle { core: Arc::clone(core) };
     let (health, stats, decisions) = (pool.health(), pool.stats(), pool.decisions());
     let mut jobs = pool.running_jobs();
     jobs.sort_by_key(|job| Reverse(job.age));

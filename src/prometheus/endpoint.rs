@@ -12,7 +12,7 @@ use super::server::{Answer, Server};
 use super::{debug, pools, render};
 use crate::run::panics::contain;
 use crate::run::spawner::{Spawner, SystemSpawner};
-use crate::stats::Trouble;
+use crate::stats::{self, Trouble};
 use crate::sync::plain::{AtomicBool, Ordering};
 use crate::sync::thread::{Builder, JoinHandle, park};
 use crate::sync::{Arc, Mutex};
@@ -31,16 +31,18 @@ const UNWELL: usize = 64;
 /// | `GET` | |
 /// |---|---|
 /// | `/metrics` | the page |
-/// | `/healthz` | 200 while every pool of the process is healthy ([`health`]), else 503 with a line for each that is not: for readiness probes |
-/// | `/livez` | 200 as long as the endpoint lives: for liveness probes, since a pool that is paused or closed is no reason to kill the process |
+/// | `/healthz` | for readiness: 200 while every pool is [healthy], else 503 and a line for each |
+/// | `/livez` | for liveness: 200 as long as the endpoint lives |
 /// | `/debug/pools` | 404, unless [`EndpointBuilder::debug_pools`] switches it on |
 ///
-/// Other paths are 404, other methods 405. `/healthz` is about the pools whose
-/// [`Pool`](crate::Pool) has not been dropped.
+/// A pool that is paused or closed is no reason to kill the process, hence the third. `/healthz` is
+/// about the pools whose [`Pool`](crate::Pool) has not been dropped. Other paths are 404, other
+/// methods 405.
 ///
 /// No client holds up another, nor the pools: sixteen are served at a time, each has two seconds to
-/// ask and five to take the answer, and one that dawdles while others wait is cut off sooner. A head
-/// of more than 8 KiB is 431, a request with a body 400, and every connection ends with its answer.
+/// ask and five to take the answer, and one that dawdles while others wait is cut off sooner. A
+/// head of more than 8 KiB is 431, a request with a body 400, and every connection ends with its
+/// answer.
 /// One page is made at a time, so scrapes take one core at most, however many there are.
 ///
 /// The endpoint also does the recorder's upkeep. Port 0 takes any free port:
@@ -51,7 +53,7 @@ const UNWELL: usize = 64;
 /// When the address is not a loopback address ([`serve_public`] takes those), when it is in use or
 /// otherwise cannot be bound, or when the system refuses a thread.
 ///
-/// [`health`]: crate::PoolHandle::health
+/// [healthy]: crate::PoolHandle::health
 pub fn serve(addr: impl ToSocketAddrs, handle: PrometheusHandle) -> io::Result<Endpoint> {
     Endpoint::builder(handle).serve(addr)
 }
@@ -94,12 +96,12 @@ impl EndpointBuilder {
     }
 
     /// Whether `GET /debug/pools` shows the pools as JSON: of each its health, its
-    /// [`stats`](crate::PoolHandle::stats), its latest decisions and the jobs that have been running
-    /// longest. It does not unless this is set: kinds and names of pools may say more than
-    /// everybody should know who can reach the address.
+    /// [`stats`](crate::PoolHandle::stats), its latest decisions and the jobs that have been
+    /// running longest. It does not unless this is set: the names of pools and kinds may say more
+    /// than everybody should know who can reach the address.
     ///
-    /// At most 64 pools are shown, and 64 decisions and jobs of each; `…_left_out` says how many more
-    /// there are. A text is cut after 256 characters. Only requests to an IP address or to
+    /// At most 64 pools are shown, and 64 decisions and jobs of each; `…_left_out` says how many
+    /// more there are. A text is cut after 256 characters. Only requests to an IP address or to
     /// `localhost` are answered, the others are 403: so no page in a browser can read it by giving
     /// this machine a name of its own.
     pub fn debug_pools(mut self, shown: bool) -> EndpointBuilder {
@@ -152,7 +154,8 @@ impl std::fmt::Debug for EndpointBuilder {
     }
 }
 
-/// A running endpoint. Dropping it stops it, whatever its clients are at, and waits for its threads.
+/// A running endpoint. Dropping it stops it, whatever its clients are at, and waits for its
+/// threads.
 #[must_use = "dropping an endpoint stops it"]
 pub struct Endpoint {
     server: Server,
@@ -199,10 +202,11 @@ fn route(request: &Request, shows_pools: bool, page: impl FnOnce() -> String) ->
 
 /// A line for each pool that is unwell.
 fn health() -> Response {
-    let lines = pools::owned().into_iter().filter_map(|pool| {
-        let troubles = pool.health().troubles;
+    let lines = pools::owned().into_iter().filter_map(|core| {
+        let troubles = stats::health(&core).troubles;
         let words: Vec<&str> = troubles.iter().map(|trouble: &Trouble| trouble.as_str()).collect();
-        (!words.is_empty()).then(|| format!("{:?}: {}\n", pool.name(), words.join(", ")))
+        (!words.is_empty())
+            .then(|| format!("{:?}: {}\n", core.shared.name.as_str(), words.join(", ")))
     });
     let mut lines: Vec<String> = lines.collect();
     if lines.is_empty() {

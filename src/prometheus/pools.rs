@@ -1,6 +1,5 @@
 //! The pools of the process: those whose health the endpoint tells, and those it shows.
 
-use crate::pool_handle::PoolHandle;
 use crate::run::phase::Stage;
 use crate::scale::Core;
 use crate::sync::{Arc, Mutex, Weak};
@@ -32,22 +31,22 @@ pub(crate) fn disown(core: &Arc<Core>) {
 }
 
 /// The pools that somebody owns, whatever state they are in.
-pub(crate) fn owned() -> Vec<PoolHandle> {
+pub(crate) fn owned() -> Vec<Arc<Core>> {
     let known = listed().into_iter().filter(|(_, is_owned)| *is_owned);
-    known.map(|(pool, _)| pool).collect()
+    known.map(|(core, _)| core).collect()
 }
 
 /// These, and those that were dropped and have yet to end.
-pub(crate) fn all() -> Vec<PoolHandle> {
-    let has_ended = |pool: &PoolHandle| pool.core.shared.phase.stage() == Stage::Ended;
-    let known = listed().into_iter().filter(|(pool, is_owned)| *is_owned || !has_ended(pool));
-    known.map(|(pool, _)| pool).collect()
+pub(crate) fn all() -> Vec<Arc<Core>> {
+    let has_ended = |core: &Core| core.shared.phase.stage() == Stage::Ended;
+    let known = listed().into_iter().filter(|(core, is_owned)| *is_owned || !has_ended(core));
+    known.map(|(core, _)| core).collect()
 }
 
-/// The lock covers the list alone: a handle from here may be the last of its pool, and is dropped
-/// outside.
-fn listed() -> Vec<(PoolHandle, bool)> {
+/// The lock covers the list alone: what comes from here may be the last that holds its pool, and is
+/// dropped outside.
+fn listed() -> Vec<(Arc<Core>, bool)> {
     let pools = POOLS.lock();
     let left = pools.iter().filter_map(|entry| Some((entry.core.upgrade()?, entry.is_owned)));
-    left.map(|(core, is_owned)| (PoolHandle { core }, is_owned)).collect()
+    left.collect()
 }

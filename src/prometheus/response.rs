@@ -65,7 +65,8 @@ impl Response {
             _ => "",
         };
         let mut bytes = format!(
-            "HTTP/1.1 {}\r\nContent-Type: {}\r\nContent-Length: {}\r\n{allow}Connection: close\r\n\r\n",
+            "HTTP/1.1 {}\r\nContent-Type: {}\r\nContent-Length: {}\r\n{allow}\
+             Connection: close\r\n\r\n",
             self.status.line(),
             self.content_type,
             self.text.len(),

@@ -30,11 +30,11 @@ pub(crate) const RANKS: &[&[&str]] = &[
         "compose::lane",
         "prometheus::json",
         "prometheus::response",
-        "metrics_source",
     ],
     &[
         "time",
         "name",
+        "metrics_source",
         "run::claim",
         "run::histogram",
         "run::panics",
@@ -176,6 +176,7 @@ pub(crate) const RANKS: &[&[&str]] = &[
         "on_end",
         "compose::delay",
         "compose::inbox",
+        "prometheus::pools",
     ],
     &[
         "scale::supervisor",
@@ -196,7 +197,6 @@ pub(crate) const RANKS: &[&[&str]] = &[
         "compose::scope",
         "compose::lane::permit",
         "compose::periodic",
-        "prometheus::pools",
     ],
     &[
         "compose::retry",

@@ -1,4 +1,4 @@
-//! The rules of the ranks, tried on files that break them.
+//! The rules about imports, each on a few files made up for it.
 
 use super::*;
 
