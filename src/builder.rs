@@ -206,23 +206,20 @@ impl Builder {
     }
 
     /// The most jobs that may be [delayed](crate::JobBuilder::delay) at a time; further ones are
-    /// refused. [`DEFAULT_DELAYED_CAPACITY`] unless set; 0 refuses them all. An
-    /// example is at [`Delayed`].
+    /// refused. [`DEFAULT_DELAYED_CAPACITY`] unless set; 0 refuses them all.
     pub fn delayed_capacity(mut self, jobs: usize) -> Self {
         self.delayed_capacity = jobs;
         self
     }
 
     /// What a shutdown that waits for the pool's jobs does with those that are
-    /// [delayed](crate::JobBuilder::delay). [`Delayed::Cancel`] unless set; an example is at
-    /// [`Delayed`].
+    /// [delayed](crate::JobBuilder::delay). [`Delayed::Cancel`] unless set.
     pub fn delayed_at_shutdown(mut self, rule: Delayed) -> Self {
         self.delayed_at_shutdown = rule;
         self
     }
 
-    /// How many retries the pool bears, over all its jobs. [`RetryBudget::default`] unless set; an
-    /// example is there.
+    /// How many retries the pool bears, over all its jobs. [`RetryBudget::default`] unless set.
     pub fn retry_budget(mut self, budget: RetryBudget) -> Self {
         self.retry_budget = budget;
         self
