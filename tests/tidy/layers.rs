@@ -30,7 +30,6 @@ pub(crate) const RANKS: &[&[&str]] = &[
         "compose::lane",
         "prometheus::json",
         "prometheus::response",
-        "metrics_source",
     ],
     &[
         "time",
@@ -53,6 +52,7 @@ pub(crate) const RANKS: &[&[&str]] = &[
         "compose::progress",
         "run::seat",
         "prometheus::request",
+        "metrics_source",
     ],
     &[
         "error",
