@@ -350,9 +350,8 @@ impl Builder {
         shared.set_overflow(settings.overflow);
         shared.queue.levels.set_rules(settings.rules());
         let (shared, policy) = (Arc::new(shared), self.policy.name());
-        let mut core = Core::new(shared, settings, policy, ceiling, self.retry_budget);
-        core.exported = !matches!(self.metrics, MetricsSource::Disabled);
-        let core = Arc::new(core);
+        let core = Core::new(shared, settings, policy, ceiling, self.retry_budget);
+        let core = Arc::new(core.exported_to(&self.metrics));
         let export = Export::new(&core, &self.metrics, self.sink);
         let supervisor = Supervisor::new(Arc::clone(&core), self.policy, export, self.stuck);
         let started = start_first_workers(&core).and_then(|()| {
@@ -400,9 +399,7 @@ impl Builder {
         if let Some(problem) = self.retry_budget.problem() {
             problems.push(ConfigError { field: "retry_budget", problem });
         }
-        if let Some(problem) = self.metrics.problem(self.sink) {
-            problems.push(ConfigError { field: "histogram_sink", problem: problem.into() });
-        }
+        problems.extend(Export::problem(&self.metrics, self.sink));
         if let Some(bytes) = self.stack_size
             && bytes < STACK_AT_LEAST
         {

@@ -1,6 +1,5 @@
 //! `MetricsSource`: where a pool's figures go.
 
-use crate::scale::HistogramSink;
 #[cfg(feature = "metrics")]
 use crate::sync::{Arc, Weak};
 
@@ -56,21 +55,5 @@ impl std::fmt::Debug for MetricsSource {
             MetricsSource::Captured => "Captured",
             MetricsSource::Disabled => "Disabled",
         })
-    }
-}
-
-impl MetricsSource {
-    /// Why a pool cannot have that sink, if it cannot.
-    #[cfg(feature = "metrics")]
-    pub(crate) fn problem(&self, sink: HistogramSink) -> Option<&'static str> {
-        matches!((self, sink), (MetricsSource::Recorder(_), HistogramSink::Exact)).then_some(
-            "exact histograms are on the page of the process's recorder, and this pool has \
-             another; leave it out, or write MetricsSource::Global",
-        )
-    }
-
-    #[cfg(not(feature = "metrics"))]
-    pub(crate) fn problem(&self, _sink: HistogramSink) -> Option<&'static str> {
-        None
     }
 }

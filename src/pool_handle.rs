@@ -320,8 +320,7 @@ impl PoolHandle {
     /// let pool = Pool::builder("captured").metrics(MetricsSource::Captured).build()?;
     /// pool.submit(|| ())?.join()?;
     /// let page = pool.render_metrics();
-    /// let ok = "springtide_jobs_completed_total{pool=\"captured\",outcome=\"ok\"} 1";
-    /// assert!(page.contains(ok));
+    /// assert!(page.contains("springtide_jobs_submitted_total{pool=\"captured\"} 1"));
     /// assert!(page.contains("springtide_run_seconds_count{pool=\"captured\"} 1"));
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```

@@ -7,6 +7,7 @@ use super::totals::{Levels, Totals};
 use crate::compose::retry::budget::{RetryBudget, Spending};
 use crate::compose::timer::Timer;
 use crate::config::Settings;
+use crate::metrics_source::MetricsSource;
 use crate::outcome::{Outcome, Refusal, StopCause};
 use crate::run::delayed::JobCounts;
 use crate::run::meter::MeterSum;
@@ -66,6 +67,11 @@ impl Core {
             retuning: Mutex::new(()),
             ceiling,
         }
+    }
+
+    pub(crate) fn exported_to(mut self, source: &MetricsSource) -> Core {
+        self.exported = !matches!(source, MetricsSource::Disabled);
+        self
     }
 
     /// Where every job is. The order of the reads (outcomes, then what left the queue, then what

@@ -10,6 +10,7 @@ use super::pool_label::PoolLabel;
 use super::sink::HistogramSink;
 #[cfg(feature = "metrics")]
 use super::telemetry::Telemetry;
+use crate::error::ConfigError;
 use crate::metrics_source::MetricsSource;
 use crate::sync::Arc;
 #[cfg(feature = "prometheus")]
@@ -38,6 +39,17 @@ pub(crate) struct Export {
 }
 
 impl Export {
+    /// The exact histograms belong to the page of the process's recorder.
+    pub(crate) fn problem(to: &MetricsSource, sink: HistogramSink) -> Option<ConfigError> {
+        #[cfg(feature = "metrics")]
+        if matches!(to, MetricsSource::Recorder(_)) && sink == HistogramSink::Exact {
+            let problem = "Exact needs MetricsSource::Global; write that, or leave Exact out";
+            return Some(ConfigError { field: "histogram_sink", problem: problem.into() });
+        }
+        let _ = (to, sink);
+        None
+    }
+
     pub(crate) fn new(core: &Arc<Core>, to: &MetricsSource, sink: HistogramSink) -> Export {
         #[cfg(feature = "prometheus")]
         let exact = match to {

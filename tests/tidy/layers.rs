@@ -53,6 +53,7 @@ pub(crate) const RANKS: &[&[&str]] = &[
         "compose::progress",
         "run::seat",
         "prometheus::request",
+        "metrics_source",
     ],
     &[
         "error",
