@@ -35,8 +35,9 @@ const UNWELL: usize = 64;
 /// | `/livez` | for liveness: 200 as long as the endpoint lives |
 /// | `/debug/pools` | 404, unless [`EndpointBuilder::debug_pools`] switches it on |
 ///
-/// A pool that is paused or closed is no reason to kill the process, hence the third. Other paths are 404, other methods 405. `/healthz` is about the pools whose
-/// [`Pool`](crate::Pool) has not been dropped.
+/// A pool that is paused or closed is no reason to kill the process, hence the third. `/healthz` is
+/// about the pools whose [`Pool`](crate::Pool) has not been dropped. Other paths are 404, other
+/// methods 405.
 ///
 /// No client holds up another, nor the pools: sixteen are served at a time, each has two seconds to
 /// ask and five to take the answer, and one that dawdles while others wait is cut off sooner. A
