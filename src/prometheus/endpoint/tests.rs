@@ -34,7 +34,7 @@ fn a_few_paths_are_served_and_nothing_else() {
     ] {
         let answer = ask(&endpoint, request);
         assert!(answer.starts_with(&format!("HTTP/1.1 {status}\r\n")), "{request}: {answer}");
-        assert!(answer.trim_end().ends_with(body.trim_end()), "{request}: {answer}");
+        assert!(answer.contains(body), "{request}: {answer}");
     }
     let page = ask(&endpoint, "GET /metrics");
     assert!(page.contains(&format!("\r\nContent-Type: {METRICS}\r\n")), "{page}");
