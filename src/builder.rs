@@ -360,11 +360,7 @@ impl Builder {
         });
         match started {
             // Not joined: its last act is to say that the pool has ended.
-            Ok(_supervisor) => {
-                #[cfg(feature = "prometheus")]
-                crate::prometheus::enrol(&core);
-                Ok(Pool::new(PoolHandle { core }, self.on_drop))
-            }
+            Ok(_supervisor) => Ok(Pool::new(PoolHandle { core }, self.on_drop)),
             Err(error) => {
                 worker::abandon(&core.shared);
                 Err(BuildError::Spawn(error))

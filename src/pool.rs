@@ -34,6 +34,8 @@ pub struct Pool {
 
 impl Pool {
     pub(crate) fn new(handle: PoolHandle, on_drop: DropPolicy) -> Pool {
+        #[cfg(feature = "prometheus")]
+        crate::prometheus::enrol(&handle.core);
         Pool { handle, on_drop }
     }
 
