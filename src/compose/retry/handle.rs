@@ -33,7 +33,8 @@ pub struct RetryJob<'a, E> {
 
 /// # Trying again
 impl<'a> JobBuilder<'a> {
-    /// The job is tried again when it returns an error, as `retry` says.
+    /// The job is tried again when it returns an error, as `retry` says. Set the other options
+    /// first.
     ///
     /// Each attempt is a job of the pool: it is accepted, measured and counted by its own outcome,
     /// and the other options hold for each of them ([`delay`](JobBuilder::delay) for the first
