@@ -39,7 +39,8 @@ const PUSH_GRACE: Duration = Duration::from_millis(20);
 pub struct ShutdownReport {
     /// Jobs accepted.
     pub accepted: u64,
-    /// Jobs that ran and returned.
+    /// Jobs that ran and returned: the metric `springtide_jobs_completed_total` with the outcome
+    /// `ok`.
     pub completed: u64,
     /// Jobs that returned an error, of those that [may fail](crate::PoolHandle::submit_fallible).
     pub errored: u64,

@@ -212,6 +212,9 @@ impl fmt::Display for Cancelled {
 impl std::error::Error for Cancelled {}
 
 /// A submission that was refused, with the job in it.
+///
+/// So it is `Sync` only if the job is, which a job need not be. Where an error has to be, as with
+/// `anyhow`, leave the job out: `pool.submit(job).map_err(|refused| refused.to_string())`.
 pub struct SubmitError<F> {
     job: F,
     refusal: Refusal,

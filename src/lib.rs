@@ -93,8 +93,8 @@
 
 mod sync;
 
-#[cfg(not(loom))]
 mod build_error;
+#[cfg(not(loom))]
 mod builder;
 #[cfg(not(loom))]
 mod compose;

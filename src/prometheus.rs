@@ -50,7 +50,8 @@ pub fn configure(builder: PrometheusBuilder) -> PrometheusBuilder {
     })
 }
 
-/// Installs a recorder with the right buckets for the whole process and returns its handle.
+/// Installs a recorder with the right buckets for the whole process and returns its handle. A
+/// process has one recorder: keep the handle, which can be cloned.
 ///
 /// Somebody has to call [`PrometheusHandle::run_upkeep`] every few seconds, or the recorder keeps
 /// every sample it was ever given; an [`Endpoint`] does.

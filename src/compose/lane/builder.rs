@@ -81,8 +81,7 @@ impl LaneBuilder<'_> {
     ///
     /// A shutdown that waits keeps to the rate, however slow: it is a promise to somebody else. How
     /// long that may take is up to [`Pool::shutdown_timeout`](crate::Pool::shutdown_timeout). A
-    /// rate of 0 is a pause, and
-    /// ends with the pool.
+    /// rate of 0 is a pause, and ends with the pool.
     pub fn rate(mut self, per_second: f64, burst: u32) -> Self {
         self.settings.rate = Some(Rate { per_second, burst });
         self
