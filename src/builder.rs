@@ -108,9 +108,9 @@ impl Builder {
         }
     }
 
-    /// The fewest and the most workers, as an inclusive range. 0 is allowed below: an idle pool then
-    /// has no threads but its supervisor's. Unless set, 1 to sixteen for each core (32 at least, 512
-    /// at most).
+    /// The fewest and the most workers, as an inclusive range. 0 is allowed below: an idle pool
+    /// then has no threads but its supervisor's. Unless set, 1 to sixteen for each core (32 at
+    /// least, 512 at most).
     pub fn workers(mut self, workers: RangeInclusive<usize>) -> Self {
         self.settings.min_workers = *workers.start();
         self.settings.max_workers = *workers.end();
