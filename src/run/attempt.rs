@@ -146,7 +146,7 @@ fn run_on_worker(
     slot: &Slot,
     queued_at: Nanos,
     now: Nanos,
-    about: Option<Box<About>>,
+    about: Option<About>,
     run: impl FnOnce(Nanos) -> (Outcome, Left),
 ) -> Nanos {
     let started = news::starting(shared, &about, now);
@@ -239,7 +239,7 @@ fn tracked_outside(shared: &Shared, job: Started) {
 fn outside(
     shared: &Shared,
     queued_at: Nanos,
-    about: Option<Box<About>>,
+    about: Option<About>,
     run: impl FnOnce(Nanos) -> (Outcome, Left),
 ) {
     shared.outside.running.fetch_add(1, Ordering::AcqRel);

@@ -26,17 +26,10 @@ pub(crate) fn about(
     job: Option<&dyn Tracked>,
     worker: Option<usize>,
     queued_at: Nanos,
-) -> Option<Box<About>> {
+) -> Option<About> {
     shared.observer.as_ref()?;
-    Some(boxed(job, worker, queued_at))
-}
-
-/// In a box, so that a job of a pool without an observer carries no more than one word along: all
-/// of it by value took 30 instructions a job.
-#[cold]
-fn boxed(job: Option<&dyn Tracked>, worker: Option<usize>, queued_at: Nanos) -> Box<About> {
     let about = job.map_or(About::without_handle(queued_at), |job| About::of(job.ticket()));
-    Box::new(About { worker, queued_at, ..about })
+    Some(About { worker, queued_at, ..about })
 }
 
 impl About {
@@ -92,7 +85,7 @@ fn forget(report: Box<PanicReport>) {
 
 /// A job is about to run. Returns when: after the hook, which is part of its wait.
 #[inline]
-pub(crate) fn starting(shared: &Shared, job: &Option<Box<About>>, now: Nanos) -> Nanos {
+pub(crate) fn starting(shared: &Shared, job: &Option<About>, now: Nanos) -> Nanos {
     job.as_ref().map_or(now, |job| tell_starting(shared, job, now))
 }
 
@@ -115,7 +108,7 @@ fn tell_starting(shared: &Shared, job: &About, now: Nanos) -> Nanos {
 #[inline]
 pub(crate) fn ended(
     shared: &Shared,
-    job: &Option<Box<About>>,
+    job: &Option<About>,
     (started, ended): (Nanos, Nanos),
     outcome: Outcome,
     left: &Left,
