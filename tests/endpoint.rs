@@ -8,28 +8,15 @@ mod common;
 
 use std::io::{Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard};
 use std::thread;
 use std::time::Duration;
 
-use springtide::prometheus::{self, Endpoint, PrometheusBuilder, PrometheusHandle};
+use springtide::prometheus::{self, Endpoint};
 use springtide::{HistogramSink, Pool};
 
-use common::{build, within};
-
-static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
-
-/// Long enough for anything that is not stuck, on a machine that is busy with something else.
-const LIMIT: Duration = Duration::from_secs(100);
-
-fn alone() -> MutexGuard<'static, ()> {
-    ONE_AT_A_TIME.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
-}
-
-fn recorder() -> PrometheusHandle {
-    prometheus::configure(PrometheusBuilder::new()).build_recorder().handle()
-}
+use common::{LIMIT, alone, build, recorder, within};
 
 fn serve() -> Endpoint {
     prometheus::serve("127.0.0.1:0", recorder()).expect("there is a free port")

@@ -8,25 +8,12 @@ mod common;
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
-use std::sync::{Mutex, MutexGuard};
-use std::time::Duration;
 
 use serde_json::Value;
-use springtide::prometheus::{self, Endpoint, PrometheusBuilder, PrometheusHandle};
+use springtide::prometheus::{self, Endpoint};
 use springtide::{DropPolicy, Pool, Trouble};
 
-use common::{Latch, build, fast_time, fixed, occupy, until, within};
-
-static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
-const LIMIT: Duration = Duration::from_secs(100);
-
-fn alone() -> MutexGuard<'static, ()> {
-    ONE_AT_A_TIME.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
-}
-
-fn recorder() -> PrometheusHandle {
-    prometheus::configure(PrometheusBuilder::new()).build_recorder().handle()
-}
+use common::{LIMIT, Latch, alone, build, fast_time, fixed, occupy, recorder, until, within};
 
 fn serve(debug_pools: bool) -> Endpoint {
     let builder = Endpoint::builder(recorder()).debug_pools(debug_pools);

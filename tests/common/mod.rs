@@ -4,11 +4,15 @@
 
 #![allow(dead_code, unused_imports, reason = "each test program uses a part of this")]
 
+#[cfg(feature = "prometheus")]
+mod endpoint;
 mod executor;
 mod hold;
 mod seams;
 mod watchdog;
 
+#[cfg(feature = "prometheus")]
+pub(crate) use endpoint::{LIMIT, alone, recorder};
 pub(crate) use executor::{CountedWaker, block_on, poll_once};
 pub(crate) use hold::{Bomb, DropFlag, Held, Latch, OnDrop, occupy};
 pub(crate) use seams::{FakeSpawner, LossyParker, by_hand, fast_time};
