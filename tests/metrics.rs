@@ -329,7 +329,7 @@ fn the_endpoint_serves_a_page_that_promtool_accepts() {
         lint(&get(endpoint.local_addr(), "/metrics").1);
     }
     latch.open();
-    // `/healthz` tells of every pool of the process, and other tests paused or closed some of theirs.
+    // `/healthz` tells of every pool of the process, and other tests pause and close theirs.
     assert!(get(endpoint.local_addr(), "/livez").0.starts_with("HTTP/1.1 200"));
     assert!(get(endpoint.local_addr(), "/nothing").0.starts_with("HTTP/1.1 404"));
     let address = endpoint.local_addr();
