@@ -83,6 +83,7 @@ fn invariants_are_defined_once_relied_on_and_attacked() {
 #[test]
 fn documents_speak_of_what_is_there() {
     none(prose::files(&prose(), exists));
+    none(prose::torn_tables(&prose()));
     none(prose::commands(&prose(), exists));
     none(prose::cited_tests(&prose(), &tree()));
     none(prose::untested_rules(&read("tests/README.md")));

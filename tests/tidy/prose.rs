@@ -90,6 +90,20 @@ pub(crate) fn untested_rules(table: &str) -> Vec<String> {
     untested.map(|(rule, _)| format!("no test is named for the rule: {rule}")).collect()
 }
 
+/// Prose that slips into a table ends it, and joins what is left of a row.
+pub(crate) fn torn_tables(documents: &[Document]) -> Vec<String> {
+    let mut complaints = Vec::new();
+    for Document { path, text } in documents {
+        let parts = text.split("```").step_by(2);
+        for line in parts.flat_map(str::lines).map(str::trim) {
+            if line.starts_with('|') != (line.len() > 1 && line.ends_with('|')) {
+                complaints.push(format!("{path}: half a row of a table: {line}"));
+            }
+        }
+    }
+    complaints
+}
+
 /// A metric that is spoken of is one of the table.
 pub(crate) fn metric_names(documents: &[Document], table: &str) -> Vec<String> {
     let mut complaints = Vec::new();
@@ -177,6 +191,13 @@ mod tests {
     fn a_rule_must_have_a_test() {
         let table = "| rule | test |\n|---|---|\n| a | `tests/a.rs::t` |\n| b | by care |\n";
         assert_eq!(untested_rules(table), ["no test is named for the rule: b"]);
+    }
+
+    #[test]
+    fn a_table_must_be_whole() {
+        let whole = "| a | b |\n|---|---|\n| `c` | d |\n\nand\n```text\nx |= y |\n```\n";
+        assert!(torn_tables(&page(whole)).is_empty());
+        assert_eq!(torn_tables(&page("| a | b |\n| so it is\nsaid. \n\nc | d |")).len(), 2);
     }
 
     #[test]
