@@ -1,5 +1,7 @@
 //! From settings to a running pool.
 
+mod reporting;
+
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
@@ -54,6 +56,7 @@ pub struct Builder {
     policy: Box<dyn ScalingPolicy>,
     sink: HistogramSink,
     metrics: MetricsSource,
+    report_at_rest: Option<Duration>,
     stack_size: Option<usize>,
     delayed_capacity: usize,
     delayed_at_shutdown: Delayed,
@@ -92,6 +95,7 @@ impl Builder {
             policy: Box::new(PredictedWait::default()),
             sink: HistogramSink::default(),
             metrics: MetricsSource::default(),
+            report_at_rest: None,
             stack_size: None,
             delayed_capacity: DEFAULT_DELAYED_CAPACITY,
             delayed_at_shutdown: Delayed::default(),
@@ -277,27 +281,10 @@ impl Builder {
         self
     }
 
-    /// How the wait and run histograms leave the process; see [`HistogramSink`].
-    pub fn histogram_sink(mut self, sink: HistogramSink) -> Self {
-        self.sink = sink;
-        self
-    }
-
     /// Whom to tell what happens, at the moment when it does; see [`Observer`]. Nobody unless set.
     pub fn observer(mut self, observer: impl Observer) -> Self {
         self.seams.observer = Some(Box::new(observer));
         self
-    }
-
-    /// Where the figures go. [`MetricsSource::Global`] unless set.
-    pub fn metrics(mut self, to: MetricsSource) -> Self {
-        self.metrics = to;
-        self
-    }
-
-    /// Exports nothing for this pool: [`MetricsSource::Disabled`].
-    pub fn without_metrics(self) -> Self {
-        self.metrics(MetricsSource::Disabled)
     }
 
     #[doc(hidden)]
@@ -353,7 +340,7 @@ impl Builder {
         let (shared, policy) = (Arc::new(shared), self.policy.name());
         let core = Core::new(shared, settings, policy, ceiling, self.retry_budget);
         let core = Arc::new(core.exported_to(&self.metrics));
-        let export = Export::new(&core, &self.metrics, self.sink);
+        let export = Export::new(&core, &self.metrics, self.sink, self.report_at_rest);
         let supervisor = Supervisor::new(Arc::clone(&core), self.policy, export, self.stuck);
         let started = start_first_workers(&core).and_then(|()| {
             let thread_name = worker::supervisor_name(core.shared.name.as_str());

@@ -23,13 +23,14 @@ mod page;
 mod pools;
 mod request;
 mod response;
+mod scrape;
 mod server;
 
 pub use endpoint::{DEFAULT_ADDR, Endpoint, EndpointBuilder, serve, serve_public};
 pub use metrics_exporter_prometheus::{BuildError, PrometheusBuilder, PrometheusHandle};
-pub use page::render;
 pub(crate) use page::{ExactSource, keep, register};
 pub(crate) use pools::{disown, enrol};
+pub use scrape::render;
 
 use metrics_exporter_prometheus::Matcher;
 
@@ -51,7 +52,8 @@ pub fn configure(builder: PrometheusBuilder) -> PrometheusBuilder {
 }
 
 /// Installs a recorder with the right buckets for the whole process and returns its handle. A
-/// process has one recorder: keep the handle, which can be cloned.
+/// process has one recorder: keep the handle, which can be cloned. Pools that were there before it
+/// report to it at once, those that rest included.
 ///
 /// Somebody has to call [`PrometheusHandle::run_upkeep`] every few seconds, or the recorder keeps
 /// every sample it was ever given; an [`Endpoint`] does.
@@ -60,5 +62,7 @@ pub fn configure(builder: PrometheusBuilder) -> PrometheusBuilder {
 ///
 /// When the process already has a recorder.
 pub fn install() -> Result<PrometheusHandle, BuildError> {
-    configure(PrometheusBuilder::new()).install_recorder()
+    let handle = configure(PrometheusBuilder::new()).install_recorder()?;
+    pools::refresh();
+    Ok(handle)
 }

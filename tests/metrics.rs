@@ -41,6 +41,11 @@ fn scrape(pool: &str) -> BTreeMap<String, f64> {
     series_of(&prometheus::render(recorder()), pool)
 }
 
+/// What the recorder was told, without anybody asking the pool for it.
+fn told(pool: &str) -> BTreeMap<String, f64> {
+    series_of(&recorder().render(), pool)
+}
+
 /// Waits until the supervisor has nothing left to do: what it shows then, it shows for ever.
 fn parked(pool: &Pool) {
     eventually("its supervisor has gone to rest", || {
@@ -190,23 +195,23 @@ fn what_happens_while_the_supervisor_sleeps_is_shown() {
     }
     at_rest(&pool);
     parked(&pool);
-    let page = scrape("asleep");
+    let page = told("asleep");
     assert_eq!(page["jobs_completed_total{outcome=\"ok\"}"], 20.0);
     assert_eq!((page["utilization_ratio"], page["workers{state=\"busy\"}"]), (0.0, 0.0));
     let permits = pool.reserve(3).unwrap();
-    let reserved = || scrape("asleep")["queue_reserved_places"];
+    let reserved = || told("asleep")["queue_reserved_places"];
     eventually("the reserved places", || reserved() == 3.0);
     drop(permits);
     eventually("none any more", || reserved() == 0.0);
     assert!(pool.reconfigure(|settings| settings.max_workers = 0).is_err());
-    let rejected = || scrape("asleep")["config_reloads_total{result=\"rejected\"}"];
+    let rejected = || told("asleep")["config_reloads_total{result=\"rejected\"}"];
     eventually("the change that was not made", || rejected() == 1.0);
     pool.close();
     parked(&pool);
     for n in 1..=500 {
         assert!(pool.execute(|| ()).is_err());
         if n % 100 == 0 {
-            let refused = || scrape("asleep")["jobs_refused_total{reason=\"shutdown\"}"];
+            let refused = || told("asleep")["jobs_refused_total{reason=\"shutdown\"}"];
             eventually("every refusal", || refused() == f64::from(n));
         }
     }

@@ -9,7 +9,7 @@ use metrics_exporter_prometheus::PrometheusHandle;
 use super::request::Request;
 use super::response::{METRICS, Response, Status};
 use super::server::{Answer, Server};
-use super::{debug, pools, render};
+use super::{debug, pools, scrape};
 use crate::run::panics::contain;
 use crate::run::spawner::{Spawner, SystemSpawner};
 use crate::stats::{self, Trouble};
@@ -26,7 +26,7 @@ const UPKEEP_EVERY: Duration = Duration::from_secs(5);
 /// The most pools that `/healthz` names.
 const UNWELL: usize = 64;
 
-/// Serves the page of [`render`] to this machine, on threads of its own.
+/// Serves the page of [`render`](crate::prometheus::render) to this machine, on threads of its own.
 ///
 /// | `GET` | |
 /// |---|---|
@@ -138,7 +138,7 @@ impl EndpointBuilder {
             let page = || {
                 // Many who ask at once take one core, not all of them.
                 let _one_at_a_time = pages.lock();
-                render(&self.handle)
+                scrape::render(&self.handle)
             };
             route(request, self.shows_pools, page)
         })

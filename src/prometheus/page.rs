@@ -51,12 +51,9 @@ fn merge(known: &mut Totals, totals: &Totals) {
     known.tick.merge(&totals.tick);
 }
 
-/// The text for a scrape: everything the recorder has, and the exact histograms of every pool that
-/// keeps them (`HistogramSink::Exact`). Those of pools that have ended stay as they were.
-///
-/// Serve it as `text/plain; version=0.0.4`. The histograms are folded here and now, so they are up
-/// to date even while a pool sleeps.
-pub fn render(handle: &PrometheusHandle) -> String {
+/// Everything the recorder has, and the exact histograms of every pool that keeps them. Those of
+/// pools that have ended stay as they were.
+pub(crate) fn render(handle: &PrometheusHandle) -> String {
     splice(handle.render(), &exact_pools())
 }
 

@@ -3,6 +3,8 @@
 use std::time::Duration;
 
 use super::journal::Journal;
+#[cfg(feature = "prometheus")]
+use super::refresh::Refresh;
 use super::totals::{Levels, Totals};
 use crate::compose::retry::budget::{RetryBudget, Spending};
 use crate::compose::timer::Timer;
@@ -30,6 +32,11 @@ pub(crate) struct Core {
     pub(crate) policy: &'static str,
     /// Somebody may see its figures as metrics.
     pub(crate) exported: bool,
+    /// A recorder is told them.
+    #[cfg(feature = "prometheus")]
+    pub(crate) reported: bool,
+    #[cfg(feature = "prometheus")]
+    pub(crate) refresh: Refresh,
     /// One change of the settings at a time.
     pub(crate) retuning: Mutex<()>,
     pub(crate) ceiling: usize,
@@ -64,6 +71,10 @@ impl Core {
             journal: Mutex::new(Journal::default()),
             policy,
             exported: true,
+            #[cfg(feature = "prometheus")]
+            reported: true,
+            #[cfg(feature = "prometheus")]
+            refresh: Refresh::default(),
             retuning: Mutex::new(()),
             ceiling,
         }
@@ -71,6 +82,10 @@ impl Core {
 
     pub(crate) fn exported_to(mut self, source: &MetricsSource) -> Core {
         self.exported = !matches!(source, MetricsSource::Disabled);
+        #[cfg(feature = "prometheus")]
+        {
+            self.reported = self.exported && !matches!(source, MetricsSource::Captured);
+        }
         self
     }
 

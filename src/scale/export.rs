@@ -30,6 +30,8 @@ pub(crate) struct Export {
     /// The label of the exact histograms, if there are any.
     #[cfg(feature = "prometheus")]
     exact: Option<String>,
+    /// How often a pool at rest reports; `None` for never.
+    at_rest: Option<Duration>,
     last: Option<Nanos>,
     cpu_measured: Option<Nanos>,
     /// [`Core::progress`] at the last flush.
@@ -50,19 +52,31 @@ impl Export {
         None
     }
 
-    pub(crate) fn new(core: &Arc<Core>, to: &MetricsSource, sink: HistogramSink) -> Export {
+    pub(crate) fn new(
+        core: &Arc<Core>,
+        to: &MetricsSource,
+        sink: HistogramSink,
+        at_rest: Option<Duration>,
+    ) -> Export {
         #[cfg(feature = "prometheus")]
         let exact = match to {
             MetricsSource::Global if sink == HistogramSink::Exact => Some(show_exact(core)),
             _ => None,
         };
+        #[cfg(feature = "metrics")]
+        let telemetry = telemetry(core, to, sink);
+        #[cfg(feature = "metrics")]
+        let at_rest = at_rest.filter(|_| telemetry.is_some());
+        #[cfg(not(feature = "metrics"))]
+        let at_rest = at_rest.filter(|_| false);
         #[cfg(not(feature = "metrics"))]
         let _ = (core, to, sink);
         Export {
             #[cfg(feature = "metrics")]
-            telemetry: telemetry(core, to, sink),
+            telemetry,
             #[cfg(feature = "prometheus")]
             exact,
+            at_rest: at_rest.map(|every| every.max(FLUSH_EVERY)),
             last: None,
             cpu_measured: None,
             flushed: [0; 6],
@@ -80,14 +94,38 @@ impl Export {
     /// Before the supervisor rests: so that what is shown while it sleeps is final. False if it is
     /// not yet: there was something new, or the time since the last flush was not all silent.
     pub(crate) fn is_final(&mut self, core: &Core, observer: &mut Observer, now: Nanos) -> bool {
-        let changed = core.progress() != self.flushed || self.last.is_none();
+        let changed = is_asked_for(core) || core.progress() != self.flushed || self.last.is_none();
         if changed {
             self.flush(core, observer, now);
         }
         !changed && core.journal.lock().levels.utilization == 0.0
     }
 
+    /// How long the supervisor may sleep when all was said; `None` until something happens.
+    pub(crate) fn next_report(&self, now: Nanos) -> Option<Duration> {
+        let since = self.last.map_or(Duration::ZERO, |last| now.since(last));
+        self.at_rest.map(|every| every.saturating_sub(since))
+    }
+
+    /// Reports again what was said, if somebody asked or it is time for it; false if it was
+    /// neither, or there was something new.
+    pub(crate) fn report_if_due(
+        &mut self,
+        core: &Core,
+        observer: &mut Observer,
+        now: Nanos,
+    ) -> bool {
+        let is_due = is_asked_for(core) || self.next_report(now) == Some(Duration::ZERO);
+        let is_news = core.progress() != self.flushed;
+        if is_due {
+            self.flush(core, observer, now);
+        }
+        is_due && !is_news
+    }
+
     fn flush(&mut self, core: &Core, observer: &mut Observer, now: Nanos) {
+        #[cfg(feature = "prometheus")]
+        let asked = core.refresh.asked();
         self.measure(core, observer, now);
         self.last = Some(now);
         self.flushed = core.progress();
@@ -97,6 +135,8 @@ impl Export {
             // A recorder is somebody else's code: a panic in it must not end the supervisor.
             crate::run::panics::contain(|| telemetry.flush(&totals, &levels));
         }
+        #[cfg(feature = "prometheus")]
+        core.refresh.answer(asked);
     }
 
     fn measure(&mut self, core: &Core, observer: &mut Observer, now: Nanos) {
@@ -129,6 +169,17 @@ impl Export {
         if let Some(label) = self.exact.take() {
             crate::prometheus::keep(core, &label, core.totals());
         }
+    }
+}
+
+/// Whether somebody is about to read the recorder.
+fn is_asked_for(core: &Core) -> bool {
+    #[cfg(feature = "prometheus")]
+    return core.refresh.is_due();
+    #[cfg(not(feature = "prometheus"))]
+    {
+        let _ = core;
+        false
     }
 }
 

@@ -307,11 +307,11 @@ impl Supervisor {
                 let parked = shared.sleep.park_supervisor(events);
                 let now = self.time.at(shared.now());
                 let quiet = self.export.is_final(&core, &mut self.observer, now);
-                shared.sleep.rest_supervisor(match (parked, quiet) {
-                    (true, true) => None,
-                    (true, false) => Some(SLOW_TICK),
-                    (false, _) => Some(FAST_TICK),
-                });
+                match (parked, quiet) {
+                    (true, true) => self.sleep(events),
+                    (true, false) => shared.sleep.rest_supervisor(Some(SLOW_TICK)),
+                    (false, _) => shared.sleep.rest_supervisor(Some(FAST_TICK)),
+                }
                 return;
             }
             let now = shared.now();
@@ -323,6 +323,24 @@ impl Supervisor {
             }
             shared.sleep.rest_supervisor(Some(due.since(now)));
             if !shared.phase.is_running() {
+                return;
+            }
+        }
+    }
+
+    /// Sleeps until something happens that needs a look. To report what is known needs none.
+    fn sleep(&mut self, events: Events) {
+        let core = Arc::clone(&self.core);
+        let shared = &core.shared;
+        loop {
+            let now = self.time.at(shared.now());
+            shared.sleep.rest_supervisor(self.export.next_report(now));
+            let now = self.time.at(shared.now());
+            let reported = self.export.report_if_due(&core, &mut self.observer, now);
+            // Whoever rings for anything else has announced, kicked or counted it before, but for
+            // those who ring again until they are heard.
+            let nothing_else = shared.phase.is_running() && shared.sleep.park_supervisor(events);
+            if !(reported && nothing_else) {
                 return;
             }
         }

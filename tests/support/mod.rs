@@ -99,6 +99,16 @@ pub fn at_rest(pool: &PoolHandle) -> Stats {
     stats
 }
 
+/// Waits until the supervisor sleeps without a clock: in half a second it looked not once.
+#[track_caller]
+pub fn asleep(pool: &PoolHandle) {
+    eventually("the supervisor has gone to rest", || {
+        let looks = pool.stats().evaluations;
+        std::thread::sleep(millis(600));
+        pool.stats().evaluations == looks
+    });
+}
+
 /// Waits until the pool has seen every job out, shuts it down and closes the books: the last
 /// snapshot balances, the report says the same, and no thread of the pool is left.
 #[track_caller]

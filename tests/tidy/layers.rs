@@ -155,6 +155,7 @@ pub(crate) const RANKS: &[&[&str]] = &[
         "run::terms",
         "scale::lane_table",
         "run::due",
+        "scale::refresh",
     ],
     &[
         "scale::telemetry",
@@ -187,6 +188,7 @@ pub(crate) const RANKS: &[&[&str]] = &[
         "submit_batch",
         "compose::lane::state",
         "compose::retry::attempts",
+        "prometheus::scrape",
     ],
     &["pool_handle", "compose::lane::dispatcher", "compose::lane::stats"],
     &[
@@ -216,6 +218,7 @@ pub(crate) const RANKS: &[&[&str]] = &[
         "compose::lane::submit",
         "compose::joined",
         "prometheus::endpoint",
+        "builder::reporting",
     ],
     &["compose::job_set", "prometheus"],
     &["docs", "lib", "testing", "compose::stream"],

@@ -1,0 +1,17 @@
+//! A scrape: every pool speaks, and then the page is made.
+
+use metrics_exporter_prometheus::PrometheusHandle;
+
+use super::{page, pools};
+
+/// The text for a scrape: everything the recorder has, and the exact histograms of every pool that
+/// keeps them (`HistogramSink::Exact`). Those of pools that have ended stay as they were.
+///
+/// Serve it as `text/plain; version=0.0.4`. The histograms are folded here and now, so they are up
+/// to date even while a pool sleeps. Pools that rest are woken up to report first, so that none is
+/// missing that is older than the recorder, or whose series the recorder has dropped as idle; that
+/// takes microseconds, and where the machine is too busy a quarter of a second at most.
+pub fn render(handle: &PrometheusHandle) -> String {
+    pools::refresh();
+    page::render(handle)
+}

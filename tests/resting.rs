@@ -1,0 +1,183 @@
+//! Pools that rest, and recorders that forget what nobody touches.
+
+#![cfg(all(target_os = "linux", feature = "prometheus"))]
+
+mod support;
+
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
+
+use metrics::{Counter, Gauge, Histogram, Key, KeyName, Metadata, Recorder, SharedString, Unit};
+use metrics_util::MetricKindMask;
+use springtide::prometheus::{self, Endpoint, PrometheusBuilder, PrometheusHandle, configure};
+use springtide::{Builder, MetricsSource, Pool};
+
+use support::system::{self, Cost};
+use support::{asleep, at_rest, eventually, finish, millis, watchdog};
+
+/// After so long without a change a series is dropped.
+const IDLE: Duration = Duration::from_secs(2);
+
+/// One test at a time: a page of ours wakes every pool of the process.
+fn alone() -> MutexGuard<'static, ()> {
+    static ALONE: Mutex<()> = Mutex::new(());
+    ALONE.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+}
+
+/// A recorder that forgets, with one series that nobody will touch again.
+fn forgetful() -> (MetricsSource, PrometheusHandle) {
+    let builder = configure(PrometheusBuilder::new());
+    let recorder = builder.idle_timeout(MetricKindMask::ALL, Some(IDLE)).build_recorder();
+    metrics::with_local_recorder(&recorder, || metrics::counter!("untouched_total").increment(1));
+    let handle = recorder.handle();
+    (MetricsSource::Recorder(Arc::new(recorder)), handle)
+}
+
+fn rested(builder: Builder) -> Pool {
+    let pool = builder.workers(2..=2).build().unwrap();
+    (0..5).for_each(|_| pool.execute(|| ()).unwrap());
+    at_rest(&pool);
+    pool
+}
+
+/// What the pool's threads have cost so far.
+fn costs(pool: &Pool) -> Vec<Option<Cost>> {
+    system::threads(pool.name()).iter().map(|thread| thread.cost()).collect()
+}
+
+fn has(page: &str, line: &str) -> bool {
+    page.lines().any(|l| l == line)
+}
+
+/// The counter of a pool that has run five jobs, from its beginning, and one of its gauges.
+fn is_shown(page: &str, pool: &str) -> bool {
+    has(page, &format!("springtide_jobs_submitted_total{{pool=\"{pool}\"}} 5"))
+        && has(page, &format!("springtide_workers_max{{pool=\"{pool}\"}} 2"))
+}
+
+/// Reads pages until the recorder has forgotten what nobody touches.
+#[track_caller]
+fn until_forgotten(page: impl Fn() -> String) -> String {
+    let mut last = page();
+    assert!(last.contains("untouched_total"), "{last}");
+    eventually("what nobody touches is forgotten", || {
+        last = page();
+        std::thread::sleep(millis(20));
+        !last.contains("untouched_total")
+    });
+    last
+}
+
+#[test]
+fn a_page_of_ours_shows_a_pool_that_rests_for_longer_than_series_may_be_idle() {
+    let (_alone, _watchdog) = (alone(), watchdog());
+    let (to, handle) = forgetful();
+    let pool = rested(Pool::builder("scraped").metrics(to));
+    asleep(&pool);
+    let looks = pool.stats().evaluations;
+    let page = until_forgotten(|| {
+        let page = prometheus::render(&handle);
+        assert!(is_shown(&page, "scraped"), "{page}");
+        page
+    });
+    assert!(is_shown(&page, "scraped"), "{page}");
+    assert_eq!(pool.stats().evaluations, looks, "whoever reads a page changes nothing");
+    finish(pool);
+}
+
+#[test]
+fn a_scrape_of_the_endpoint_brings_back_what_was_forgotten() {
+    let (_alone, _watchdog) = (alone(), watchdog());
+    let (to, handle) = forgetful();
+    let endpoint = Endpoint::builder(handle.clone()).serve("127.0.0.1:0").unwrap();
+    let pool = rested(Pool::builder("served").metrics(to));
+    asleep(&pool);
+    // Somebody else reads the recorder, so the pool's series are forgotten too.
+    let page = until_forgotten(|| handle.render());
+    eventually("the pool is forgotten", || !handle.render().contains("pool=\"served\""));
+    let mut client = TcpStream::connect(endpoint.local_addr()).unwrap();
+    client.write_all(b"GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n").unwrap();
+    let mut scraped = String::new();
+    client.read_to_string(&mut scraped).unwrap();
+    let maximum = "springtide_workers_max{pool=\"served\"} 2";
+    assert!(has(&scraped, maximum), "{scraped}\nafter\n{page}");
+    let counter = "springtide_jobs_submitted_total{pool=\"served\"} 0";
+    assert!(has(&scraped, counter), "a counter that was dropped begins anew: {scraped}");
+    finish(pool);
+}
+
+#[test]
+fn a_pool_that_is_to_report_at_rest_outlives_the_idle_timeout_of_a_foreign_page() {
+    let (_alone, _watchdog) = (alone(), watchdog());
+    let (to, handle) = forgetful();
+    let reporting = rested(Pool::builder("reporting").metrics(to.clone()).report_at_rest(IDLE / 4));
+    let silent = rested(Pool::builder("silent").metrics(to));
+    asleep(&silent);
+    let page = until_forgotten(|| handle.render());
+    assert!(is_shown(&page, "reporting"), "{page}");
+    eventually("the silent one is forgotten", || !handle.render().contains("pool=\"silent\""));
+    assert!(is_shown(&handle.render(), "reporting"), "{}", handle.render());
+    let before = costs(&silent);
+    std::thread::sleep(IDLE / 4);
+    assert_eq!(costs(&silent), before, "to be forgotten does not wake a pool");
+    finish(reporting);
+    finish(silent);
+}
+
+#[test]
+fn an_installed_recorder_hears_of_pools_that_rest_at_once() {
+    let (_alone, _watchdog) = (alone(), watchdog());
+    let pool = rested(Pool::builder("older"));
+    asleep(&pool);
+    let handle = prometheus::install().expect("no other recorder of the process here");
+    let page = handle.render();
+    assert!(is_shown(&page, "older"), "{page}");
+    finish(pool);
+}
+
+/// Counts how often it is asked for a gauge; a pool asks once a second, when it reports.
+#[derive(Default)]
+struct Counting(AtomicU64);
+
+impl Recorder for Counting {
+    fn describe_counter(&self, _: KeyName, _: Option<Unit>, _: SharedString) {}
+    fn describe_gauge(&self, _: KeyName, _: Option<Unit>, _: SharedString) {}
+    fn describe_histogram(&self, _: KeyName, _: Option<Unit>, _: SharedString) {}
+    fn register_counter(&self, _: &Key, _: &Metadata<'_>) -> Counter {
+        Counter::noop()
+    }
+    fn register_gauge(&self, _: &Key, _: &Metadata<'_>) -> Gauge {
+        self.0.fetch_add(1, Ordering::Relaxed);
+        Gauge::noop()
+    }
+    fn register_histogram(&self, _: &Key, _: &Metadata<'_>) -> Histogram {
+        Histogram::noop()
+    }
+}
+
+/// Zero is the shortest that there is, and the longest is never. No report is a look at the pool.
+#[test]
+fn any_time_between_reports_is_legal() {
+    let (_alone, _watchdog) = (alone(), watchdog());
+    let pool = |name: &str, to: MetricsSource, every| {
+        rested(Pool::builder(name).metrics(to).report_at_rest(every))
+    };
+    let asked = Arc::new(Counting::default());
+    let often = pool("often", MetricsSource::Recorder(asked.clone()), Duration::ZERO);
+    let never = pool("never", MetricsSource::Global, Duration::MAX);
+    // Nobody is told anything, so there is nothing to wake up for.
+    let captured = pool("captured", MetricsSource::Captured, Duration::ZERO);
+    [&often, &never, &captured].into_iter().for_each(|pool| asleep(pool));
+    let (before, looks) = ([costs(&never), costs(&captured)], often.stats().evaluations);
+    let asked_for = || asked.0.load(Ordering::Relaxed);
+    let told = asked_for();
+    eventually("it reports again and again", || asked_for() > told + 100);
+    assert_eq!(often.stats().evaluations, looks);
+    assert_eq!([costs(&never), costs(&captured)], before);
+    for pool in [often, never, captured] {
+        finish(pool);
+    }
+}
