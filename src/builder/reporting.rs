@@ -30,8 +30,8 @@ impl Builder {
     ///
     /// This is for recorders that are read without the pool's knowledge and may be installed while
     /// it rests, or drop what nobody has touched for a while: set less than half of that time. A
-    /// page that this crate makes ([`prometheus::render`] and the endpoint) needs none of it: each
-    /// pool that rests reports when it is asked for.
+    /// page that this crate makes (`springtide::prometheus::render` and the endpoint) needs none of
+    /// it: each pool that rests reports when it is asked for.
     ///
     /// ```
     /// use springtide::Pool;
@@ -42,9 +42,6 @@ impl Builder {
     /// # pool.submit(|| ())?.join()?;
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
-    ///
-    #[cfg_attr(feature = "prometheus", doc = "[`prometheus::render`]: crate::prometheus::render")]
-    #[cfg_attr(not(feature = "prometheus"), doc = "[`prometheus::render`]: crate::Builder")]
     pub fn report_at_rest(mut self, every: Duration) -> Self {
         self.report_at_rest = Some(every);
         self

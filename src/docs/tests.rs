@@ -100,8 +100,8 @@ mod metrics {
     use std::collections::BTreeMap;
     use std::process::Command;
 
-    use super::part;
-    use crate::scale::family::Family;
+    use crate::run::figures::LANES_NAMED;
+    use crate::scale::family::{Family, Reading};
     use crate::scale::lane_table::LANE_TABLE;
     use crate::scale::metric_table::{INFO, TABLE};
 
@@ -132,12 +132,46 @@ mod metrics {
         table
     }
 
+    /// So many series has a family, with each bucket of a histogram, its sum and its count.
+    fn series(family: &Family) -> usize {
+        match family.reading {
+            // One bucket more than the ladder has bounds.
+            Reading::Histogram(measure) => measure.ladder.len() + 3,
+            _ => family.labels.series,
+        }
+    }
+
+    /// The page with another text in one of its written parts.
+    fn rewritten(page: &str, name: &str, text: &str) -> String {
+        let begins = page.find(&format!("<!-- {name}: begin")).expect("the part begins");
+        let begins = begins + page[begins..].find("-->").expect("a comment ends") + 3;
+        let ends = page.find(&format!("<!-- {name}: end")).expect("the part ends");
+        format!("{}\n\n{text}\n\n{}", &page[..begins], &page[ends..])
+    }
+
+    /// As the head of the page says, `UPDATE_EXPECT=1` writes them.
     #[test]
-    fn the_table_of_families_is_that_of_the_code() {
-        let pool = table(TABLE.iter().chain([&INFO]));
-        assert!(part(PAGE, "families") == pool, "the page should say:\n\n{pool}\n");
-        let lanes = table(LANE_TABLE.iter());
-        assert!(part(PAGE, "lanes") == lanes, "the page should say:\n\n{lanes}\n");
+    fn the_tables_of_families_are_those_of_the_code() {
+        let of_pool = || TABLE.iter().chain([&INFO]);
+        let sum: usize = of_pool().map(series).sum();
+        let pool = format!("{}\n\nThese are {sum} series for each pool.", table(of_pool()));
+        let of_lane: usize = LANE_TABLE.iter().map(series).sum();
+        // By name, and all others together.
+        let shown = LANES_NAMED + 1;
+        let lanes = format!(
+            "{}\n\nSo the lanes of a pool add at most {shown} × {of_lane} = {} series, however many \
+             there are\nand whatever runs in them.",
+            table(LANE_TABLE.iter()),
+            shown * of_lane,
+        );
+        let written = rewritten(&rewritten(PAGE, "families", &pool), "lanes", &lanes);
+        if std::env::var_os("UPDATE_EXPECT").is_some() {
+            let path = concat!(env!("CARGO_MANIFEST_DIR"), "/src/docs/metrics.md");
+            std::fs::write(path, written).expect("the page can be written");
+            return;
+        }
+        let differs = written.lines().zip(PAGE.lines()).find(|(now, there)| now != there);
+        assert!(written == PAGE, "the head of the page says how to write it anew: {differs:#?}");
     }
 
     fn queries() -> Vec<&'static str> {
