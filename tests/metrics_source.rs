@@ -153,6 +153,45 @@ fn pools_of_ever_new_names_are_counted_together_after_the_sixty_fourth() {
     assert!(has(&page.render(), "springtide_jobs_submitted_total{pool=\"made-up-99\"} 0"));
 }
 
+/// Nor does one that keeps the name of its pool and makes up those of lanes. What they count adds up,
+/// and a lane that was shown by name goes on under it.
+#[test]
+fn lanes_of_ever_new_names_are_counted_together_after_the_sixteenth_of_a_name_of_a_pool() {
+    let _watchdog = watchdog();
+    let (to, handle) = own_recorder();
+    let mut size = 0;
+    for n in 0..1_000 {
+        let pool = Pool::builder("again").workers(1..=1).metrics(to.clone()).build().unwrap();
+        for name in ["always".to_owned(), format!("once {n}")] {
+            let lane = pool.lane(name).build().unwrap();
+            lane.submit(|| ()).unwrap().join().unwrap();
+        }
+        finish(pool);
+        if n % 100 == 99 {
+            let lines = handle.render().lines().count();
+            assert!(size == 0 || size == lines, "it grows with pool {n}");
+            size = lines;
+        }
+    }
+    let page = handle.render();
+    let submitted = "springtide_lane_jobs_submitted_total{pool=\"again\",lane=";
+    let lanes: Vec<&str> = page.lines().filter_map(|line| line.strip_prefix(submitted)).collect();
+    assert_eq!(lanes.len(), 17, "{lanes:?}");
+    let counted = lanes.iter().map(|lane| lane.rsplit_once(' ').unwrap().1.parse::<u64>().unwrap());
+    assert_eq!(counted.sum::<u64>(), 2_000);
+    for series in ["\"always\"} 1000", "\"once 0\"} 1", "\"other\"} 985"] {
+        assert!(lanes.contains(&series), "{series} not in {lanes:?}");
+    }
+    // What waits and what may is of the living alone.
+    let limit = "springtide_lane_waiting_limit{pool=\"again\",lane=\"other\"}";
+    assert!(has(&page, &format!("{limit} 0")), "{page}");
+    let pool = Pool::builder("again").workers(1..=1).metrics(to).build().unwrap();
+    let lanes = ["new", "newer"].map(|name| pool.lane(name).queue_capacity(7).build().unwrap());
+    eventually("both are in it", || has(&handle.render(), &format!("{limit} 14")));
+    drop(lanes);
+    finish(pool);
+}
+
 /// Whatever the sinks of those before it, and of those that live with it.
 #[test]
 fn the_histograms_of_a_name_never_fall_from_one_pool_to_the_next() {

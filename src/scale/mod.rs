@@ -19,6 +19,8 @@ pub(crate) mod exposition;
 pub(crate) mod family;
 mod fixed;
 mod gaps;
+#[cfg(feature = "metrics")]
+mod lane_labels;
 pub(crate) mod lane_table;
 mod load;
 #[cfg_attr(not(feature = "prometheus"), allow(dead_code, reason = "the recorder needs it"))]

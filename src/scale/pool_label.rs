@@ -1,20 +1,53 @@
-//! The value of the label `pool`: a pool's name, or one that many pools share.
+//! The values of the labels `pool` and `lane`: a name, or one that many share.
 //!
 //! A recorder keeps every series for ever, so a process that makes up new names would grow it
-//! without a bound. Each recorder gets so many names; later ones are counted together.
+//! without a bound. Each recorder gets so many names of pools, and of each of them so many names of
+//! lanes, those of earlier pools of that name included; later ones are counted together.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::metrics_source::{OwnRecorder, WeakRecorder};
-use crate::run::figures::OTHERS;
+use crate::run::figures::{LANES_NAMED, OTHERS};
 use crate::sync::Arc;
 use crate::sync::plain::Mutex;
 
 /// The names of pools that one recorder is told, those of pools that have ended included.
 pub(crate) const POOLS_NAMED: usize = 64;
 
-/// The names that each recorder has been told; `None` is that of the process.
-static TOLD: Mutex<Vec<(Option<WeakRecorder>, BTreeSet<String>)>> = Mutex::new(Vec::new());
+/// The names of pools, and of the lanes of each.
+type Names = BTreeMap<String, BTreeSet<String>>;
+
+/// What each recorder has been told; `None` is that of the process.
+static TOLD: Mutex<Vec<(Option<WeakRecorder>, Names)>> = Mutex::new(Vec::new());
+
+/// Looks at what one recorder has been told, or adds to it.
+fn with_names<R>(recorder: Option<&OwnRecorder>, look: impl FnOnce(&mut Names) -> R) -> R {
+    let mut told = TOLD.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+    told.retain(|(of, _)| of.as_ref().is_none_or(|of| of.strong_count() > 0));
+    let is_same = |of: &Option<WeakRecorder>| match (of, recorder) {
+        (None, None) => true,
+        (Some(of), Some(recorder)) => std::ptr::addr_eq(of.as_ptr(), Arc::as_ptr(recorder)),
+        _ => false,
+    };
+    let at = told.iter().position(|(of, _)| is_same(of)).unwrap_or_else(|| {
+        told.push((recorder.map(Arc::downgrade), Names::new()));
+        told.len() - 1
+    });
+    look(&mut told[at].1)
+}
+
+/// Whether the recorder knows this lane of a pool by its name, or has room for it.
+pub(crate) fn is_lane_named(pool: &str, lane: &str, recorder: Option<&OwnRecorder>) -> bool {
+    with_names(recorder, |names| is_among(names.entry(pool.to_owned()).or_default(), lane))
+}
+
+fn is_among(lanes: &mut BTreeSet<String>, lane: &str) -> bool {
+    let is_named = lane != OTHERS && (lanes.contains(lane) || lanes.len() < LANES_NAMED);
+    if is_named {
+        lanes.insert(lane.to_owned());
+    }
+    is_named
+}
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct PoolLabel {
@@ -26,26 +59,15 @@ pub(crate) struct PoolLabel {
 impl PoolLabel {
     /// The name, if the recorder knows it or has room for it.
     pub(crate) fn of(name: &str, recorder: Option<&OwnRecorder>) -> PoolLabel {
-        let mut told = TOLD.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
-        told.retain(|(of, _)| of.as_ref().is_none_or(|of| of.strong_count() > 0));
-        let is_same = |of: &Option<WeakRecorder>| match (of, recorder) {
-            (None, None) => true,
-            (Some(of), Some(recorder)) => std::ptr::addr_eq(of.as_ptr(), Arc::as_ptr(recorder)),
-            _ => false,
-        };
-        let at = told.iter().position(|(of, _)| is_same(of)).unwrap_or_else(|| {
-            told.push((recorder.map(Arc::downgrade), BTreeSet::new()));
-            told.len() - 1
-        });
-        PoolLabel::among(&mut told[at].1, name)
+        with_names(recorder, |names| PoolLabel::among(names, name))
     }
 
-    fn among(names: &mut BTreeSet<String>, name: &str) -> PoolLabel {
-        let is_named = name != OTHERS && (names.contains(name) || names.len() < POOLS_NAMED);
+    fn among(names: &mut Names, name: &str) -> PoolLabel {
+        let is_named = name != OTHERS && (names.contains_key(name) || names.len() < POOLS_NAMED);
         if !is_named {
             return PoolLabel { text: OTHERS.to_owned(), is_shared: true };
         }
-        names.insert(name.to_owned());
+        names.entry(name.to_owned()).or_default();
         PoolLabel { text: name.to_owned(), is_shared: false }
     }
 }
@@ -56,7 +78,7 @@ mod tests {
 
     #[test]
     fn names_beyond_the_bound_share_one_and_known_ones_stay() {
-        let mut names = BTreeSet::new();
+        let mut names = Names::new();
         for n in 0..10 * POOLS_NAMED {
             let label = PoolLabel::among(&mut names, &format!("pool {n}"));
             assert_eq!(label.is_shared, n >= POOLS_NAMED, "{label:?}");
@@ -64,6 +86,16 @@ mod tests {
         assert_eq!(names.len(), POOLS_NAMED);
         assert_eq!(PoolLabel::among(&mut names, "pool 3").text, "pool 3");
         assert_eq!(PoolLabel::among(&mut names, "pool 64").text, "other");
-        assert!(PoolLabel::among(&mut BTreeSet::new(), "other").is_shared);
+        assert!(PoolLabel::among(&mut Names::new(), "other").is_shared);
+    }
+    #[test]
+    fn lanes_beyond_the_bound_share_one_name_and_known_ones_stay() {
+        let mut lanes = BTreeSet::new();
+        for n in 0..10 * LANES_NAMED {
+            assert_eq!(is_among(&mut lanes, &format!("lane {n}")), n < LANES_NAMED);
+        }
+        assert_eq!(lanes.len(), LANES_NAMED);
+        assert!(is_among(&mut lanes, "lane 3") && !is_among(&mut lanes, "lane 16"));
+        assert!(!is_among(&mut BTreeSet::new(), "other"));
     }
 }

@@ -16,13 +16,15 @@ use std::time::Duration;
 use metrics::{Counter, Gauge, Histogram, Key, Label, Level, Metadata, Recorder};
 
 use super::family::{Family, Figures, Reading, Unit};
+use super::lane_labels::LaneLabels;
 use super::lane_table::LANE_TABLE;
 use super::metric_table::{INFO, TABLE};
+use super::pool_label::is_lane_named;
 use super::sink::HistogramSink;
 use super::thinning::{Dice, FLUSH_BUDGET, thin};
 use super::totals::{Levels, Totals};
 use crate::metrics_source::OwnRecorder;
-use crate::run::figures::OTHERS;
+use crate::run::figures::{LaneFigures, OTHERS};
 use crate::run::histogram::Cells;
 
 /// How long handles are kept.
@@ -36,8 +38,7 @@ pub(crate) struct Telemetry {
     /// `None` for that of the process.
     own_recorder: Option<OwnRecorder>,
     series: Vec<Series>,
-    /// How many lanes have series.
-    lanes: usize,
+    lanes: LaneLabels,
     /// The address of the recorder that was last asked for handles.
     recorder: Option<usize>,
     /// When to take handles afresh.
@@ -75,7 +76,7 @@ impl Telemetry {
             is_shared: false,
             own_recorder: None,
             series,
-            lanes: 0,
+            lanes: LaneLabels::default(),
             recorder: None,
             handles_due: Duration::ZERO,
             described: false,
@@ -103,38 +104,44 @@ impl Telemetry {
     /// Runs user code, a recorder, which may panic; this value stays usable if it does.
     pub(crate) fn flush(&mut self, totals: &Totals, levels: &Levels) {
         self.add_lanes(totals);
+        let lanes = self.lanes.folded(&totals.lanes);
         for series in &mut self.series {
-            let figures = series.figures(totals, levels, self.thinned);
+            let figures = series.figures(totals, levels, &lanes, self.thinned);
             series.known |= series.can_be_read(&figures);
         }
         self.take_handles(totals.at);
         for series in &mut self.series {
-            let figures = series.figures(totals, levels, self.thinned);
+            let figures = series.figures(totals, levels, &lanes, self.thinned);
             series.send(&figures, &mut self.thinned, &mut self.dice);
         }
     }
 
-    /// Gives the lanes their series that were opened since the last flush.
+    /// Gives the lanes their labels that were opened since the last flush, and new labels series.
     fn add_lanes(&mut self, totals: &Totals) {
-        for (index, lane) in totals.lanes.iter().enumerate().skip(self.lanes) {
-            let name = if self.is_shared { OTHERS } else { &*lane.name };
-            for family in &LANE_TABLE {
-                let series = (0..family.labels.series).map(|of_family| {
-                    let pool = Label::new("pool", self.pool.clone());
-                    let mut labels = vec![pool, Label::new("lane", name.to_owned())];
-                    labels.extend((family.labels.of)(of_family).iter().map(Label::from));
-                    let key = Key::from_parts(family.name, labels);
-                    Series::new(family, of_family, Some(index), key)
-                });
-                let is_shared = self.is_shared;
-                self.series.extend(series.filter(|series| !(is_shared && series.is_gauge())));
+        for lane in totals.lanes.iter().skip(self.lanes.lanes()) {
+            let recorder = self.own_recorder.as_ref();
+            let is_named = !self.is_shared && is_lane_named(&self.pool, &lane.name, recorder);
+            let label = if is_named { &*lane.name } else { OTHERS };
+            if let Some(place) = self.lanes.add(label) {
+                self.add_label(label, place);
             }
-            self.handles_due = Duration::ZERO;
         }
-        if self.lanes < totals.lanes.len() {
-            self.lanes = totals.lanes.len();
-            histograms_first(&mut self.series);
+    }
+
+    fn add_label(&mut self, label: &str, place: usize) {
+        for family in &LANE_TABLE {
+            let series = (0..family.labels.series).map(|of_family| {
+                let pool = Label::new("pool", self.pool.clone());
+                let mut labels = vec![pool, Label::new("lane", label.to_owned())];
+                labels.extend((family.labels.of)(of_family).iter().map(Label::from));
+                let key = Key::from_parts(family.name, labels);
+                Series::new(family, of_family, Some(place), key)
+            });
+            let is_shared = self.is_shared;
+            self.series.extend(series.filter(|series| !(is_shared && series.is_gauge())));
         }
+        histograms_first(&mut self.series);
+        self.handles_due = Duration::ZERO;
     }
 
     /// Sets every gauge to 0: a recorder keeps the last value for ever, and a pool that is gone
@@ -193,7 +200,7 @@ struct Series {
     family: &'static Family,
     /// Which series of the family.
     index: usize,
-    /// Which lane it is of, if it is of one.
+    /// Which label of a lane it is of, if it is of one.
     lane: Option<usize>,
     key: Key,
     handle: Handle,
@@ -223,8 +230,14 @@ impl Series {
         matches!(self.family.reading, Reading::Gauge(_))
     }
 
-    fn figures<'a>(&self, totals: &'a Totals, levels: &'a Levels, thinned: u64) -> Figures<'a> {
-        let lane = self.lane.and_then(|lane| totals.lanes.get(lane));
+    fn figures<'a>(
+        &self,
+        totals: &'a Totals,
+        levels: &'a Levels,
+        lanes: &'a [LaneFigures],
+        thinned: u64,
+    ) -> Figures<'a> {
+        let lane = self.lane.and_then(|place| lanes.get(place));
         Figures { totals, levels, thinned, lane }
     }
 

@@ -93,6 +93,7 @@ pub(crate) const RANKS: &[&[&str]] = &[
         "sim::load",
         "run::tokens",
         "scale::pool_label",
+        "scale::lane_labels",
         "compose::lane::choice",
         "compose::lane::settings",
         "compose::promise",
