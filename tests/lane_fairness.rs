@@ -217,6 +217,33 @@ fn a_faster_rate_wakes_what_waits_for_a_token() {
 }
 
 #[test]
+fn a_lane_that_is_opened_again_has_no_tokens_that_it_had_not_when_it_was_closed() {
+    within(PATIENCE, "reopened", || {
+        let (pool, clock) = by_hand("reopened", 1);
+        for (name, rate) in [("slow", 1.0), ("stopped", 0.0)] {
+            let open = || pool.lane(name).rate(rate, 2).build().expect("valid");
+            let lane = open();
+            let burst = [1, 2].map(|n| lane.submit(move || n).expect("room"));
+            until(|| lane.stats().ok == 2);
+            lane.close();
+            let lane = open();
+            let next = lane.submit(|| 3).expect("room");
+            assert_eq!(lane.stats().waiting, 1, "{name}: a new handle is no new burst");
+            if rate == 0.0 {
+                clock.advance(Duration::from_secs(3_600));
+                assert_eq!(lane.stats().waiting, 1, "nothing comes in an hour");
+                lane.reconfigure(|l| l.rate = None).expect("valid");
+            } else {
+                clock.advance(Duration::from_secs(1));
+            }
+            let sum: i32 = burst.into_iter().chain([next]).map(|job| job.join().unwrap()).sum();
+            assert_eq!(sum, 6);
+        }
+        assert_accounts(&pool);
+    });
+}
+
+#[test]
 fn the_wait_of_a_job_is_counted_from_its_submission_to_the_lane() {
     within(PATIENCE, "waited", || {
         let (pool, clock) = by_hand("waited", 1);

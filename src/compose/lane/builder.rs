@@ -95,7 +95,7 @@ impl LaneBuilder<'_> {
     }
 
     /// Opens the lane. One that was closed and has no more jobs can be opened again by its name,
-    /// with new settings; its counters go on.
+    /// with new settings; its counters go on, and so does what its rate has allowed.
     ///
     /// # Errors
     ///

@@ -76,6 +76,8 @@ pub(crate) struct Row {
     pub(crate) counts: Counts,
     /// From submission to start.
     pub(crate) wait: Cells,
+    /// The tokens of a rate of zero while that is lifted, for when the lane is opened again.
+    set_aside: Option<Bucket>,
 }
 
 impl Row {
@@ -163,6 +165,7 @@ impl State {
             called: 0,
             counts: Counts::default(),
             wait: Cells::default(),
+            set_aside: None,
         });
         self.standings.push(Standing {
             max_running: 0,
@@ -181,25 +184,27 @@ impl State {
     /// Puts settings in force. A pool that ends lets one job at a time through where none was to
     /// start: a limit of zero, a rate too, is a pause, and what it has the pool cannot end without.
     /// Any other rate is kept to the end.
-    pub(crate) fn set(&mut self, row: usize, settings: LaneSettings, clock: Nanos) {
+    pub(crate) fn set(&mut self, index: usize, settings: LaneSettings, clock: Nanos) {
         let now = self.steady.at(clock);
-        let is_closed = self.rows[row].is_closed;
+        let is_closed = self.rows[index].is_closed;
         let least = u64::from(self.is_closing || is_closed);
-        let standing = &mut self.standings[row];
+        let standing = &mut self.standings[index];
         let bucket = settings.rate.map(|rate| Bucket::new(rate.per_second, rate.burst));
         let is_lifted = least > 0 && bucket.is_some_and(|bucket| bucket.is_stopped());
         let most = if is_lifted { 1 } else { bound(settings.max_running) };
         standing.max_running = most.max(least);
         standing.reserved = if is_closed { 0 } else { settings.reserved as u64 };
         standing.weight = settings.weight;
-        standing.bucket = match (standing.bucket, bucket.filter(|_| !is_lifted)) {
+        let row = &mut self.rows[index];
+        let tokens = match (standing.bucket.or(row.set_aside), bucket) {
             (Some(old), Some(new)) => Some(old.retuned(new, now)),
             (_, new) => new,
         };
+        (standing.bucket, row.set_aside) = if is_lifted { (None, tokens) } else { (tokens, None) };
         let per_key = bound(settings.max_running_per_key).max(least);
-        self.rows[row].keys.set_max_out(per_key);
-        self.rows[row].settings = settings;
-        self.refresh(row);
+        row.keys.set_max_out(per_key);
+        row.settings = settings;
+        self.refresh(index);
     }
 
     fn refresh(&mut self, row: usize) {
