@@ -69,6 +69,8 @@ impl Journal {
         } else if sample.queued > 0 {
             self.suppressed[reason] += 1;
         } else {
+            // Counted and not listed: at its lower bound a quiet pool would say nothing else.
+            self.suppressed[reason] += u64::from(plan.reason == Reason::AtMin);
             return;
         }
         let same = |last: &&mut Decision| {
@@ -123,7 +125,18 @@ mod tests {
         assert_eq!((ring[1].reason, ring[1].repeats), (Reason::AtMax, 3));
         assert_eq!(journal.scale_events[0][Reason::Grow.index()], 1);
         assert_eq!(journal.suppressed[Reason::AtMax.index()], 4);
+        assert_eq!(journal.suppressed[Reason::Steady.index()], 0);
         assert_eq!(journal.evaluations, 6);
+    }
+
+    #[test]
+    fn whoever_is_kept_by_the_lower_bound_is_counted_and_not_listed() {
+        let mut journal = Journal::default();
+        (0..3).for_each(|_| {
+            journal.record(Duration::ZERO, &sample(0), &Plan::hold(Reason::AtMin));
+        });
+        assert_eq!(journal.suppressed[Reason::AtMin.index()], 3);
+        assert!(journal.decisions().is_empty());
     }
 
     #[test]

@@ -94,11 +94,13 @@ const DOWN: [Reason; 5] = [
     Reason::Custom("custom"),
 ];
 
-/// The reasons for which nothing is added while jobs wait. Everything else counts as `custom`.
-const HELD: [Reason; 9] = [
+/// The reasons for which nothing is added while jobs wait, or nobody leaves who was to. Everything
+/// else counts as `custom`.
+const HELD: [Reason; 10] = [
     Reason::WillDrain,
     Reason::CpuSaturated,
     Reason::AtMax,
+    Reason::AtMin,
     Reason::Steady,
     Reason::SpawnFailed,
     Reason::Paused,
@@ -311,7 +313,7 @@ pub(crate) static TABLE: [Family; 40] = [
     .labels(UP.len() + DOWN.len(), scale_event_labels),
     counter(
         "springtide_scale_suppressed_total",
-        "Evaluations in which jobs waited and no worker was added, by reason.",
+        "Evaluations in which jobs waited and none was added, or workers were to leave and none did.",
         |f, i| by_reason(&f.totals.suppressed, &HELD, i),
     )
     .labels(HELD.len(), |i| vec![("reason", HELD[i].as_str())]),

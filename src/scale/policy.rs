@@ -151,6 +151,8 @@ pub enum Reason {
     CpuSaturated,
     /// Jobs wait, and the pool is as large as it may get.
     AtMax,
+    /// Workers were to leave, and the pool is as small as it may get.
+    AtMin,
     /// Nothing to do.
     Steady,
     /// The system refused a thread a moment ago; growth is held back.
@@ -167,7 +169,7 @@ pub enum Reason {
 impl Reason {
     /// Every reason of the built-in policies and the supervisor, in the order of
     /// [`Reason::index`]; the last stands for all custom ones.
-    pub const ALL: [Reason; 20] = [
+    pub const ALL: [Reason; 21] = [
         Reason::BelowMin,
         Reason::AboveMax,
         Reason::FillCores,
@@ -183,6 +185,7 @@ impl Reason {
         Reason::WillDrain,
         Reason::CpuSaturated,
         Reason::AtMax,
+        Reason::AtMin,
         Reason::Steady,
         Reason::SpawnFailed,
         Reason::Paused,
@@ -208,11 +211,12 @@ impl Reason {
             Reason::WillDrain => 12,
             Reason::CpuSaturated => 13,
             Reason::AtMax => 14,
-            Reason::Steady => 15,
-            Reason::SpawnFailed => 16,
-            Reason::Paused => 17,
-            Reason::PolicyPanicked => 18,
-            Reason::Custom(_) => 19,
+            Reason::AtMin => 15,
+            Reason::Steady => 16,
+            Reason::SpawnFailed => 17,
+            Reason::Paused => 18,
+            Reason::PolicyPanicked => 19,
+            Reason::Custom(_) => 20,
         }
     }
 
@@ -234,6 +238,7 @@ impl Reason {
             Reason::WillDrain => "will_drain",
             Reason::CpuSaturated => "cpu_saturated",
             Reason::AtMax => "at_max",
+            Reason::AtMin => "at_min",
             Reason::Steady => "steady",
             Reason::SpawnFailed => "spawn_failed",
             Reason::Paused => "paused",

@@ -59,7 +59,10 @@ impl QueueDepth {
         if deep && self.steps.take(now, self.tick) {
             return Plan::add(1, Reason::QueueDeep);
         }
-        let one_can_go = shallow && workers > min && sample.idle > 0;
+        let one_can_go = shallow && sample.idle > 0;
+        if one_can_go && workers == min {
+            return Plan::hold(Reason::AtMin);
+        }
         if one_can_go && self.steps.take(now, self.tick) {
             return Plan::retire_idle(1, Reason::QueueShallow);
         }
@@ -120,7 +123,8 @@ mod tests {
             ((5, 2, 2), -1, Reason::QueueShallow),
             ((4, 0, 1), 0, Reason::Steady),
             ((8, 0, 17), 0, Reason::AtMax),
-            ((1, 1, 0), 0, Reason::Steady),
+            ((1, 1, 0), 0, Reason::AtMin),
+            ((1, 0, 0), 0, Reason::Steady),
             ((0, 0, 0), 1, Reason::BelowMin),
             ((9, 9, 99), -1, Reason::AboveMax),
             ((8, 0, u64::MAX), 0, Reason::AtMax),

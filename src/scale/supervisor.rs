@@ -177,6 +177,9 @@ impl Supervisor {
             return plan;
         }
         let spare = live.saturating_sub(min);
+        if plan.is_change() && spare == 0 {
+            plan.reason = Reason::AtMin;
+        }
         let queued = || if shared.is_paused() { 0 } else { shared.gate.queued() };
         plan.retire_idle = plan.retire_idle.min(spare);
         if plan.retire_idle > 0 {

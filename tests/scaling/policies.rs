@@ -166,3 +166,23 @@ fn a_law_of_ones_own_decides_and_is_quoted() {
     });
     finish(pool);
 }
+
+/// The lower bound is the pool's, whoever the policy is, and it says that it holds.
+#[test]
+fn a_policy_that_wants_fewer_than_the_lower_bound_is_told_so_and_counted() {
+    let _watchdog = watchdog();
+    let empty = Law(|sample: &Sample| Plan::retire_idle(sample.workers, Reason::Custom("empty")));
+    let pool = Pool::builder("at-min").workers(2..=4).policy(empty).build().unwrap();
+    let held = || -> u64 {
+        let page = pool.render_metrics();
+        let series = "springtide_scale_suppressed_total{pool=\"at-min\",reason=\"at_min\"} ";
+        let count = page.lines().find_map(|line| line.strip_prefix(series));
+        count.expect("it is there from the first look on").parse().unwrap()
+    };
+    eventually("it is held at two", || held() >= 3);
+    let stats = pool.stats();
+    assert_eq!((stats.workers.total, stats.threads_retired), (2, 0), "{stats:?}");
+    assert!(counted(&pool, "at_min") >= 3, "{stats:?}");
+    assert_eq!(pool.decisions(), [], "nothing was done, and no job waited");
+    finish(pool);
+}

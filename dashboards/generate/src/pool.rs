@@ -51,7 +51,7 @@ fn answer() -> Row {
             .asks("How long do jobs wait before they start?")
             .advice(
                 "Orange is above the default target, red above what the alerts allow. Look at \
-                 *Workers* and at *Why it did not grow*.",
+                 *Workers* and at *Why it did not change*.",
             )
             .limits(0.01, 0.25)
             .query(
@@ -325,11 +325,12 @@ fn scaling() -> Row {
                  springtide_scale_events_total[$__rate_interval])) > 0",
                 "{{direction}}: {{reason}}",
             ),
-        Panel::bars("Why it did not grow", Unit::PerSecond)
-            .asks("Jobs waited and no worker was added: why?")
+        Panel::bars("Why it did not change", Unit::PerSecond)
+            .asks("Jobs waited and no worker was added, or none left that was to: why?")
             .advice(
                 "`will_drain` is as it should be. `at_max`: raise the bound. `cpu_saturated`: no \
-                 core left. `spawn_failed`: the system refuses threads. `paused`: resume it.",
+                 core left. `spawn_failed`: the system refuses threads. `paused`: resume it. \
+                 `at_min`: the lower bound keeps workers that the policy would let go.",
             )
             .width(12)
             .query(

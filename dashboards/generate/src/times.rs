@@ -29,7 +29,7 @@ pub(crate) fn row() -> Row {
             .asks("How much of the objective's budget goes, which the alerts watch?")
             .advice(
                 "One job in a hundred may. Above the red line a month's budget is gone in two \
-                 days. Look at *Workers* and at *Why it did not grow*.",
+                 days. Look at *Workers* and at *Why it did not change*.",
             )
             .limits(0.01, 0.144)
             .query(

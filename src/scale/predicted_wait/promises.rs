@@ -138,6 +138,7 @@ fn the_sweep_meets_every_reason_of_the_law() {
         let foreign = [
             Reason::QueueDeep,
             Reason::QueueShallow,
+            Reason::AtMin,
             Reason::SpawnFailed,
             Reason::Paused,
             Reason::PolicyPanicked,
