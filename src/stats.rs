@@ -161,7 +161,6 @@ pub(crate) fn stats(core: &Core) -> Stats {
     let levels = core.levels();
     let of = |outcome: Outcome| totals.outcomes[outcome as usize];
     let queued = totals.accepted - totals.delayed - totals.dequeued;
-    let over: u64 = totals.outcomes.iter().sum();
     let refused_by = Refusal::ALL.map(|refusal| (refusal, totals.refused[refusal as usize]));
     Stats {
         name: core.shared.name.to_string(),
@@ -173,7 +172,7 @@ pub(crate) fn stats(core: &Core) -> Stats {
         queued,
         queued_by: core.shared.queued_by(queued),
         reserved: levels.reserved,
-        running: totals.dequeued - over,
+        running: totals.running(),
         ok: of(Outcome::Ok),
         errored: of(Outcome::Error),
         panicked: of(Outcome::Panicked),

@@ -7,11 +7,12 @@ mod support;
 use std::io::Write;
 use std::process::{Command, Stdio};
 use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 use springtide::prometheus::{self, PrometheusBuilder, PrometheusHandle, configure};
-use springtide::{HistogramSink, MetricsSource, Pool, Refusal};
+use springtide::{HistogramSink, MetricsSource, Overflow, Pool, Refusal};
 
-use support::{at_rest, eventually, finish, watchdog};
+use support::{Crowd, Latch, at_rest, eventually, finish, hold, watchdog};
 
 /// The process's.
 fn recorder() -> &'static PrometheusHandle {
@@ -94,6 +95,45 @@ fn a_captured_page_says_what_the_pool_says() {
     assert!(has(&page, "springtide_workers_max{pool=\"caught\"} 0"), "{page}");
     let accepted = format!("springtide_jobs_submitted_total{{{labels}}} {}", stats.accepted);
     assert!(has(&page, &accepted), "{page}");
+}
+
+/// One waits for its time, one in the queue, one runs on a worker and one where it was submitted.
+#[test]
+fn a_page_accounts_for_every_job_also_for_those_that_their_submitter_runs() {
+    let _watchdog = watchdog();
+    let pool = Pool::builder("books").workers(1..=1).queue_capacity(1).delayed_capacity(5);
+    let pool = pool.metrics(MetricsSource::Captured).overflow(Overflow::CallerRuns);
+    let pool = pool.build().unwrap();
+    let (crowd, latch) = (Crowd::new(), Latch::new());
+    let later = pool.job("later").delay(Duration::from_secs(3_600)).submit(|_| ()).unwrap();
+    hold(&pool, 1, &crowd, &latch);
+    pool.execute(|| ()).unwrap();
+    let page = std::thread::scope(|scope| {
+        scope.spawn(|| {
+            let (crowd, latch) = (Arc::clone(&crowd), Arc::clone(&latch));
+            let waits = move || {
+                let _inside = crowd.enter();
+                latch.wait();
+            };
+            pool.execute(waits).unwrap();
+        });
+        eventually("both run", || crowd.now() == 2);
+        let page = pool.render_metrics();
+        latch.open();
+        page
+    });
+    for (family, value) in [
+        ("jobs_submitted_total", 4),
+        ("jobs_delayed", 1),
+        ("jobs_delayed_limit", 5),
+        ("jobs_running", 2),
+    ] {
+        let line = format!("springtide_{family}{{pool=\"books\"}} {value}");
+        assert!(has(&page, &line), "{line} not in\n{page}");
+    }
+    assert!(has(&page, "springtide_queue_jobs{pool=\"books\",priority=\"normal\"} 1"), "{page}");
+    assert!(later.cancel());
+    finish(pool);
 }
 
 #[test]

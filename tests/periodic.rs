@@ -94,6 +94,8 @@ fn a_run_longer_than_the_period_is_not_overlapped_and_what_it_missed_is_counted(
         release.send(()).expect("it listens");
         until(|| series.runs() == 1);
         assert_eq!(series.skipped(), 2, "those of 2 s and of 3 s");
+        let exported = "springtide_periodic_runs_skipped_total{pool=\"slow\"} 2\n";
+        assert!(pool.render_metrics().contains(exported), "{}", pool.render_metrics());
         settle(&pool, &clock);
         assert!(begins.try_recv().is_err(), "they are not made up for");
         clock.set(SECOND * 4);

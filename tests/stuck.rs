@@ -68,6 +68,9 @@ fn a_job_past_its_timeout_and_grace_is_told_of_once_and_another_worker_serves_th
         assert_eq!(queued.join().expect("it runs on another worker"), 7);
         let stats = pool.stats();
         assert_eq!((stats.stuck, stats.stuck_total, stats.workers.total), (1, 1, 2));
+        let series = "springtide_workers_replaced{pool=\"replaced\"}";
+        let shows = |n: u32| pool.render_metrics().contains(&format!("{series} {n}\n"));
+        assert!(shows(1), "{}", pool.render_metrics());
         assert_eq!((pool.health().stuck_jobs, pool.health().is_healthy()), (1, true));
         let running = pool.running_jobs();
         assert!(running.iter().any(|job| job.stuck && job.id == Some(id)), "{running:?}");
@@ -75,7 +78,7 @@ fn a_job_past_its_timeout_and_grace_is_told_of_once_and_another_worker_serves_th
         let since = time.elapsed();
         until(|| time.elapsed() > since + SECOND * 5);
         latch.open();
-        until(|| pool.stats().workers.total == 1);
+        until(|| pool.stats().workers.total == 1 && shows(0));
         let stats = assert_submitted(&pool, 2);
         assert_eq!((stats.stuck, stats.stuck_total, stats.timed_out), (0, 1, 1));
         assert_eq!(told.kinds(), ["stuck"]);

@@ -282,6 +282,7 @@ impl<F: Send + 'static, E: Send + 'static> Series<F, E> {
         drop(result);
         let (next, skipped) = self.rhythm.next(due, shared.now());
         course.skipped.fetch_add(skipped, Ordering::Relaxed);
+        self.core.runs_skipped.fetch_add(skipped, Ordering::Relaxed);
         course.runs.fetch_add(1, Ordering::Relaxed);
         // The end of the series or of the pool is no error of anybody's.
         if !shared.gate.is_closed() {

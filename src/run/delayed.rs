@@ -56,6 +56,11 @@ impl DelayedJobs {
         DelayedJobs { waiting: Mutex::default(), capacity, at_shutdown }
     }
 
+    /// The most there may be at a time.
+    pub(crate) fn capacity(&self) -> usize {
+        self.capacity
+    }
+
     /// What becomes of them at a shutdown that waits for jobs.
     pub(crate) fn at_shutdown(&self) -> Delayed {
         self.at_shutdown

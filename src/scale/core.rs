@@ -16,7 +16,7 @@ use crate::run::meter::MeterSum;
 use crate::run::overdue;
 use crate::run::shared::Shared;
 use crate::run::slot::State;
-use crate::sync::plain::Ordering;
+use crate::sync::plain::{AtomicU64, Ordering};
 use crate::sync::{Arc, Mutex, Swap};
 
 /// How often a look at the jobs is repeated that shows more of them running than there are threads.
@@ -27,6 +27,8 @@ pub(crate) struct Core {
     pub(crate) shared: Arc<Shared>,
     pub(crate) timer: Arc<Timer>,
     pub(crate) retries: Mutex<Spending>,
+    /// Runs of periodic jobs that were left out, over all series.
+    pub(crate) runs_skipped: AtomicU64,
     pub(crate) settings: Swap<Settings>,
     pub(crate) journal: Mutex<Journal>,
     pub(crate) policy: &'static str,
@@ -66,6 +68,7 @@ impl Core {
         Core {
             timer: Arc::new(Timer::new(Arc::clone(&shared))),
             retries: Mutex::new(Spending::new(retries)),
+            runs_skipped: AtomicU64::new(0),
             shared,
             settings: Swap::new(settings),
             journal: Mutex::new(Journal::default()),
@@ -137,6 +140,7 @@ impl Core {
             steals: jobs.workers.steals,
             promotions: shared.queue.levels.promotions(),
             lanes: shared.rooms.figures(),
+            runs_skipped: self.runs_skipped.load(Ordering::Relaxed),
             ..Totals::default()
         };
         for refusal in Refusal::ALL {
@@ -188,6 +192,7 @@ impl Core {
             levels.oldest_age = Duration::ZERO;
         }
         levels.queue_limit = settings.queue_capacity.map(|n| n as u64);
+        levels.delayed_limit = shared.delayed.capacity() as u64;
         levels.submitters_blocked = shared.gate.waiting();
         levels.starting = shared.workers_in(State::Starting).min(seen.searching());
         levels.idle = (seen.sleeping() + seen.searching()).saturating_sub(levels.starting);

@@ -151,7 +151,7 @@ fn seconds(duration: Duration) -> Option<f64> {
 }
 
 /// Every exported family, in the order of documentation and dashboards.
-pub(crate) static TABLE: [Family; 40] = [
+pub(crate) static TABLE: [Family; 44] = [
     // Jobs.
     counter("springtide_jobs_submitted_total", "Jobs accepted into the pool.", |f, _| {
         Some(f.totals.accepted)
@@ -182,6 +182,21 @@ pub(crate) static TABLE: [Family; 40] = [
         "springtide_jobs_delayed",
         "Jobs that wait for their time, or to be tried again; they are not queued.",
         |f, _| Some(f.totals.delayed as f64),
+    ),
+    gauge(
+        "springtide_jobs_delayed_limit",
+        "Jobs that may wait for their time at once; further ones are refused.",
+        |f, _| Some(f.levels.delayed_limit as f64),
+    ),
+    gauge(
+        "springtide_jobs_running",
+        "Jobs started and not yet over, those included that their submitter runs.",
+        |f, _| Some(f.totals.running() as f64),
+    ),
+    counter(
+        "springtide_periodic_runs_skipped_total",
+        "Runs of periodic jobs that were left out because the one before took too long.",
+        |f, _| Some(f.totals.runs_skipped),
     ),
     histogram(
         "springtide_queue_wait_seconds",
@@ -233,6 +248,11 @@ pub(crate) static TABLE: [Family; 40] = [
     }),
     gauge("springtide_workers_min", "Lower bound in force.", |f, _| Some(f64::from(f.levels.min))),
     gauge("springtide_workers_max", "Upper bound in force.", |f, _| Some(f64::from(f.levels.max))),
+    gauge(
+        "springtide_workers_replaced",
+        "Workers that stuck jobs keep and others may stand in for, above the upper bound.",
+        |f, _| Some(f64::from(f.levels.replaced)),
+    ),
     gauge(
         "springtide_demand_workers",
         "Workers the offered load needs; may exceed the upper bound. Scale machines by its sum.",

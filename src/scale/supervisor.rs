@@ -119,6 +119,7 @@ impl Supervisor {
         if recoveries > 0 {
             core.journal.lock().recoveries += recoveries;
         }
+        core.journal.lock().levels.replaced = replaced;
         self.write_down(now, steady, &sample, &plan);
         plan
     }

@@ -24,6 +24,8 @@ pub(crate) struct Totals {
     /// Attempts at jobs that had failed before, and those that the budget did not allow.
     pub(crate) retries: u64,
     pub(crate) retries_refused: u64,
+    /// Runs of periodic jobs that were left out.
+    pub(crate) runs_skipped: u64,
     pub(crate) busy: Duration,
     pub(crate) steals: u64,
     /// Jobs that went before higher ones for their age.
@@ -56,6 +58,13 @@ pub(crate) struct Totals {
     pub(crate) lanes: Vec<LaneFigures>,
 }
 
+impl Totals {
+    /// Jobs started and not yet over. A level, but of the same look as the counts.
+    pub(crate) fn running(&self) -> u64 {
+        self.dequeued - self.outcomes.iter().sum::<u64>()
+    }
+}
+
 /// Levels at one moment.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Levels {
@@ -66,6 +75,8 @@ pub(crate) struct Levels {
     pub(crate) reserved: u64,
     /// `None` when unbounded.
     pub(crate) queue_limit: Option<u64>,
+    /// Jobs that may be delayed at once.
+    pub(crate) delayed_limit: u64,
     pub(crate) oldest_age: Duration,
     pub(crate) submitters_blocked: u64,
     pub(crate) starting: u32,
@@ -78,6 +89,8 @@ pub(crate) struct Levels {
     pub(crate) target: u32,
     pub(crate) min: u32,
     pub(crate) max: u32,
+    /// Workers with stuck jobs that others may stand in for.
+    pub(crate) replaced: u32,
     pub(crate) demand: u32,
     /// Busy share of worker time over the last second or so.
     pub(crate) utilization: f64,

@@ -21,12 +21,13 @@ pub(crate) fn priorities() -> [Panel; 2] {
     ]
 }
 
-pub(crate) fn later() -> [Panel; 2] {
+pub(crate) fn later() -> [Panel; 3] {
     [
         Panel::lines("Delayed", Unit::Count)
             .asks("How many jobs wait for their time, or to be tried again?")
             .advice("They hold no place in the queue and no worker. A pool has room for so many.")
-            .query("sum by (pool) (springtide_jobs_delayed)", "{{pool}}"),
+            .query("sum by (pool) (springtide_jobs_delayed)", "{{pool}}")
+            .query("sum by (pool) (springtide_jobs_delayed_limit)", "{{pool}} limit"),
         Panel::lines("Retries", Unit::PerSecond)
             .asks("How often is a job tried again, and how often did the budget not allow it?")
             .advice(
@@ -40,6 +41,14 @@ pub(crate) fn later() -> [Panel; 2] {
             .query(
                 "sum by (pool) (rate(springtide_job_retries_refused_total[$__rate_interval]))",
                 "{{pool}} refused",
+            ),
+        Panel::bars("Periodic runs left out", Unit::Count)
+            .asks("Does a periodic job take longer than its period?")
+            .advice("Runs do not overlap: each that is due meanwhile is left out. A longer period.")
+            .query(
+                "sum by (pool) (increase(\
+                 springtide_periodic_runs_skipped_total[$__rate_interval]))",
+                "{{pool}}",
             ),
     ]
 }

@@ -206,8 +206,8 @@ fn unaccounted() -> Panel {
         .width(12)
         .asks("Is every accepted job over, delayed, queued or running?")
         .advice(
-            "Zero, but for the jobs that came, went or ran on a caller's thread while the \
-                 figures were taken. What stays, with nothing running, was lost: please report it.",
+            "Zero, but for the jobs that came or went while the figures were taken. What stays, \
+                 with nothing running, was lost: please report it.",
         )
         .signed()
         .query(
@@ -215,7 +215,7 @@ fn unaccounted() -> Panel {
                  sum by (pool) (springtide_jobs_completed_total) - \
                  sum by (pool) (springtide_jobs_delayed) - \
                  sum by (pool) (springtide_queue_jobs) - \
-                 sum by (pool) (springtide_workers{state=~\"busy|blocked\"})",
+                 sum by (pool) (springtide_jobs_running)",
             "{{pool}}",
         )
 }
@@ -287,9 +287,13 @@ fn stuck() -> Row {
             .query("max by (pool) (springtide_longest_running_job_seconds)", "{{pool}}"),
         Panel::lines("Stuck jobs", Unit::Count)
             .asks("Which pool has jobs that run on although their time is over?")
-            .advice("They were asked to stop and did not. Each keeps a worker; see the runbook.")
+            .advice(
+                "They were asked to stop and did not. Each keeps a worker, unless another may \
+                 stand in for it; see the runbook.",
+            )
             .limits(1.0, 4.0)
-            .query("sum by (pool) (springtide_stuck_jobs)", "{{pool}}"),
+            .query("sum by (pool) (springtide_stuck_jobs)", "{{pool}}")
+            .query("sum by (pool) (springtide_workers_replaced)", "{{pool}} replaced"),
         Panel::bars("Jobs that got stuck", Unit::Count)
             .asks("How often does a job outrun its timeout by the grace?")
             .advice("Again and again: a kind of job that never asks whether to go on.")

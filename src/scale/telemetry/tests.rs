@@ -170,6 +170,7 @@ fn counters_get_the_difference_and_whole_seconds_carry_their_rest() {
     let mut bench = Bench::new(HistogramSink::Facade);
     for step in 1..=10 {
         bench.totals.accepted = step * 100;
+        bench.totals.dequeued = step;
         bench.totals.outcomes[Outcome::Panicked as usize] = step;
         bench.totals.scale_events[0][Reason::Grow.index()] = step;
         bench.totals.busy = Duration::from_millis(step * 350);
