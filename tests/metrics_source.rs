@@ -193,8 +193,8 @@ fn pools_of_ever_new_names_are_counted_together_after_the_sixty_fourth() {
     assert!(has(&page.render(), "springtide_jobs_submitted_total{pool=\"made-up-99\"} 0"));
 }
 
-/// Nor does one that keeps the name of its pool and makes up those of lanes. What they count adds up,
-/// and a lane that was shown by name goes on under it.
+/// Nor does one that keeps the name of its pool and makes up those of lanes. What they count adds
+/// up, and a lane that was shown by name goes on under it.
 #[test]
 fn lanes_of_ever_new_names_are_counted_together_after_the_sixteenth_of_a_name_of_a_pool() {
     let _watchdog = watchdog();

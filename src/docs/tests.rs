@@ -159,8 +159,8 @@ mod metrics {
         // By name, and all others together.
         let shown = LANES_NAMED + 1;
         let lanes = format!(
-            "{}\n\nSo the lanes of a pool add at most {shown} × {of_lane} = {} series, however many \
-             there are\nand whatever runs in them.",
+            "{}\n\nSo the lanes of a pool add at most {shown} × {of_lane} = {} series, \
+             whatever their number\nand whatever runs in them.",
             table(LANE_TABLE.iter()),
             shown * of_lane,
         );

@@ -333,7 +333,7 @@ pub(crate) static TABLE: [Family; 44] = [
     .labels(UP.len() + DOWN.len(), scale_event_labels),
     counter(
         "springtide_scale_suppressed_total",
-        "Evaluations in which jobs waited and none was added, or workers were to leave and none did.",
+        "Evaluations that added nobody though jobs waited, or let nobody go who was to, by reason.",
         |f, i| by_reason(&f.totals.suppressed, &HELD, i),
     )
     .labels(HELD.len(), |i| vec![("reason", HELD[i].as_str())]),

@@ -40,8 +40,7 @@ pub(crate) struct Totals {
     pub(crate) spawn_failures: u64,
     /// Decisions that changed the number of workers: `[direction][reason]`, direction 0 is up.
     pub(crate) scale_events: [[u64; super::Reason::ALL.len()]; 2],
-    /// Evaluations in which jobs waited and nothing was added, or workers were to leave and none did,
-    /// by reason.
+    /// Evaluations that added nobody though jobs waited, or let nobody go who was to, by reason.
     pub(crate) suppressed: [u64; super::Reason::ALL.len()],
     /// Every verdict of every evaluation, by reason.
     pub(crate) verdicts: [u64; super::Reason::ALL.len()],
