@@ -16,7 +16,7 @@ use springtide::prometheus::{self, Endpoint, PrometheusBuilder, PrometheusHandle
 use springtide::{Builder, MetricsSource, Pool};
 
 use support::system::{self, Cost};
-use support::{asleep, at_rest, eventually, finish, millis, watchdog};
+use support::{asleep, at_rest, eventually, finish, millis, spin, watchdog};
 
 /// After so long without a change a series is dropped.
 const IDLE: Duration = Duration::from_secs(2);
@@ -96,16 +96,19 @@ fn a_scrape_of_the_endpoint_brings_back_what_was_forgotten() {
     let pool = rested(Pool::builder("served").metrics(to));
     asleep(&pool);
     // Somebody else reads the recorder, so the pool's series are forgotten too.
-    let page = until_forgotten(|| handle.render());
+    until_forgotten(|| handle.render());
     eventually("the pool is forgotten", || !handle.render().contains("pool=\"served\""));
-    let mut client = TcpStream::connect(endpoint.local_addr()).unwrap();
-    client.write_all(b"GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n").unwrap();
-    let mut scraped = String::new();
-    client.read_to_string(&mut scraped).unwrap();
+    let scraped = || {
+        let mut client = TcpStream::connect(endpoint.local_addr()).unwrap();
+        client.write_all(b"GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n").unwrap();
+        let mut scraped = String::new();
+        client.read_to_string(&mut scraped).unwrap();
+        scraped
+    };
     let maximum = "springtide_workers_max{pool=\"served\"} 2";
-    assert!(has(&scraped, maximum), "{scraped}\nafter\n{page}");
-    let counter = "springtide_jobs_submitted_total{pool=\"served\"} 0";
-    assert!(has(&scraped, counter), "a counter that was dropped begins anew: {scraped}");
+    eventually("it is back", || has(&scraped(), maximum));
+    let (page, counter) = (scraped(), "springtide_jobs_submitted_total{pool=\"served\"} 0");
+    assert!(has(&page, counter), "a counter that was dropped begins anew: {page}");
     finish(pool);
 }
 
@@ -133,8 +136,29 @@ fn an_installed_recorder_hears_of_pools_that_rest_at_once() {
     let pool = rested(Pool::builder("older"));
     asleep(&pool);
     let handle = prometheus::install().expect("no other recorder of the process here");
-    let page = handle.render();
-    assert!(is_shown(&page, "older"), "{page}");
+    eventually("nobody has to read a page of ours", || is_shown(&handle.render(), "older"));
+    finish(pool);
+}
+
+/// What only a supervisor measures is of the moment of the page too: here, that the process computes
+/// while the pool rests.
+#[test]
+fn a_page_of_a_pool_that_rests_has_the_processor_as_it_is_now() {
+    let (_alone, _watchdog) = (alone(), watchdog());
+    let pool = rested(Pool::builder("measured").metrics(MetricsSource::Captured));
+    asleep(&pool);
+    let saturation = || -> f64 {
+        let page = pool.render_metrics();
+        let series = "springtide_cpu_saturation_ratio{pool=\"measured\"} ";
+        let value = page.lines().find_map(|line| line.strip_prefix(series));
+        value.expect("Linux tells it").parse().unwrap()
+    };
+    // It is measured once a second at most.
+    std::thread::sleep(millis(1_100));
+    let before = saturation();
+    spin(millis(1_500));
+    let after = saturation();
+    assert!(after > before, "{after} after the core was used, and {before} before");
     finish(pool);
 }
 

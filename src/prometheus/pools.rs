@@ -1,15 +1,8 @@
 //! The pools of the process: those whose health the endpoint tells, and those it shows.
 
-use std::time::Duration;
-
 use crate::run::phase::Stage;
-use crate::scale::Core;
+use crate::scale::{Core, refresh};
 use crate::sync::{Arc, Mutex, Weak};
-use crate::time::instant_now;
-
-/// A supervisor that rests answers within microseconds. Where the system is so busy that it does
-/// not, a page with older figures is better than none.
-const REPORT_WITHIN: Duration = Duration::from_millis(250);
 
 /// A pool that was built. It does not live on in here.
 struct Entry {
@@ -53,7 +46,7 @@ pub(crate) fn all() -> Vec<Arc<Core>> {
 /// Has every pool that rests tell its recorder what there is: one that was not there when the pool
 /// last spoke, or that has dropped what it said.
 pub(crate) fn refresh() {
-    let until = instant_now() + REPORT_WITHIN;
+    let until = refresh::deadline();
     let pools = all().into_iter().filter(|core| core.reported);
     let asked = pools.filter_map(|core| Some((core.refresh.ask(&core.shared)?, core)));
     // All are asked before the first is waited for.

@@ -5,6 +5,7 @@ use super::exposition::{label, pool_label, write_header, write_reading};
 use super::family::{Family, Figures, Labels, Reading};
 use super::lane_table::LANE_TABLE;
 use super::metric_table::{INFO, TABLE};
+use super::refresh;
 use crate::run::phase::Stage;
 
 /// Empty for a pool that exports nothing.
@@ -12,6 +13,10 @@ pub(crate) fn page(core: &Core) -> String {
     let mut page = String::new();
     if !core.exported {
         return page;
+    }
+    if let Some(number) = core.refresh.ask(&core.shared) {
+        // What the supervisor measures is as old as its rest.
+        core.refresh.wait(number, refresh::deadline());
     }
     // Before the figures: what they say of a pool that has ended is final.
     let has_ended = core.shared.phase.stage() == Stage::Ended;

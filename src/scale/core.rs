@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use super::journal::Journal;
-#[cfg(feature = "prometheus")]
 use super::refresh::Refresh;
 use super::totals::{Levels, Totals};
 use crate::compose::retry::budget::{RetryBudget, Spending};
@@ -37,7 +36,6 @@ pub(crate) struct Core {
     /// A recorder is told them.
     #[cfg(feature = "prometheus")]
     pub(crate) reported: bool,
-    #[cfg(feature = "prometheus")]
     pub(crate) refresh: Refresh,
     /// One change of the settings at a time.
     pub(crate) retuning: Mutex<()>,
@@ -76,7 +74,6 @@ impl Core {
             exported: true,
             #[cfg(feature = "prometheus")]
             reported: true,
-            #[cfg(feature = "prometheus")]
             refresh: Refresh::default(),
             retuning: Mutex::new(()),
             ceiling,

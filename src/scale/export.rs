@@ -94,7 +94,8 @@ impl Export {
     /// Before the supervisor rests: so that what is shown while it sleeps is final. False if it is
     /// not yet: there was something new, or the time since the last flush was not all silent.
     pub(crate) fn is_final(&mut self, core: &Core, observer: &mut Observer, now: Nanos) -> bool {
-        let changed = is_asked_for(core) || core.progress() != self.flushed || self.last.is_none();
+        let changed =
+            core.refresh.is_due() || core.progress() != self.flushed || self.last.is_none();
         if changed {
             self.flush(core, observer, now);
         }
@@ -115,7 +116,7 @@ impl Export {
         observer: &mut Observer,
         now: Nanos,
     ) -> bool {
-        let is_due = is_asked_for(core) || self.next_report(now) == Some(Duration::ZERO);
+        let is_due = core.refresh.is_due() || self.next_report(now) == Some(Duration::ZERO);
         let is_news = core.progress() != self.flushed;
         if is_due {
             self.flush(core, observer, now);
@@ -124,7 +125,6 @@ impl Export {
     }
 
     fn flush(&mut self, core: &Core, observer: &mut Observer, now: Nanos) {
-        #[cfg(feature = "prometheus")]
         let asked = core.refresh.asked();
         self.measure(core, observer, now);
         self.last = Some(now);
@@ -135,7 +135,6 @@ impl Export {
             // A recorder is somebody else's code: a panic in it must not end the supervisor.
             crate::run::panics::contain(|| telemetry.flush(&totals, &levels));
         }
-        #[cfg(feature = "prometheus")]
         core.refresh.answer(asked);
     }
 
@@ -169,17 +168,6 @@ impl Export {
         if let Some(label) = self.exact.take() {
             crate::prometheus::keep(core, &label, core.totals());
         }
-    }
-}
-
-/// Whether somebody is about to read the recorder.
-fn is_asked_for(core: &Core) -> bool {
-    #[cfg(feature = "prometheus")]
-    return core.refresh.is_due();
-    #[cfg(not(feature = "prometheus"))]
-    {
-        let _ = core;
-        false
     }
 }
 

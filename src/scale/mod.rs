@@ -31,8 +31,7 @@ pub(crate) mod policy;
 mod pool_label;
 mod predicted_wait;
 mod queue_depth;
-#[cfg(feature = "prometheus")]
-mod refresh;
+pub(crate) mod refresh;
 mod retention;
 pub(crate) mod sample;
 mod sink;

@@ -1,15 +1,25 @@
 //! Asking a supervisor that rests to report, and waiting until it has.
 //!
-//! What a recorder shows is what it was told, and a pool at rest tells nobody anything. Whoever is
-//! about to read a recorder asks here first.
+//! What a recorder shows is what it was told, and a pool at rest tells nobody anything; nor does its
+//! supervisor measure anything. Whoever is about to read the figures asks here first.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
+use crate::run::desk::Inside;
 use crate::run::shared::Shared;
 use crate::sync::Mutex;
 use crate::sync::atomic::{AtomicU64, Ordering, fence};
 use crate::sync::thread::{self, Thread};
 use crate::time::instant_now;
+
+/// A supervisor that rests answers within microseconds. Where the system is so busy that it does
+/// not, figures that are older are better than none.
+const ANSWER_WITHIN: Duration = Duration::from_millis(250);
+
+/// By when an answer that is asked for now is waited for.
+pub(crate) fn deadline() -> Instant {
+    instant_now() + ANSWER_WITHIN
+}
 
 /// How often the figures of a pool were asked for, and how many of these wishes are fulfilled.
 #[derive(Default)]
@@ -18,7 +28,8 @@ pub(crate) struct Refresh {
     asked: AtomicU64,
     /// Written by the supervisor: all up to this number have their answer.
     answered: AtomicU64,
-    waiting: Mutex<Vec<Thread>>,
+    /// Who waits, and for which number.
+    waiting: Mutex<Vec<(u64, Thread)>>,
 }
 
 impl Refresh {
@@ -29,8 +40,10 @@ impl Refresh {
         // SeqCst, by Dekker: ask, fence, look whether it is parked; against: park, fence, look
         // whether anybody has asked, in `is_due`.
         fence(Ordering::SeqCst);
-        let rests = shared.sleep.look().is_supervisor_parked() && !shared.is_forked();
-        rests.then(|| {
+        let rests = shared.sleep.look().is_supervisor_parked();
+        // A recorder that asks is on the supervisor's own thread.
+        let may_wait = rests && !shared.is_forked() && !Inside::is(shared);
+        may_wait.then(|| {
             shared.sleep.ring();
             number
         })
@@ -38,22 +51,17 @@ impl Refresh {
 
     /// Waits until the report is made, or the time is over.
     pub(crate) fn wait(&self, number: u64, until: Instant) {
-        loop {
-            self.waiting.lock().push(thread::current());
-            // Acquire: pairs with `answer`, so the recorder has what it was told. Looked at after
-            // this thread is on the list, so either the answer is seen here, or it sees the list.
-            let is_answered = self.answered.load(Ordering::Acquire) >= number;
+        self.waiting.lock().push((number, thread::current()));
+        // Acquire: pairs with `answer`, so what was told is there. Looked at after this thread is
+        // on the list, so either the answer is seen here, or it finds the thread there.
+        while self.answered.load(Ordering::Acquire) < number {
             let left = until.saturating_duration_since(instant_now());
-            let is_over = is_answered || left.is_zero();
-            if !is_over {
-                thread::park(Some(left));
+            if left.is_zero() {
+                break;
             }
-            let me = thread::current().id();
-            self.waiting.lock().retain(|thread| thread.id() != me);
-            if is_over {
-                return;
-            }
+            thread::park(Some(left));
         }
+        self.waiting.lock().retain(|(other, _)| *other != number);
     }
 
     /// Whether a report is asked for; for the supervisor, also once it counts as parked.
@@ -68,10 +76,9 @@ impl Refresh {
         self.asked.load(Ordering::Relaxed)
     }
 
-    /// The supervisor has reported.
+    /// The supervisor has reported. Who waits is woken, and leaves the list by itself.
     pub(crate) fn answer(&self, asked: u64) {
         self.answered.store(asked, Ordering::Release);
-        let waiting = std::mem::take(&mut *self.waiting.lock());
-        waiting.into_iter().for_each(|thread| thread.unpark());
+        self.waiting.lock().iter().for_each(|(_, thread)| thread.unpark());
     }
 }

@@ -156,7 +156,6 @@ pub(crate) const RANKS: &[&[&str]] = &[
         "run::terms",
         "scale::lane_table",
         "run::due",
-        "scale::refresh",
     ],
     &[
         "scale::telemetry",
@@ -167,6 +166,7 @@ pub(crate) const RANKS: &[&[&str]] = &[
         "sim::scenario",
         "compose::timer",
         "compose::waiting",
+        "scale::refresh",
     ],
     &["scale::core", "run::handle", "run::worker", "sim::fleet"],
     &[
