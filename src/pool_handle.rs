@@ -308,7 +308,8 @@ impl PoolHandle {
     /// The figures of this pool as a page of Prometheus text, of this moment: every family that
     /// [`docs::metrics`](crate::docs::metrics) lists, with exact histograms. Empty for
     /// [`MetricsSource::Disabled`](crate::MetricsSource::Disabled). Serve it as
-    /// `text/plain; version=0.0.4`.
+    /// `text/plain; version=0.0.4`. Where the pool rests, its supervisor wakes up to measure first:
+    /// microseconds, a quarter of a second at most where the machine is too busy.
     ///
     /// It is made for [`MetricsSource::Captured`](crate::MetricsSource::Captured). The page of a
     /// pool that reports to a recorder says what the recorder says, so only one of them should be

@@ -140,8 +140,8 @@ fn an_installed_recorder_hears_of_pools_that_rest_at_once() {
     finish(pool);
 }
 
-/// What only a supervisor measures is of the moment of the page too: here, that the process computes
-/// while the pool rests.
+/// What only a supervisor measures is of the moment of the page too: here, that the process
+/// computes while the pool rests.
 #[test]
 fn a_page_of_a_pool_that_rests_has_the_processor_as_it_is_now() {
     let (_alone, _watchdog) = (alone(), watchdog());

@@ -1,7 +1,7 @@
 //! Asking a supervisor that rests to report, and waiting until it has.
 //!
-//! What a recorder shows is what it was told, and a pool at rest tells nobody anything; nor does its
-//! supervisor measure anything. Whoever is about to read the figures asks here first.
+//! What a recorder shows is what it was told, and a pool at rest tells nobody anything; nor does
+//! its supervisor measure anything. Whoever is about to read the figures asks here first.
 
 use std::time::{Duration, Instant};
 
