@@ -42,8 +42,9 @@ fn every_change_is_in_the_ring_with_its_reason() {
     assert_eq!(size, 1, "{changes:?}");
     let peak = changes.iter().map(|change| change.to).max();
     assert_eq!(peak, Some(12));
-    let counted: u64 = pool.stats().decisions.iter().map(|(_, n)| n).sum();
-    assert_eq!(counted, pool.stats().evaluations, "each look has one verdict");
+    let stats = pool.stats();
+    let counted: u64 = stats.decisions.iter().map(|(_, n)| n).sum();
+    assert_eq!(counted, stats.evaluations, "each look has one verdict");
     finish(pool);
 }
 
