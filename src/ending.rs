@@ -167,13 +167,14 @@ fn take_back(shared: &Shared, job: Job) {
         Task::Tracked(tracked) => {
             attempt::cancel_taken(shared, &*tracked, CancelReason::Shutdown);
         }
-        Task::Plain(body) => {
+        Task::Plain(body, origin) => {
             let waited = shared.now().since(job.queued_at);
             // Kept before it leaves the queue: whoever sees an empty queue has all of them.
             let unwanted = shared.returned.keep(ReturnedJob::new(body, waited));
             shared.gate.release();
             shared.outside.count_outcome(Outcome::Returned);
-            news::returned(shared, job.queued_at);
+            origin.tell(|| news::returned(shared, job.queued_at));
+            origin.close();
             drop(unwanted);
         }
     }
@@ -187,7 +188,7 @@ pub(crate) fn cancel_handles(shared: &Shared, reason: CancelReason) {
     while let Some(job) = shared.queue.take_any() {
         match &job.task {
             Task::Tracked(tracked) => attempt::cancel_taken(shared, &**tracked, reason),
-            Task::Plain(_) => others.push(job),
+            Task::Plain(..) => others.push(job),
         }
     }
     for job in others {
@@ -232,7 +233,6 @@ pub(crate) fn stop_and_notice(shared: &Arc<Shared>) {
 mod tests {
     use super::*;
     use crate::Pool;
-    use crate::run::closure::Closure;
     use crate::run::submit;
     use crate::sync::atomic::Ordering;
 
@@ -248,7 +248,7 @@ mod tests {
         assert_eq!(shared.gate.admit(1), Ok(1));
         let report = pool.shutdown_now();
         assert_eq!((report.accepted, report.still_queued, report.ended), (1, 1, false));
-        submit::deliver(shared, submit::Entry::Queue, Task::Plain(Closure::new(|| {})));
+        submit::deliver(shared, submit::Entry::Queue, submit::plain(shared, || {}));
         let report = pool.shutdown();
         assert_eq!((report.returned.len(), report.ended), (1, true));
     }

@@ -7,8 +7,8 @@ use std::fmt::Debug;
 use std::sync::{Mutex, MutexGuard, Once, PoisonError};
 use std::time::Duration;
 
-use common::{PATIENCE, fixed, fixed_with, occupy, until, within};
-use springtide::{Lane, Overflow};
+use common::{PATIENCE, build, fixed, fixed_with, occupy, until, within};
+use springtide::{JobEnded, JobStarting, Lane, Observer, Overflow, Pool};
 use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id, Record};
 use tracing::{Event, Span, Subscriber, info, info_span};
@@ -63,6 +63,8 @@ impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for Recorder {
         let mut new = Seen { id: id.into_u64(), name, parent, ..Seen::default() };
         span.record(&mut new);
         let kind = new.field("kind").map(str::to_owned);
+        let refused = name == "job.run" && kind.as_deref() == Some("no run of it");
+        assert!(!refused, "a subscriber that panics");
         seen().push(new);
         if kind.as_deref() == Some("looked at") {
             let lane = LOOKED_AT.lock().unwrap_or_else(PoisonError::into_inner).clone();
@@ -226,5 +228,88 @@ fn a_subscriber_may_look_at_the_lane_of_a_job_and_panic_at_it() {
         lane.submit(|| ()).expect("room").join().expect("it ran");
         *LOOKED_AT.lock().expect("nobody panics here") = None;
         assert!(pool.shutdown().ended);
+    });
+}
+
+/// Says something in each hook.
+struct Speaks;
+
+impl Observer for Speaks {
+    fn job_starting(&self, job: &JobStarting<'_>) {
+        info!("{} starts", job.kind);
+    }
+
+    fn job_ended(&self, job: &JobEnded<'_>) {
+        info!("{} ended as {}, {:?}", job.kind, job.outcome.as_str(), job.failure);
+    }
+}
+
+#[test]
+fn what_a_hook_says_of_a_job_is_said_in_the_span_of_the_job() {
+    listen();
+    within(PATIENCE, "hooks", || {
+        let pool = Pool::builder("hooks").workers(1..=1).queue_capacity(1);
+        let pool = build(pool.overflow(Overflow::CallerRuns).observer(Speaks));
+        pool.execute(|| ()).expect("open");
+        pool.wait_idle().expect("not inside");
+        pool.job("fails").submit_fallible(|_| Err::<(), _>("no")).expect("open").detach();
+        pool.wait_idle().expect("not inside");
+        let held = occupy(&pool, 1);
+        let unwanted = pool.job("unwanted").submit(|_| ()).expect("one place");
+        pool.job("here").submit(|_| info!("at it")).expect("run here").detach();
+        assert!(unwanted.cancel());
+        pool.execute(|| ()).expect("its place");
+        assert_eq!(pool.shutdown_now().returned_count, 1);
+        held.release();
+        assert!(pool.shutdown().ended);
+        let said = |name: &str, kind: &str| -> Vec<String> {
+            let all = spans("hooks", name).into_iter();
+            all.filter(|s| s.field("kind") == Some(kind)).flat_map(|s| s.said).collect()
+        };
+        let first: Vec<_> = said("job.run", "job").into_iter().take(2).collect();
+        assert_eq!(first, ["job starts", "job ended as ok, None"]);
+        let failed = ["fails starts", "fails ended as error, Some(Returned(..))"];
+        assert_eq!(said("job.run", "fails"), failed);
+        assert_eq!(said("job.run", "here"), ["here starts", "at it", "here ended as ok, None"]);
+        assert_eq!(said("job.wait", "unwanted"), ["unwanted ended as cancelled, None"]);
+        assert_eq!(said("job.wait", "job"), ["job ended as returned, None"]);
+        assert!(spans("hooks", "job.wait").iter().all(|span| span.closed));
+    });
+}
+
+// The next job on that worker, and whoever submitted, are in no span of it
+#[test]
+fn the_span_of_a_job_is_left_before_its_result_is_shown() {
+    listen();
+    within(PATIENCE, "left", || {
+        let pool = fixed("left", 1, 8);
+        for n in 0..100 {
+            pool.job("short").submit(|_| ()).expect("open").join().expect("it returns");
+            let runs = spans("left", "job.run");
+            assert_eq!(runs.iter().filter(|run| run.closed).count(), n + 1);
+            assert!(Span::current().is_none());
+        }
+        let none = pool.submit(|| Span::current().metadata().map(|span| span.name()));
+        assert_eq!(none.expect("open").join().expect("it returns"), Some("job.run"));
+        let callback = std::sync::Arc::new(Mutex::new(None));
+        let seen = std::sync::Arc::clone(&callback);
+        let job = pool.submit(|| ()).expect("open");
+        job.on_end(move |_| *seen.lock().expect("no panics") = Some(Span::current().is_none()));
+        pool.wait_idle().expect("not inside");
+        assert_eq!(*callback.lock().expect("no panics"), Some(true));
+    });
+}
+
+#[test]
+fn a_subscriber_that_panics_at_the_span_of_a_run_loses_the_span_alone() {
+    listen();
+    within(PATIENCE, "refuses", || {
+        let pool = fixed("refuses", 1, 8);
+        let job = pool.job("no run of it").submit(|_| 7).expect("open");
+        assert_eq!(job.join().expect("it ran all the same"), 7);
+        assert_eq!(pool.submit(|| 8).expect("open").join().expect("it returns"), 8);
+        let stats = pool.stats();
+        assert_eq!((stats.ok, stats.panicked), (2, 0));
+        assert_eq!(spans("refuses", "job.run").iter().filter(|s| s.closed).count(), 1);
     });
 }

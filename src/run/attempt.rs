@@ -21,6 +21,7 @@ use super::shared::Shared;
 use super::slot::Slot;
 use super::tape::{Ran, Tape};
 use super::ticket::{KindId, Ticket};
+use super::trace::{self, Origin, Run};
 use crate::error::{CancelReason, JobError};
 use crate::outcome::Outcome;
 use crate::sync::Arc;
@@ -34,11 +35,11 @@ pub(crate) fn take_on(desk: &Desk, job: Job, now: Nanos) -> Nanos {
     let slot = shared.roster.slot(desk.index);
     let Job { task, queued_at } = job;
     let ended = match task {
-        Task::Plain(body) => {
+        Task::Plain(body, origin) => {
             slot.current.begin(describe(None, now));
             shared.gate.release_by(desk.index);
-            let about = news::about(shared, None, Some(desk.index), queued_at);
-            run_on_worker(shared, slot, queued_at, now, about, |_| call(body))
+            let told = tell_plain(shared, &origin, Some(desk.index), queued_at);
+            run_on_worker(shared, slot, queued_at, now, told, |_| call(body))
         }
         Task::Tracked(tracked) => {
             // Once: what is asked of a job of an unknown type is a call.
@@ -55,10 +56,8 @@ pub(crate) fn take_on(desk: &Desk, job: Job, now: Nanos) -> Nanos {
             };
             slot.current.begin(running);
             shared.gate.release_by(desk.index);
-            let about = news::about(shared, Some(&**job.tracked()), Some(desk.index), queued_at);
-            run_on_worker(shared, slot, queued_at, now, about, |started| {
-                watched(desk, job, started)
-            })
+            let told = tell_tracked(shared, &job, Some(desk.index), queued_at);
+            run_on_worker(shared, slot, queued_at, now, told, |started| watched(desk, job, started))
         }
     };
     slot.current.end();
@@ -126,8 +125,8 @@ pub(crate) fn take_over(desk: &Desk, tracked: Arc<dyn Tracked>) {
     }
     shared.gate.release_by(desk.index);
     let nothing = Bequest::nothing();
-    let about = news::about(shared, Some(&**job.tracked()), Some(desk.index), queued_at);
-    run_on_worker(shared, slot, queued_at, now, about, |started| watched(desk, job, started));
+    let told = tell_tracked(shared, &job, Some(desk.index), queued_at);
+    run_on_worker(shared, slot, queued_at, now, told, |started| watched(desk, job, started));
     drop(nothing);
     if let Some(waiting) = waiting {
         slot.current.begin(waiting);
@@ -140,13 +139,31 @@ fn describe(ticket: Option<&Ticket>, started: Nanos) -> Running {
     Running { started, kind, id: ticket.map(|ticket| ticket.id), blocked: false }
 }
 
+/// What the observer is to know of a job that is about to run, and the span that it runs in, which
+/// the thread enters here.
+type Told = (Option<About>, Run);
+
+#[inline(always)]
+fn tell_tracked(shared: &Shared, job: &Started, worker: Option<usize>, queued_at: Nanos) -> Told {
+    let job = &**job.tracked();
+    let about = news::about(shared, Some(job), worker, queued_at);
+    let named = || shared.named(job.ticket().kind, Some(job.ticket().id));
+    (about, trace::start(|| &job.ticket().origin, worker, named))
+}
+
+#[inline(always)]
+fn tell_plain(shared: &Shared, origin: &Origin, worker: Option<usize>, queued_at: Nanos) -> Told {
+    let about = news::about(shared, None, worker, queued_at);
+    (about, trace::start(|| origin, worker, || shared.named(KindId::default(), None)))
+}
+
 /// Runs a job, accounts for it and publishes what is left to be.
 fn run_on_worker(
     shared: &Shared,
     slot: &Slot,
     queued_at: Nanos,
     now: Nanos,
-    about: Option<About>,
+    (about, span): Told,
     run: impl FnOnce(Nanos) -> (Outcome, Left),
 ) -> Nanos {
     let started = news::starting(shared, &about, now);
@@ -164,6 +181,8 @@ fn run_on_worker(
         ended = shared.stamp();
     }
     let free = news::ended(shared, &about, (started, ended), outcome, &left);
+    // Before the result is shown: who has joined the job finds its span closed.
+    let free = if span.end(outcome) { shared.stamp() } else { free };
     left.publish();
     free
 }
@@ -193,9 +212,9 @@ impl Record {
 pub(crate) fn run_on_submitter(shared: &Shared, job: Job) {
     let Job { task, queued_at } = job;
     match task {
-        Task::Plain(body) => {
-            let about = news::about(shared, None, None, queued_at);
-            outside(shared, queued_at, about, |_| call(body));
+        Task::Plain(body, origin) => {
+            let told = tell_plain(shared, &origin, None, queued_at);
+            outside(shared, queued_at, told, |_| call(body));
         }
         Task::Tracked(tracked) => {
             let priority = tracked.ticket().priority;
@@ -228,8 +247,8 @@ pub(crate) fn take_over_outside(shared: &Shared, tracked: Arc<dyn Tracked>) {
 /// Runs a job with a handle here, which is no worker's thread.
 fn tracked_outside(shared: &Shared, job: Started) {
     let queued_at = job.tracked().ticket().queued_at;
-    let about = news::about(shared, Some(&**job.tracked()), None, queued_at);
-    outside(shared, queued_at, about, |started| {
+    let told = tell_tracked(shared, &job, None, queued_at);
+    outside(shared, queued_at, told, |started| {
         let (outcome, unpublished) = job.run(shared, None, started);
         (outcome, Left::Result(unpublished))
     });
@@ -239,7 +258,7 @@ fn tracked_outside(shared: &Shared, job: Started) {
 fn outside(
     shared: &Shared,
     queued_at: Nanos,
-    about: Option<About>,
+    (about, span): Told,
     run: impl FnOnce(Nanos) -> (Outcome, Left),
 ) {
     shared.outside.running.fetch_add(1, Ordering::AcqRel);
@@ -254,6 +273,7 @@ fn outside(
         record.end(queued_at, started, ended);
     }
     news::ended(shared, &about, (started, ended), outcome, &left);
+    span.end(outcome);
     left.publish();
     drop((nothing, inside));
     shared.outside.running.fetch_sub(1, Ordering::AcqRel);

@@ -21,6 +21,7 @@ use super::closure::Closure;
 use super::context::{Body, JobContext, Surroundings, limited};
 use super::panics::{catch, contain};
 use super::ticket::Ticket;
+use super::trace::Origin;
 use super::waiter::JobWaiter;
 use crate::error::JobError;
 use crate::observer::Failure;
@@ -37,7 +38,7 @@ pub(crate) struct Job {
 }
 
 pub(crate) enum Task {
-    Plain(Closure),
+    Plain(Closure, Origin),
     Tracked(Arc<dyn Tracked>),
 }
 
@@ -45,7 +46,7 @@ impl Job {
     /// Whether somebody else has already dealt with it, so that only the shell is left.
     pub(crate) fn is_shell(&self) -> bool {
         match &self.task {
-            Task::Plain(_) => false,
+            Task::Plain(..) => false,
             Task::Tracked(tracked) => !tracked.ticket().claim.is_queued(),
         }
     }
@@ -162,6 +163,7 @@ impl<'a> Withdrawn<'a> {
     /// Frees what the job captured, and tells its handle why.
     pub(crate) fn refuse(self, why: JobError) {
         self.0.ticket().leave_token();
+        self.0.ticket().origin.close();
         let outcome = if why.is_expired() { Outcome::Expired } else { Outcome::Cancelled };
         // SAFETY: this is who won `withdraw`, and it is gone afterwards.
         unsafe {

@@ -46,6 +46,8 @@ pub(crate) mod seat;
 pub(crate) mod sleep;
 pub(crate) mod ticket;
 pub(crate) mod tokens;
+#[cfg_attr(any(not(feature = "tracing"), loom), path = "untraced.rs")]
+pub(crate) mod trace;
 pub(crate) mod waiter;
 
 #[cfg(not(loom))]
@@ -104,7 +106,5 @@ pub(crate) mod submit;
 pub(crate) mod tape;
 #[cfg(not(loom))]
 pub(crate) mod terms;
-#[cfg(all(feature = "tracing", not(loom)))]
-pub(crate) mod trace;
 #[cfg(not(loom))]
 pub(crate) mod worker;

@@ -130,7 +130,7 @@ fn tell_ended(shared: &Shared, event: JobEnded<'_>, left: &Left) {
 
 /// A job with a handle will never be run; it is counted.
 pub(crate) fn withdrawn(shared: &Shared, job: &Withdrawn<'_>, outcome: Outcome) {
-    unrun(shared, About::of(job.ticket()), outcome);
+    job.ticket().origin.tell(|| unrun(shared, About::of(job.ticket()), outcome));
 }
 
 /// A job without a handle was taken back; it is counted.

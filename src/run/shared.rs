@@ -25,6 +25,7 @@ use super::spawner::Spawner;
 use super::tape::Tapes;
 use super::ticket::{JobId, KindId, Ticket};
 use super::tokens::Tokens;
+use super::trace::Named;
 use crate::config::Overflow;
 use crate::name::PoolName;
 use crate::observer::Observer;
@@ -279,6 +280,12 @@ impl Shared {
             heartbeat_age: current.last_beat(started).map(|beat| now.since(beat)),
             stuck: false,
         }
+    }
+
+    /// A job as a subscriber is told of it, now.
+    pub(crate) fn named(&self, kind: KindId, id: Option<JobId>) -> Named<'_> {
+        let (pool, kind) = (self.name.as_str(), self.kinds.name(kind));
+        Named { pool, kind, id: id.map(|id| id.0), now: self.now().0 }
     }
 
     /// Lets no more jobs in.

@@ -16,6 +16,7 @@ use super::priority::Priority;
 use super::shared::Shared;
 use super::terms::Terms;
 use super::ticket::{JobId, KindId, Ticket};
+use super::trace::{self, Origin};
 use crate::error::{CancelReason, SubmitError};
 use crate::outcome::Refusal;
 use crate::sync::plain::{AtomicU64, Ordering};
@@ -49,8 +50,7 @@ pub(crate) enum Entry {
 /// Gets one job in. Inside one of the pool's own jobs nothing is waited for: the worker that would
 /// make room is the one that waits, so what would wait goes in over the bound.
 pub(crate) fn admit(shared: &Arc<Shared>, when_full: WhenFull) -> Result<Entry, Refusal> {
-    #[cfg(feature = "tracing")]
-    let _submitting = super::trace::submitting(shared);
+    let _submitting = trace::submitting(shared.name.as_str());
     if in_forked_child(shared) {
         news::refused(shared, Refusal::Forked, 1);
         return Err(Refusal::Forked);
@@ -268,21 +268,14 @@ where
 /// A job's number, and what a subscriber knows of it.
 pub(crate) struct Numbered {
     id: JobId,
-    #[cfg(feature = "tracing")]
-    origin: super::trace::Traced<()>,
+    origin: Origin,
 }
 
 /// Begins to make a job. With the feature `tracing` a subscriber is told, which a user wrote.
 #[inline(always)]
-pub(crate) fn number(_shared: &Arc<Shared>, _kind: KindId) -> Numbered {
+pub(crate) fn number(shared: &Shared, kind: KindId) -> Numbered {
     let id = next_id();
-    #[cfg(feature = "tracing")]
-    let origin = super::trace::Traced::new(_shared, _kind, id, ());
-    Numbered {
-        id,
-        #[cfg(feature = "tracing")]
-        origin,
-    }
+    Numbered { id, origin: Origin::here(|| shared.named(kind, Some(id))) }
 }
 
 /// As [`cell`], where nothing of a user's may run at all: what may has run in [`number`].
@@ -298,8 +291,6 @@ where
     T: Send + 'static,
 {
     let (id, queued_at) = (number.id, terms.queued_at(shared.now()));
-    #[cfg(feature = "tracing")]
-    let body = number.origin.of(body);
     let ticket = Ticket {
         claim: super::claim::Claim::new(),
         id,
@@ -307,16 +298,16 @@ where
         priority: terms.priority,
         queued_at,
         limits: terms.limits(shared, queued_at),
+        origin: number.origin,
     };
     let (job, receipt) = job::tracked(ticket, body);
     (job, JobHandle::new(receipt, Arc::clone(shared)))
 }
 
 /// Makes a job without a handle.
-pub(crate) fn plain<F: FnOnce() + Send + 'static>(_shared: &Arc<Shared>, job: F) -> Task {
-    #[cfg(feature = "tracing")]
-    let job = super::trace::plain(_shared, job);
-    Task::Plain(Closure::new(job))
+pub(crate) fn plain<F: FnOnce() + Send + 'static>(shared: &Shared, job: F) -> Task {
+    let origin = Origin::here(|| shared.named(KindId::default(), None));
+    Task::Plain(Closure::new(job), origin)
 }
 
 /// Gets in a job whose body is made only then: whoever is refused gets back what it brought.
@@ -361,7 +352,7 @@ pub(crate) fn follow_token(shared: &Arc<Shared>, job: &Arc<dyn Tracked>) {
 pub(crate) fn deliver(shared: &Arc<Shared>, entry: Entry, task: Task) {
     let (priority, queued_at) = match &task {
         Task::Tracked(tracked) => (tracked.ticket().priority, tracked.ticket().queued_at),
-        Task::Plain(_) => (Priority::Normal, shared.stamp()),
+        Task::Plain(..) => (Priority::Normal, shared.stamp()),
     };
     let job = Job { task, queued_at };
     match entry {

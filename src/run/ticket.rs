@@ -6,6 +6,7 @@ use super::cancel::{CancelToken, Place};
 use super::claim::Claim;
 use super::priority::Priority;
 use super::seat::Seat;
+use super::trace::Origin;
 use crate::outcome::Outcome;
 use crate::sync::plain::{AtomicBool, AtomicU64, Ordering};
 use crate::time::Nanos;
@@ -35,6 +36,8 @@ pub(crate) struct Ticket {
     pub(crate) queued_at: Nanos,
     /// Few jobs have any.
     pub(crate) limits: Option<Box<Limits>>,
+    /// Whose job it is, to a subscriber.
+    pub(crate) origin: Origin,
 }
 
 /// How long a job may wait and run, and has to wait, who may stop it, and where it waits.

@@ -1,11 +1,12 @@
 //! Spans of the jobs, for the `tracing` facade: the only namer of it. Without the feature of that
-//! name there is nothing of this in a job.
+//! name `untraced.rs` stands here, and there is nothing of this in a job.
 //!
 //! ```text
 //! submitter's span ─┬─ job.submit    getting in, as long as it waits for room
 //!                   ├─ job.wait      from there to the start, or until it will never run
 //!                   ┊
-//!                   └┄ job.run       follows from the submitter's span; the job runs in it
+//!                   └┄ job.run       follows from the submitter's span; the job runs in it,
+//!                                    and the observer is told of it in it
 //! ```
 
 use tracing::field::Empty;
@@ -13,133 +14,110 @@ use tracing::level_filters::LevelFilter;
 use tracing::span::EnteredSpan;
 use tracing::{Level, Span, span};
 
-use super::context::{Body, JobContext};
-use super::desk::Desk;
-use super::shared::Shared;
-use super::ticket::{JobId, KindId};
+use super::panics::{catch, contain};
 use crate::outcome::Outcome;
-use crate::sync::Arc;
-use crate::time::Nanos;
+use crate::sync::Mutex;
 
 const TARGET: &str = "springtide";
 
 /// A submission, until this is dropped.
-pub(crate) fn submitting(shared: &Shared) -> EnteredSpan {
-    span!(target: TARGET, Level::DEBUG, "job.submit", pool = shared.name.as_str()).entered()
+pub(crate) fn submitting(pool: &str) -> EnteredSpan {
+    span!(target: TARGET, Level::DEBUG, "job.submit", pool).entered()
 }
 
-/// Where a job comes from, and its wait.
-struct Origin {
-    shared: Arc<Shared>,
-    kind: &'static str,
-    id: Option<JobId>,
-    queued_at: Nanos,
+/// What is told of a job.
+pub(crate) struct Named<'a> {
+    pub(crate) pool: &'a str,
+    pub(crate) kind: &'static str,
+    pub(crate) id: Option<u64>,
+    /// On the pool's clock, in nanoseconds.
+    pub(crate) now: u64,
+}
+
+/// Where a job comes from, and its wait, until it starts or will never run. Empty if nobody looks.
+#[derive(Default)]
+pub(crate) struct Origin(Mutex<Option<Box<Wait>>>);
+
+struct Wait {
+    since: u64,
     submitter: Span,
-    /// Closed when the job starts, or is dropped.
-    wait: Span,
+    /// Closed when this is dropped.
+    span: Span,
 }
 
 impl Origin {
-    /// `None` if nobody looks.
-    fn of_job(shared: &Arc<Shared>, kind: KindId, id: Option<JobId>) -> Option<Origin> {
+    /// The job is submitted here and now. A subscriber is told, which a user wrote.
+    pub(crate) fn here<'a>(job: impl FnOnce() -> Named<'a>) -> Origin {
         if LevelFilter::current() < LevelFilter::INFO {
-            return None;
+            return Origin::default();
         }
-        let (pool, kind, number) =
-            (shared.name.as_str(), shared.kinds.name(kind), id.map(|id| id.0));
-        let wait = span!(target: TARGET, Level::DEBUG, "job.wait", pool, kind, id = number);
-        let (submitter, queued_at) = (Span::current(), shared.now());
-        Some(Origin { shared: Arc::clone(shared), kind, id, queued_at, submitter, wait })
+        let Named { pool, kind, id, now } = job();
+        let span = span!(target: TARGET, Level::DEBUG, "job.wait", pool, kind, id);
+        Origin(Mutex::new(Some(Box::new(Wait { since: now, submitter: Span::current(), span }))))
     }
 
-    /// Runs the job in a span; `outcome` says how it went, if it returns.
-    fn run<T>(
-        self,
-        worker: Option<usize>,
-        job: impl FnOnce() -> T,
-        outcome: impl FnOnce(&T) -> Outcome,
-    ) -> T {
-        let Origin { shared, kind, id, queued_at, submitter, wait } = self;
-        drop(wait);
-        let wait_ns = shared.now().0.saturating_sub(queued_at.0);
+    /// Tells in the span of its wait that the job will never run.
+    pub(crate) fn tell(&self, tell: impl FnOnce()) {
+        let span = self.0.lock().as_ref().map(|wait| wait.span.clone());
+        match span {
+            Some(span) => span.in_scope(tell),
+            None => tell(),
+        }
+    }
+
+    /// The job will never run, and waits no longer.
+    pub(crate) fn close(&self) {
+        let wait = self.0.lock().take();
+        contain(|| drop(wait));
+    }
+}
+
+impl std::fmt::Debug for Origin {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Origin").finish_non_exhaustive()
+    }
+}
+
+/// The job from there is about to run here: what comes until the end of the run is in its span.
+pub(crate) fn start<'a, 'o>(
+    origin: impl FnOnce() -> &'o Origin,
+    worker: Option<usize>,
+    job: impl FnOnce() -> Named<'a>,
+) -> Run {
+    let wait = origin().0.lock().take();
+    let enter = |wait: Box<Wait>| {
+        let Wait { since, submitter, span } = *wait;
+        drop(span);
+        let Named { pool, kind, id, now } = job();
         let span = span!(
             target: TARGET,
             parent: None,
             Level::INFO,
             "job.run",
-            pool = shared.name.as_str(),
+            pool,
             kind,
-            id = id.map(|id| id.0),
+            id,
             worker,
-            wait_ns,
+            wait_ns = now.saturating_sub(since),
             outcome = Empty,
         );
         span.follows_from(&submitter);
-        drop(submitter);
-        let mut run = Run { span, outcome: Outcome::Panicked };
-        let result = run.span.in_scope(job);
-        run.outcome = outcome(&result);
-        result
-    }
+        span.entered()
+    };
+    Run(wait.and_then(|wait| catch(|| enter(wait)).ok()))
 }
 
-/// A span that says how its job ended as it closes, also while a panic passes by.
-struct Run {
-    span: Span,
-    outcome: Outcome,
-}
+/// The span of a job that runs here, which the thread is in.
+pub(crate) struct Run(Option<EnteredSpan>);
 
-impl Drop for Run {
-    fn drop(&mut self) {
-        self.span.record("outcome", self.outcome.as_str());
-    }
-}
-
-/// A job with a handle, in its spans.
-pub(crate) struct Traced<B> {
-    body: B,
-    origin: Option<Origin>,
-}
-
-impl<B> Traced<B> {
-    pub(crate) fn new(shared: &Arc<Shared>, kind: KindId, id: JobId, body: B) -> Traced<B> {
-        Traced { body, origin: Origin::of_job(shared, kind, Some(id)) }
-    }
-
-    /// The same of another body.
-    pub(crate) fn of<C>(self, body: C) -> Traced<C> {
-        Traced { body, origin: self.origin }
-    }
-}
-
-impl<B: Body<T>, T> Body<T> for Traced<B> {
-    fn call(self, cx: &JobContext<'_>) -> T {
-        let Traced { body, origin } = self;
-        let Some(origin) = origin else { return body.call(cx) };
-        let outcome = |result: &T| match B::error(result) {
-            _ if cx.overran() => Outcome::TimedOut,
-            Some(_) => Outcome::Error,
-            None => Outcome::Ok,
-        };
-        origin.run(cx.worker_index(), || body.call(cx), outcome)
-    }
-
-    fn error(result: &T) -> Option<&(dyn std::any::Any + Send)> {
-        B::error(result)
-    }
-}
-
-/// A job without a handle, in its spans.
-pub(crate) fn plain<F>(shared: &Arc<Shared>, job: F) -> impl FnOnce() + Send + use<F>
-where
-    F: FnOnce() + Send + 'static,
-{
-    let origin = Origin::of_job(shared, KindId::default(), None);
-    move || match origin {
-        None => job(),
-        Some(origin) => {
-            let worker = Desk::of(&origin.shared).map(|desk| desk.index);
-            origin.run(worker, job, |()| Outcome::Ok);
-        }
+impl Run {
+    /// Closes the span, which says how the job ended. True if somebody was told, which takes time.
+    pub(crate) fn end(self, outcome: Outcome) -> bool {
+        let Some(span) = self.0 else { return false };
+        contain(|| {
+            span.record("outcome", outcome.as_str());
+            drop(span);
+        });
+        true
     }
 }

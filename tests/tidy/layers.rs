@@ -55,6 +55,7 @@ pub(crate) const RANKS: &[&[&str]] = &[
         "prometheus::request",
         "metrics_source",
     ],
+    &["run::trace", "run::untraced"],
     &[
         "error",
         "run::gate::line",
@@ -160,7 +161,6 @@ pub(crate) const RANKS: &[&[&str]] = &[
     &[
         "scale::telemetry",
         "run::attempt",
-        "run::trace",
         "scale::observer",
         "sim::fleet::signal",
         "sim::scenario",

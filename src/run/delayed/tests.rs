@@ -7,6 +7,7 @@ use crate::run::context::JobContext;
 use crate::run::job::{self, Receipt};
 use crate::run::priority::Priority;
 use crate::run::ticket::{Delay, JobId, KindId, Limits};
+use crate::run::trace::Origin;
 
 fn job(id: u64, when: u64) -> (Arc<dyn Tracked>, Receipt<()>) {
     let limits = Limits { delay: Some(Delay::default()), ..Limits::default() };
@@ -17,6 +18,7 @@ fn job(id: u64, when: u64) -> (Arc<dyn Tracked>, Receipt<()>) {
         priority: Priority::default(),
         queued_at: Nanos(when),
         limits: Some(Box::new(limits)),
+        origin: Origin::default(),
     };
     job::tracked(ticket, |_: &JobContext<'_>| ())
 }

@@ -16,7 +16,15 @@ fn job<T: Send + 'static>(
 ) -> (Arc<dyn Tracked>, Receipt<T>) {
     let claim = Claim::new();
     let (id, kind, queued_at) = (JobId(1), KindId::default(), Nanos(0));
-    let ticket = Ticket { claim, id, kind, priority: Priority::Normal, queued_at, limits: None };
+    let ticket = Ticket {
+        claim,
+        id,
+        kind,
+        priority: Priority::Normal,
+        queued_at,
+        limits: None,
+        origin: Origin::default(),
+    };
     tracked(ticket, move |_: &JobContext<'_>| body())
 }
 

@@ -6,12 +6,14 @@ use crate::run::context::JobContext;
 use crate::run::job::{Started, tracked};
 use crate::run::priority::Priority;
 use crate::run::ticket::{JobId, KindId, Ticket};
+use crate::run::trace::Origin;
 
 /// A running job that must be over by 100.
 fn timed(grace: u64) -> (Timed, StuckRule) {
     let (claim, id, kind, queued_at) = (Claim::new(), JobId(1), KindId::default(), Nanos(0));
     let priority = Priority::Normal;
-    let ticket = Ticket { claim, id, kind, priority, queued_at, limits: None };
+    let ticket =
+        Ticket { claim, id, kind, priority, queued_at, limits: None, origin: Origin::default() };
     let (job, _receipt) = tracked(ticket, |_: &JobContext<'_>| ());
     let _runs = Started::of(Arc::clone(&job)).expect("nobody withdrew it");
     let rule = StuckRule { grace: Duration::from_nanos(grace), ..StuckRule::default() };

@@ -12,6 +12,7 @@ use crate::run::context::{JobContext, Nowhere};
 use crate::run::job::{Receipt, Started, Tracked, Withdrawn, tracked};
 use crate::run::priority::Priority;
 use crate::run::ticket::{JobId, KindId, Limits, Ticket};
+use crate::run::trace::Origin;
 use crate::run::waiter::JobWaiter;
 use crate::sync::Arc;
 use crate::sync::atomic::AtomicBool;
@@ -70,6 +71,7 @@ pub(super) fn make_with(limits: Limits) -> Made {
         priority: Priority::Normal,
         queued_at: Nanos(0),
         limits: Some(Box::new(limits)),
+        origin: Origin::default(),
     };
     let (captured, returned, done) = (Count::new(), Count::new(), Arc::new(AtomicBool::new(false)));
     let (capture, results, doing) = (captured.one(), returned.clone(), Arc::clone(&done));
