@@ -95,7 +95,9 @@ pub(crate) fn report(core: &Core) -> ShutdownReport {
 /// Lets no more jobs in; the queued ones run, and then the threads end.
 pub(crate) fn begin_drain(shared: &Shared) {
     shared.close();
-    shared.phase.advance(Stage::Draining);
+    if shared.phase.advance(Stage::Draining) {
+        news::ending(shared);
+    }
     settle_delayed(shared, Some(shared.now().after(PUSH_GRACE)));
     shared.sleep.announce_to_all();
 }

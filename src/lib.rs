@@ -185,8 +185,8 @@ pub use {
     job_builder::JobBuilder,
     metrics_source::MetricsSource,
     observer::{
-        Failure, JobEnded, JobRefused, JobStarting, Observer, PoolEnded, WorkerStarted,
-        WorkerStopped,
+        Failure, JobAccepted, JobEnded, JobRefused, JobStarting, Observer, PoolEnded, PoolEnding,
+        WorkerStarted, WorkerStopped,
     },
     outcome::{Outcome, Refusal, StopCause},
     permits::{MAX_PERMITS, Permits, ReserveAsync},

@@ -46,7 +46,58 @@ use crate::sync::Arc;
 /// assert_eq!(failures.of_the_disk.load(Ordering::Relaxed), 1);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
+///
+/// Each job that is accepted is told of once as it is accepted and once as it is over, and in
+/// between as it starts, if it does:
+///
+/// | what was accepted | when it is told of | on which thread |
+/// |---|---|---|
+/// | a job of the pool, however it is submitted | when it is in the queue | the submitter's |
+/// | one that [its submitter runs](crate::Overflow::CallerRuns) | before that | the submitter's |
+/// | one of a [lane](crate::Lane) | when it is in the lane | the submitter's |
+/// | one that is [delayed](crate::JobBuilder::delay) | when that begins | the submitter's |
+/// | a [further attempt](crate::JobBuilder::retry) | when its delay begins | the last attempt's |
+/// | a run of a [series](crate::PoolHandle::every) | when it is due | the pool's own, which waits |
+///
+/// A job that leaves its lane, or whose time has come, is not told of again. The thread that waits
+/// for points in time waits for the hook as well, and so does all that is due.
 pub trait Observer: Send + Sync + 'static {
+    /// A job was accepted; on the thread and at the moment of the table above, and under no lock.
+    ///
+    /// By then others may have it already. It may have started, and be over, and the two hooks for
+    /// that may be called before this one. A hook that submits to the same pool is told of that as
+    /// well, and so on. A pool without an observer pays for this hook what it costs to see that
+    /// there is none.
+    ///
+    /// ```
+    /// use springtide::{JobAccepted, Observer, Pool};
+    /// use std::sync::Arc;
+    /// use std::sync::atomic::{AtomicU64, Ordering};
+    ///
+    /// /// How many jobs came, and how many of them for later.
+    /// #[derive(Default)]
+    /// struct Arrivals {
+    ///     all: AtomicU64,
+    ///     later: AtomicU64,
+    /// }
+    ///
+    /// impl Observer for Arrivals {
+    ///     fn job_accepted(&self, job: &JobAccepted<'_>) {
+    ///         self.all.fetch_add(1, Ordering::Relaxed);
+    ///         self.later.fetch_add(u64::from(job.delay.is_some()), Ordering::Relaxed);
+    ///     }
+    /// }
+    ///
+    /// let arrivals = Arc::new(Arrivals::default());
+    /// let pool = Pool::builder("harbour").observer(Arc::clone(&arrivals)).build()?;
+    /// pool.execute(|| ())?;
+    /// pool.job("tide").delay(std::time::Duration::from_secs(3600)).submit(|_| ())?.detach();
+    /// let count = |of: &AtomicU64| of.load(Ordering::Relaxed);
+    /// assert_eq!((count(&arrivals.all), count(&arrivals.later)), (2, 1));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    fn job_accepted(&self, _job: &JobAccepted<'_>) {}
+
     /// Jobs were refused, by the pool or by one of its lanes, which counts them itself; on the
     /// submitter's thread. A hook that submits to the same pool is told
     /// of that refusal as well, and so on.
@@ -72,6 +123,39 @@ pub trait Observer: Send + Sync + 'static {
     /// [`Observer::worker_started`].
     fn worker_stopped(&self, _worker: &WorkerStopped<'_>) {}
 
+    /// The pool is being shut down and takes no more jobs; what becomes of those that it has comes
+    /// after this. Once, on the thread that shuts it down or drops it, which waits for this: so
+    /// does the shutdown's time limit. [`PoolHandle::close`](crate::PoolHandle::close) alone is no
+    /// shutdown, and is not told.
+    ///
+    /// ```
+    /// use springtide::{Observer, Pool, PoolEnding};
+    /// use std::sync::Arc;
+    /// use std::sync::atomic::{AtomicBool, Ordering};
+    ///
+    /// /// For the load balancer: this service takes no more requests.
+    /// #[derive(Default)]
+    /// struct Drains(AtomicBool);
+    ///
+    /// impl Observer for Drains {
+    ///     fn pool_ending(&self, _pool: &PoolEnding<'_>) {
+    ///         self.0.store(true, Ordering::Relaxed);
+    ///     }
+    /// }
+    ///
+    /// let drains = Arc::new(Drains::default());
+    /// let pool = Pool::builder("requests").observer(Arc::clone(&drains)).build()?;
+    /// let seen = Arc::clone(&drains);
+    /// pool.job("last").submit(move |_| {
+    ///     while !seen.0.load(Ordering::Relaxed) {
+    ///         std::thread::yield_now(); // This one is waited for.
+    ///     }
+    /// })?.detach();
+    /// assert!(pool.shutdown().ended);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    fn pool_ending(&self, _pool: &PoolEnding<'_>) {}
+
     /// The pool was shut down and every worker has stopped: the last call, once. On the
     /// supervisor's thread, before whoever waits for the end returns.
     fn pool_ended(&self, _pool: &PoolEnded<'_>) {}
@@ -87,6 +171,22 @@ pub struct JobRefused<'a> {
     pub reason: Refusal,
     /// How many: 1, but for the rest of a batch.
     pub jobs: u64,
+}
+
+/// A job that was accepted.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub struct JobAccepted<'a> {
+    /// The pool's name.
+    pub pool: &'a str,
+    /// The kind given to [`PoolHandle::job`](crate::PoolHandle::job); `"job"` for the others.
+    pub kind: &'static str,
+    /// Its number, if it has a handle.
+    pub id: Option<JobId>,
+    /// Which run of the job this is, counted from 1.
+    pub attempt: u32,
+    /// How long it is to wait before it is queued, if it is delayed.
+    pub delay: Option<Duration>,
 }
 
 /// A job about to run.
@@ -167,6 +267,14 @@ pub struct WorkerStopped<'a> {
     pub cause: StopCause,
 }
 
+/// A pool that is being shut down.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub struct PoolEnding<'a> {
+    /// Its name.
+    pub pool: &'a str,
+}
+
 /// A pool that has ended.
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
@@ -186,6 +294,10 @@ impl std::fmt::Debug for Failure<'_> {
 
 /// An observer that the program keeps a hand on, or that several pools share.
 impl<O: Observer + ?Sized> Observer for Arc<O> {
+    fn job_accepted(&self, job: &JobAccepted<'_>) {
+        (**self).job_accepted(job);
+    }
+
     fn job_refused(&self, refused: &JobRefused<'_>) {
         (**self).job_refused(refused);
     }
@@ -204,6 +316,10 @@ impl<O: Observer + ?Sized> Observer for Arc<O> {
 
     fn worker_stopped(&self, worker: &WorkerStopped<'_>) {
         (**self).worker_stopped(worker);
+    }
+
+    fn pool_ending(&self, pool: &PoolEnding<'_>) {
+        (**self).pool_ending(pool);
     }
 
     fn pool_ended(&self, pool: &PoolEnded<'_>) {

@@ -100,4 +100,5 @@ fn push_all<F, T>(
     }
     let pushed = (handles.len() - before) as u32;
     shared.sleep.announce(pushed, || shared.gate.queued());
+    handles[before..].iter().for_each(|handle| news::accepted(shared, || handle.tracked()));
 }

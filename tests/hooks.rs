@@ -10,14 +10,22 @@ use std::time::Duration;
 use common::{Bomb, Latch, PATIENCE, assert_submitted, build, until, within};
 use springtide::testing::ManualClock;
 use springtide::{
-    JobEnded, JobRefused, JobStarting, Observer, Overflow, Pool, PoolEnded, PoolHandle,
-    WaitIdleError, WorkerStarted, WorkerStopped,
+    JobAccepted, JobEnded, JobRefused, JobStarting, Observer, Overflow, Pool, PoolEnded,
+    PoolEnding, PoolHandle, WaitIdleError, WorkerStarted, WorkerStopped,
 };
 
 /// Panics in every hook, in as many ways as there are.
 struct Grenade;
 
 impl Observer for Grenade {
+    fn job_accepted(&self, _: &JobAccepted<'_>) {
+        panic::panic_any(Bomb(1));
+    }
+
+    fn pool_ending(&self, _: &PoolEnding<'_>) {
+        panic!("ending");
+    }
+
     fn job_refused(&self, _: &JobRefused<'_>) {
         panic!("refused");
     }

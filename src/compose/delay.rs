@@ -11,7 +11,7 @@ use crate::sync::Arc;
 
 /// Has a job wait for its time, which `make` puts into its ticket. Whoever is refused gets back
 /// what it brought.
-pub(crate) fn submit<J, T>(
+pub(crate) fn submit<J, T: Send + 'static>(
     timer: &Arc<Timer>,
     shared: &Arc<Shared>,
     job: J,
@@ -26,6 +26,7 @@ pub(crate) fn submit<J, T>(
     if shared.delayed.insert(tracked) {
         timer.wake();
     }
+    news::accepted(shared, || handle.tracked());
     if shared.gate.is_closed() {
         // Closed meanwhile: the supervisor does with it what it has done with the others.
         shared.sleep.ring();

@@ -1,12 +1,17 @@
 //! What the pool's [`Observer`] is told of its jobs. A pool without one pays a look whether there
 //! is one.
 
+use std::time::Duration;
+
 use super::job::{Tracked, Unpublished, Withdrawn};
 use super::panics::{PanicReport, contain};
 use super::shared::Shared;
 use super::ticket::{JobId, KindId, Ticket};
-use crate::observer::{Failure, JobEnded, JobRefused, JobStarting, Observer};
+use crate::observer::{
+    Failure, JobAccepted, JobEnded, JobRefused, JobStarting, Observer, PoolEnding,
+};
 use crate::outcome::{Outcome, Refusal};
+use crate::sync::Arc;
 use crate::time::Nanos;
 
 /// A job as its observer knows it.
@@ -81,6 +86,50 @@ impl Left {
 #[cold]
 fn forget(report: Box<PanicReport>) {
     drop(report);
+}
+
+/// A job with a handle was accepted, and may be anywhere by now.
+#[inline]
+pub(crate) fn accepted(shared: &Shared, job: impl FnOnce() -> Arc<dyn Tracked>) {
+    if shared.observer.is_some() {
+        tell_accepted(shared, Arrival::of(&*job(), shared.now()));
+    }
+}
+
+/// A job that was accepted.
+#[derive(Clone, Copy)]
+pub(crate) struct Arrival {
+    about: About,
+    delay: Option<Duration>,
+}
+
+impl Arrival {
+    pub(crate) fn of(job: &dyn Tracked, now: Nanos) -> Arrival {
+        let ticket = job.ticket();
+        let delay = ticket.delay().map(|_| ticket.queued_at.since(now));
+        Arrival { about: About::of(ticket), delay }
+    }
+
+    pub(crate) fn without_handle(now: Nanos) -> Arrival {
+        Arrival { about: About::without_handle(now), delay: None }
+    }
+}
+
+/// Tells of a job that was accepted.
+#[cold]
+pub(crate) fn tell_accepted(shared: &Shared, job: Arrival) {
+    if let Some(observer) = here(shared, None) {
+        let Arrival { about: About { kind, id, attempt, .. }, delay } = job;
+        let (pool, kind) = (shared.name.as_str(), shared.kinds.name(kind));
+        contain(|| observer.job_accepted(&JobAccepted { pool, kind, id, attempt, delay }));
+    }
+}
+
+/// The pool takes no more jobs, for it is being shut down.
+pub(crate) fn ending(shared: &Shared) {
+    if let Some(observer) = here(shared, None) {
+        contain(|| observer.pool_ending(&PoolEnding { pool: shared.name.as_str() }));
+    }
 }
 
 /// A job is about to run. Returns when: after the hook, which is part of its wait.

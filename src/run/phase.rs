@@ -36,9 +36,9 @@ impl Phase {
         }
     }
 
-    /// Moves on to `stage`; never back.
-    pub(crate) fn advance(&self, stage: Stage) {
-        self.0.fetch_max(stage as u8, Ordering::AcqRel);
+    /// Moves on to `stage`; never back. True for the one who does.
+    pub(crate) fn advance(&self, stage: Stage) -> bool {
+        self.0.fetch_max(stage as u8, Ordering::AcqRel) < stage as u8
     }
 
     pub(crate) fn is_running(&self) -> bool {

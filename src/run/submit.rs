@@ -11,7 +11,7 @@ use super::desk::{Desk, Inside};
 use super::gate::{Joined, NoEntry, Patience, Waiter};
 use super::handle::JobHandle;
 use super::job::{self, Job, Task, Tracked};
-use super::news;
+use super::news::{self, Arrival};
 use super::priority::Priority;
 use super::shared::Shared;
 use super::terms::Terms;
@@ -350,6 +350,29 @@ pub(crate) fn follow_token(shared: &Arc<Shared>, job: &Arc<dyn Tracked>) {
 
 /// Hands an admitted job to the pool, or runs it here if that is how it got in.
 pub(crate) fn deliver(shared: &Arc<Shared>, entry: Entry, task: Task) {
+    if shared.observer.is_some() {
+        return deliver_and_tell(shared, entry, task);
+    }
+    hand_over(shared, entry, task);
+}
+
+/// What is told is noted first: nothing may be known of a job that others have.
+#[cold]
+fn deliver_and_tell(shared: &Arc<Shared>, entry: Entry, task: Task) {
+    let arrival = match &task {
+        Task::Tracked(tracked) => Arrival::of(&**tracked, shared.now()),
+        Task::Plain(..) => Arrival::without_handle(shared.now()),
+    };
+    if matches!(entry, Entry::Here) {
+        news::tell_accepted(shared, arrival);
+        return hand_over(shared, entry, task);
+    }
+    hand_over(shared, entry, task);
+    news::tell_accepted(shared, arrival);
+}
+
+#[inline(always)]
+fn hand_over(shared: &Arc<Shared>, entry: Entry, task: Task) {
     let (priority, queued_at) = match &task {
         Task::Tracked(tracked) => (tracked.ticket().priority, tracked.ticket().queued_at),
         Task::Plain(..) => (Priority::Normal, shared.stamp()),

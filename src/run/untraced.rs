@@ -22,12 +22,12 @@ pub(crate) struct Named<'a> {
 
 /// Where a job comes from.
 #[derive(Debug, Default)]
-pub(crate) struct Origin;
+pub(crate) struct Origin(());
 
 impl Origin {
     #[inline(always)]
     pub(crate) fn here<'a>(_job: impl FnOnce() -> Named<'a>) -> Origin {
-        Origin
+        Origin(())
     }
 
     #[inline(always)]

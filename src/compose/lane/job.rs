@@ -12,6 +12,7 @@ use crate::pool_handle::into_try;
 use crate::run::cancel::CancelToken;
 use crate::run::context::{Body, Fallible, JobContext};
 use crate::run::handle::JobHandle;
+use crate::run::news;
 use crate::run::priority::Priority;
 use crate::run::seat::{Room, Seat};
 use crate::run::submit::{self, WhenFull};
@@ -219,6 +220,7 @@ impl LaneJob<'_> {
             (Ok(handle), _) => {
                 // Not under the lock of the lanes: a token that is cancelled already drops the job.
                 submit::follow_token(shared, &handle.tracked());
+                news::accepted(shared, || handle.tracked());
                 Ok(handle)
             }
             (Err(refusal), Some((job, _))) => Err(SubmitError::new(job, refusal)),
