@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use crate::config::Delayed;
 use crate::error::CancelReason;
+use crate::observer::PoolEnding;
 use crate::outcome::Outcome;
 use crate::run::attempt;
 use crate::run::current::JobInfo;
@@ -96,7 +97,7 @@ pub(crate) fn report(core: &Core) -> ShutdownReport {
 pub(crate) fn begin_drain(shared: &Shared) {
     shared.close();
     if shared.phase.advance(Stage::Draining) {
-        news::ending(shared);
+        news::tell(shared, |to, pool| to.pool_ending(&PoolEnding { pool }));
     }
     settle_delayed(shared, Some(shared.now().after(PUSH_GRACE)));
     shared.sleep.announce_to_all();

@@ -186,7 +186,7 @@ pub use {
     metrics_source::MetricsSource,
     observer::{
         Failure, JobAccepted, JobEnded, JobRefused, JobStarting, Observer, PoolEnded, PoolEnding,
-        WorkerStarted, WorkerStopped,
+        RetryStopped, WorkerStarted, WorkerStopped,
     },
     outcome::{Outcome, Refusal, StopCause},
     permits::{MAX_PERMITS, Permits, ReserveAsync},

@@ -3,6 +3,7 @@
 use std::any::Any;
 use std::time::Duration;
 
+use crate::compose::retry::retry_error::RetryStop;
 use crate::outcome::{Outcome, Refusal, StopCause};
 use crate::run::panics::PanicReport;
 use crate::run::ticket::JobId;
@@ -114,6 +115,33 @@ pub trait Observer: Send + Sync + 'static {
     /// This is the failure hook too: [`JobEnded::failure`] says what went wrong, whether or not
     /// anybody holds the job's handle.
     fn job_ended(&self, _job: &JobEnded<'_>) {}
+
+    /// A job that was to be [tried again](crate::JobBuilder::retry) was not, and has no result; on
+    /// the thread where its last attempt ended, after [`Observer::job_ended`] of that, and before
+    /// the [handle](crate::RetryHandle) yields. It is told of each such job once, whatever stopped
+    /// it, a cancel and a shutdown among the reasons.
+    ///
+    /// ```
+    /// use springtide::{Observer, Pool, Retry, RetryStop, RetryStopped};
+    /// use std::sync::mpsc::{Sender, channel};
+    /// use std::time::Duration;
+    ///
+    /// struct DeadLetters(Sender<(&'static str, u32, RetryStop)>);
+    ///
+    /// impl Observer for DeadLetters {
+    ///     fn retry_stopped(&self, job: &RetryStopped<'_>) {
+    ///         let _ = self.0.send((job.kind, job.attempts, job.stop));
+    ///     }
+    /// }
+    ///
+    /// let (send, dead_letters) = channel();
+    /// let pool = Pool::builder("post").workers(1..=1).observer(DeadLetters(send)).build()?;
+    /// let retry = Retry::fixed(Duration::from_millis(1)).max_attempts(2);
+    /// pool.job("letter").retry(retry).submit(|_| Err::<(), _>("no such address"))?.detach();
+    /// assert_eq!(dead_letters.recv()?, ("letter", 2, RetryStop::AttemptsSpent));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    fn retry_stopped(&self, _job: &RetryStopped<'_>) {}
 
     /// A worker's thread is there; on that thread, before its first job.
     fn worker_started(&self, _worker: &WorkerStarted<'_>) {}
@@ -234,6 +262,22 @@ pub struct JobEnded<'a> {
     pub failure: Option<Failure<'a>>,
 }
 
+/// A job that is not tried again.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub struct RetryStopped<'a> {
+    /// The pool's name.
+    pub pool: &'a str,
+    /// The kind given to [`PoolHandle::job`](crate::PoolHandle::job).
+    pub kind: &'static str,
+    /// How often it was run.
+    pub attempts: u32,
+    /// Why it is not tried again.
+    pub stop: RetryStop,
+    /// Since it was submitted.
+    pub elapsed: Duration,
+}
+
 /// What went wrong in a job.
 #[derive(Clone, Copy)]
 #[non_exhaustive]
@@ -308,6 +352,10 @@ impl<O: Observer + ?Sized> Observer for Arc<O> {
 
     fn job_ended(&self, job: &JobEnded<'_>) {
         (**self).job_ended(job);
+    }
+
+    fn retry_stopped(&self, job: &RetryStopped<'_>) {
+        (**self).retry_stopped(job);
     }
 
     fn worker_started(&self, worker: &WorkerStarted<'_>) {

@@ -12,26 +12,50 @@ struct State<T> {
     /// Nobody will ask.
     is_let_go: bool,
     waiter: Option<JobWaiter>,
+    /// Who gets the value, in place of whoever would ask.
+    heir: Option<Heir<T>>,
 }
+
+type Heir<T> = Box<dyn FnOnce(T) + Send>;
 
 impl<T> Promise<T> {
     pub(crate) fn new() -> Promise<T> {
-        let state = State { value: None, is_kept: false, is_let_go: false, waiter: None };
-        Promise(Mutex::new(state))
+        let (value, waiter, heir) = (None, None, None);
+        Promise(Mutex::new(State { value, is_kept: false, is_let_go: false, waiter, heir }))
     }
 
     /// Keeps the promise, unless it is kept already: then, and if nobody will ask, the value is
-    /// dropped here.
+    /// dropped here. If it has an heir, that is called here.
     pub(crate) fn keep(&self, value: T) {
-        let (unwanted, waiter) = {
+        let (left, waiter, heir) = {
             let mut state = self.0.lock();
-            let is_wanted = !state.is_kept && !state.is_let_go;
+            let is_asked_for = !state.is_kept && !state.is_let_go && state.heir.is_none();
             state.is_kept = true;
-            let unwanted = if is_wanted { state.value.replace(value) } else { Some(value) };
-            (unwanted, state.waiter.take())
+            let left = if is_asked_for { state.value.replace(value) } else { Some(value) };
+            (left, state.waiter.take(), state.heir.take())
         };
-        contain(|| drop(unwanted));
+        match (left, heir) {
+            (Some(value), Some(heir)) => _ = contain(|| heir(value)),
+            (left, _) => _ = contain(|| drop(left)),
+        }
         waiter.into_iter().for_each(JobWaiter::wake);
+    }
+
+    /// Has somebody get the value: here, if it is there.
+    pub(crate) fn hand_to(&self, heir: Heir<T>) {
+        let there = {
+            let mut state = self.0.lock();
+            match state.value.take() {
+                Some(value) => Some((value, heir)),
+                None => {
+                    state.heir = Some(heir);
+                    None
+                }
+            }
+        };
+        if let Some((value, heir)) = there {
+            contain(|| heir(value));
+        }
     }
 
     pub(crate) fn is_kept(&self) -> bool {

@@ -68,10 +68,13 @@ impl JobContext<'_> {
     /// deadline has passed, or the pool is being shut down without waiting for it. Reads the clock
     /// only if the job has a timeout or a deadline.
     pub fn is_cancelled(&self) -> bool {
+        self.was_cancelled() || self.remaining() == Some(Duration::ZERO)
+    }
+
+    fn was_cancelled(&self) -> bool {
         self.ticket.claim.is_cancel_requested()
             || self.pool.is_stopping()
             || self.ticket.token().is_some_and(CancelToken::is_cancelled)
-            || self.remaining() == Some(Duration::ZERO)
     }
 
     /// The job's own token, to hand to what it calls and submits: it is cancelled when the job is
@@ -139,6 +142,40 @@ impl JobContext<'_> {
     /// Which run of the job this is, counted from 1.
     pub fn attempt(&self) -> u32 {
         self.ticket.attempt()
+    }
+
+    /// Whether this is the last run of the job, as far as that is known now: of a job that is not
+    /// [tried again](crate::JobBuilder::retry), always; of one that is, once its attempts are used
+    /// up, the time for them or its deadline has passed, or it was cancelled. So that the last
+    /// attempt may do what the others leave to the next one.
+    ///
+    /// `false` promises nothing: whether the error is one to try again, and whether the pool's
+    /// [budget](crate::RetryBudget) allows it, turns out when the attempt has failed.
+    /// [`RetryHandle::on_end`](crate::RetryHandle::on_end) and
+    /// [`Observer::retry_stopped`](crate::Observer::retry_stopped) are told of each end. Reads the
+    /// clock only if the job is tried again for a limited time.
+    ///
+    /// ```
+    /// use springtide::{Pool, Retry};
+    /// use std::time::Duration;
+    ///
+    /// let pool = Pool::builder("letters").workers(1..=1).build()?;
+    /// let retry = Retry::fixed(Duration::from_millis(1)).max_attempts(3);
+    /// let letter = pool.job("send").retry(retry).submit(|cx| match cx.is_last_attempt() {
+    ///     false => Err("the office is closed"),
+    ///     true => Ok("left at the door"),
+    /// })?;
+    /// assert_eq!(letter.join().unwrap(), "left at the door");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn is_last_attempt(&self) -> bool {
+        let more_until = self.ticket.more_until();
+        let is_over = match more_until {
+            Nanos(0) => true,
+            Nanos::NEVER => false,
+            _ => self.pool.now() >= more_until,
+        };
+        is_over || self.was_cancelled()
     }
 
     /// The index of the worker, stable for the life of its thread; `None` if the submitter runs

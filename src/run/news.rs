@@ -7,9 +7,7 @@ use super::job::{Tracked, Unpublished, Withdrawn};
 use super::panics::{PanicReport, contain};
 use super::shared::Shared;
 use super::ticket::{JobId, KindId, Ticket};
-use crate::observer::{
-    Failure, JobAccepted, JobEnded, JobRefused, JobStarting, Observer, PoolEnding,
-};
+use crate::observer::{Failure, JobAccepted, JobEnded, JobRefused, JobStarting, Observer};
 use crate::outcome::{Outcome, Refusal};
 use crate::sync::Arc;
 use crate::time::Nanos;
@@ -125,13 +123,6 @@ pub(crate) fn tell_accepted(shared: &Shared, job: Arrival) {
     }
 }
 
-/// The pool takes no more jobs, for it is being shut down.
-pub(crate) fn ending(shared: &Shared) {
-    if let Some(observer) = here(shared, None) {
-        contain(|| observer.pool_ending(&PoolEnding { pool: shared.name.as_str() }));
-    }
-}
-
 /// A job is about to run. Returns when: after the hook, which is part of its wait.
 #[inline]
 pub(crate) fn starting(shared: &Shared, job: &Option<About>, now: Nanos) -> Nanos {
@@ -212,8 +203,8 @@ pub(crate) fn turned_away(shared: &Shared, reason: Refusal, jobs: u64) {
 
 /// Tells what is no job's; a panic of the observer's own goes no further.
 pub(crate) fn tell(shared: &Shared, news: impl FnOnce(&dyn Observer, &str)) {
-    if let Some(observer) = &shared.observer {
-        contain(|| news(&**observer, shared.name.as_str()));
+    if let Some(observer) = here(shared, None) {
+        contain(|| news(observer, shared.name.as_str()));
     }
 }
 

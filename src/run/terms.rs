@@ -31,6 +31,8 @@ pub(crate) struct Special {
     pub(crate) delay: Option<Duration>,
     /// How often it was run before.
     pub(crate) retries: u32,
+    /// Until when it may be run once more.
+    pub(crate) more_until: Nanos,
     pub(crate) seat: Option<Seat>,
 }
 
@@ -104,6 +106,7 @@ impl Terms {
             place: special.token.as_ref().map(CancelToken::place),
             delay: special.delay.map(|_| Delay::default()),
             retries: special.retries,
+            more_until: special.more_until,
             seat: special.seat.clone(),
             ..Limits::default()
         })

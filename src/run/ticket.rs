@@ -56,6 +56,8 @@ pub(crate) struct Limits {
     pub(crate) delay: Option<Delay>,
     /// Which run this is of a job that is tried again: 0 for the first.
     pub(crate) retries: u32,
+    /// Until when another run may follow this one; the beginning of time if none will.
+    pub(crate) more_until: Nanos,
 }
 
 /// Whether a job that was to wait for its time waits still.
@@ -96,6 +98,7 @@ impl Default for Limits {
             place: None,
             delay: None,
             retries: 0,
+            more_until: Nanos(0),
             seat: None,
             left_room: AtomicU64::new(Nanos::NEVER.0),
         }
@@ -125,6 +128,11 @@ impl Ticket {
     /// Which run of the job this is, counted from 1.
     pub(crate) fn attempt(&self) -> u32 {
         self.limits.as_ref().map_or(1, |limits| limits.retries.saturating_add(1))
+    }
+
+    /// Until when another run may follow this one, if any may.
+    pub(crate) fn more_until(&self) -> Nanos {
+        self.limits.as_ref().map_or(Nanos(0), |limits| limits.more_until)
     }
 
     /// The deadline that the job leaves to those that it submits.

@@ -87,7 +87,6 @@ pub(crate) const RANKS: &[&[&str]] = &[
     &[
         "run::queue",
         "config",
-        "observer",
         "run::kinds",
         "run::current",
         "run::gate",
@@ -101,7 +100,14 @@ pub(crate) const RANKS: &[&[&str]] = &[
         "compose::retry::retry_error",
         "prometheus::server",
     ],
-    &["run::context", "scale::sample", "sim::machine", "run::stuck", "compose::retry::policy"],
+    &[
+        "run::context",
+        "observer",
+        "scale::sample",
+        "sim::machine",
+        "run::stuck",
+        "compose::retry::policy",
+    ],
     &["run::job", "scale::policy"],
     &[
         "run::slot",

@@ -10,11 +10,13 @@ use super::retry_error::{RetryError, RetryStop};
 use crate::compose::delay;
 use crate::compose::promise::Promise;
 use crate::error::{CancelReason, JobError};
+use crate::observer::RetryStopped;
 use crate::outcome::Refusal;
 use crate::run::attempt;
 use crate::run::context::{Fallible, JobContext};
 use crate::run::handle::JobHandle;
 use crate::run::job::Tracked;
+use crate::run::news;
 use crate::run::panics::{catch, contain};
 use crate::run::submit;
 use crate::run::terms::Terms;
@@ -129,6 +131,12 @@ where
 
     /// The job is over for good.
     fn end(&self, stop: RetryStop, attempts: u32, lost: Option<JobError>) {
+        let shared = &self.core.shared;
+        news::tell(shared, |to, pool| {
+            let (kind, elapsed) = (self.terms.kind, shared.now().since(self.began));
+            let kind = shared.kinds.name(kind);
+            to.retry_stopped(&RetryStopped { pool, kind, attempts, stop, elapsed });
+        });
         let last = self.last.lock().take();
         self.course.promise.keep(Err(RetryError::new(stop, attempts, last, lost)));
     }
@@ -179,6 +187,7 @@ where
         let terms = self.terms.clone().with(|special| {
             special.delay = Some(delay);
             special.retries = number - 1;
+            special.more_until = self.retry.more_until(number, self.began, special.deadline);
         });
         let make = |()| submit::tracked_body(shared, terms, self.body());
         let handle = delay::submit(timer, shared, (), make).map_err(|refused| refused.refusal())?;

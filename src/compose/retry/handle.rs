@@ -108,6 +108,8 @@ impl<E: Send + 'static> RetryJob<'_, E> {
         let terms = builder.terms.clone();
         let course = Course::new();
         let began = core.shared.now();
+        let special = builder.terms.special();
+        special.more_until = retry.more_until(1, began, special.deadline);
         let seed = retry.fixed_seed().unwrap_or_else(|| RandomState::new().build_hasher().finish());
         let mut attempts = None;
         let handle = builder.enter_body(job, when_full, |job| {
@@ -179,6 +181,36 @@ impl<T: Send + 'static, E: Send + 'static> RetryHandle<T, E> {
     /// The handle, if it is not.
     pub fn try_join(self) -> Result<Result<T, RetryError<E>>, Self> {
         self.course.promise.take().ok_or(self)
+    }
+
+    /// Calls `callback` with what comes of the job, instead of waiting for it: at once, if that is
+    /// there, and otherwise where the last attempt ends, as with
+    /// [`JobHandle::on_end`](crate::JobHandle::on_end). Called whatever the end: by its
+    /// [`RetryError::stop`] it knows why there was no further attempt. It is not called for the
+    /// attempts before. A panic in it goes no further.
+    ///
+    /// ```
+    /// use springtide::{Pool, Retry, RetryStop};
+    /// use std::sync::mpsc::channel;
+    /// use std::time::Duration;
+    ///
+    /// let pool = Pool::builder("letters").workers(1..=2).build()?;
+    /// let (send, dead_letters) = channel();
+    /// let retry = Retry::fixed(Duration::from_millis(1)).max_attempts(3);
+    /// let letter = pool.job("send").retry(retry).submit(|_| Err::<(), _>("no such address"))?;
+    /// letter.on_end(move |sent| {
+    ///     if let Err(error) = sent {
+    ///         let _ = send.send((error.stop(), error.attempts(), error.into_last()));
+    ///     }
+    /// });
+    /// let (stop, attempts, last) = dead_letters.recv()?;
+    /// assert_eq!((stop, attempts), (RetryStop::AttemptsSpent, 3));
+    /// assert_eq!(last, Some("no such address"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn on_end(mut self, callback: impl FnOnce(Result<T, RetryError<E>>) + Send + 'static) {
+        self.cancel_on_drop = false;
+        self.course.promise.hand_to(Box::new(callback));
     }
 
     fn wait(self, timeout: Option<Duration>) -> Result<Joined<T, E>, Self> {

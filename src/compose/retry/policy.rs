@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::retry_error::RetryStop;
 use crate::sync::Arc;
-use crate::time::nanos;
+use crate::time::{Nanos, nanos};
 
 /// Attempts in all, unless [`Retry::max_attempts`] says otherwise.
 pub const DEFAULT_ATTEMPTS: u32 = 4;
@@ -185,6 +185,15 @@ impl<E> Retry<E> {
         let longest = self.longest_after(attempt);
         let share = if self.jitter { chance.clamp(0.0, 1.0) } else { 1.0 };
         Ok(Duration::from_nanos((longest as f64 * share) as u64).min(left))
+    }
+
+    /// Until when another attempt may be queued after the `attempt`th, at a job submitted at
+    /// `began`; the beginning of time if none may.
+    pub(crate) fn more_until(&self, attempt: u32, began: Nanos, deadline: Option<Nanos>) -> Nanos {
+        if attempt >= self.attempts {
+            return Nanos(0);
+        }
+        began.after(self.elapsed).min(deadline.unwrap_or(Nanos::NEVER))
     }
 
     /// The whole wait after so many failures, in nanoseconds.
