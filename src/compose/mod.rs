@@ -12,6 +12,7 @@ pub(crate) mod promise;
 pub(crate) mod retry;
 mod rhythm;
 pub(crate) mod scope;
+mod series;
 #[cfg(feature = "stream")]
 mod stream;
 pub(crate) mod timer;

@@ -1,28 +1,20 @@
-//! Jobs that run again and again: never two at a time, and a failure ends nothing.
-//!
-//! A series is no job: each of its runs is one, accepted when its time comes. Between two runs the
-//! series waits at the timer.
+//! Jobs that run again and again: how, and the handle of such a series.
 
 use std::convert::Infallible;
 use std::fmt;
 use std::time::Duration;
 
 use super::rhythm::{From, Rhythm};
-use super::timer::{Due, Timer, TimerId};
-use crate::error::{CancelReason, JobError, SubmitError};
-use crate::outcome::Refusal;
+use super::series::{self, Call, Course};
+use crate::error::{CancelReason, SubmitError};
 use crate::pool_handle::PoolHandle;
-use crate::run::context::{Fallible, JobContext};
-use crate::run::job::{Task, Tracked};
+use crate::run::cancel::CancelToken;
+use crate::run::context::JobContext;
+use crate::run::news;
 use crate::run::priority::Priority;
-use crate::run::shared::Shared;
-use crate::run::submit::{self, Entry};
 use crate::run::terms::Terms;
-use crate::run::{attempt, news};
 use crate::scale::Core;
-use crate::sync::plain::{AtomicBool, AtomicU64, Ordering};
-use crate::sync::{Arc, Mutex};
-use crate::time::Nanos;
+use crate::sync::Arc;
 
 /// How the runs of a series follow each other; made by [`PoolHandle::every`].
 #[derive(Clone, Debug)]
@@ -89,6 +81,87 @@ impl Every<'_> {
         self
     }
 
+    /// How long each run may take, as [`JobBuilder::timeout`](crate::JobBuilder::timeout) says of a
+    /// job. A run that overruns it is told, counts as a failure, and ends nothing: the series goes
+    /// on as soon as the run returns.
+    ///
+    /// Until then no other begins, for the run has the closure, and two never overlap. The runs
+    /// that were due meanwhile are left out, and counted when it is known how many they are. A run
+    /// that never returns is the last; after the pool's
+    /// [`stuck_after`](crate::Builder::stuck_after) it is stuck, and told of as such.
+    ///
+    /// ```
+    /// use springtide::Pool;
+    /// use std::sync::mpsc::channel;
+    /// use std::time::Duration;
+    ///
+    /// let pool = Pool::builder("mirror").workers(1..=2).build()?;
+    /// let (synced, syncs) = channel();
+    /// let (mut run, timeout) = (0, Duration::from_millis(20));
+    /// let mirror = pool.every(Duration::from_millis(2)).timeout(timeout).start(move |cx| {
+    ///     run += 1;
+    ///     while run == 1 && !cx.is_cancelled() {
+    ///         std::thread::yield_now(); // The other side is silent, the first time.
+    ///     }
+    ///     let _ = synced.send(run);
+    /// })?;
+    /// assert_eq!(syncs.iter().take(3).collect::<Vec<_>>(), [1, 2, 3]);
+    /// mirror.cancel();
+    /// assert_eq!(mirror.failures(), 1);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn timeout(mut self, after: Duration) -> Self {
+        self.terms.special().timeout = Some(after);
+        self
+    }
+
+    /// A run that has waited in the queue for so long is not run, because the next one will do. It
+    /// ends as expired, and is [left out](Periodic::skipped).
+    ///
+    /// ```
+    /// use springtide::Pool;
+    /// use std::time::Duration;
+    ///
+    /// let pool = Pool::builder("gauges").workers(1..=1).build()?;
+    /// let period = Duration::from_millis(2);
+    /// pool.pause(); // Or everybody is busy.
+    /// let gauge = pool.every(period).expires_in(Duration::ZERO).start(|_cx| ())?;
+    /// # while pool.stats().queued == 0 { std::thread::yield_now(); }
+    /// pool.resume();
+    /// # while gauge.skipped() == 0 { std::thread::yield_now(); }
+    /// gauge.cancel();
+    /// assert!(gauge.skipped() >= 1);
+    /// assert_eq!((gauge.runs(), gauge.failures()), (0, 0)); // Zero keeps no run.
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn expires_in(mut self, after: Duration) -> Self {
+        self.terms.special().expires_in = Some(after);
+        self
+    }
+
+    /// Puts the series under a token. Cancelling that is [cancelling](Periodic::cancel) the series,
+    /// at that moment: between two runs, and while one is queued, what the job captured is freed; a
+    /// run under way is told, by its context and by its own [token](JobContext::token), and is the
+    /// last. Under a token that is cancelled already the series is over as it starts.
+    ///
+    /// ```
+    /// use springtide::{CancelToken, Pool};
+    /// use std::time::Duration;
+    ///
+    /// let pool = Pool::builder("session").workers(1..=2).build()?;
+    /// let session = CancelToken::new();
+    /// let minute = Duration::from_secs(60);
+    /// let pings = pool.every(minute).token(&session).start(|_cx| ())?;
+    /// let saves = pool.every(minute * 10).token(&session).start(|_cx| ())?;
+    /// session.cancel(); // The user has left.
+    /// assert!(pings.is_over() && saves.is_over());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn token(mut self, token: &CancelToken) -> Self {
+        self.terms.special().token = Some(token.clone());
+        self
+    }
+
     /// Counts the period from the end of a run to the beginning of the next, in place of from one
     /// due time to the next. Then none is left out.
     ///
@@ -147,178 +220,16 @@ impl Every<'_> {
         E: Send + 'static,
     {
         let core = Arc::clone(&self.pool.core);
-        let shared = &core.shared;
-        let refuse = |job, refusal| {
-            news::refused(shared, refusal, 1);
-            Err(SubmitError::new(job, refusal))
-        };
-        if shared.gate.is_closed() {
-            return refuse(job, Refusal::Shutdown);
-        }
-        let due = shared.now().after(self.first.unwrap_or(self.rhythm.period));
-        let course = Arc::new(Course::default());
-        let series = Arc::new(Series {
-            job: Mutex::new(Some(job)),
-            call,
-            rhythm: self.rhythm,
-            terms: self.terms,
-            core: Arc::clone(&core),
-            over: Over(Arc::clone(&course)),
-        });
-        match series.wait(due, Timer::at) {
-            Ok(()) => Ok(Periodic { core, course, cancel_on_drop: false }),
-            Err(refusal) => match series.job.lock().take() {
-                Some(job) => refuse(job, refusal),
-                None => unreachable!("no run of it can have begun"),
-            },
-        }
-    }
-}
-
-type Call<F, E> = fn(&mut F, &JobContext<'_>) -> Result<(), E>;
-
-/// What the series has in common with its handle.
-#[derive(Default)]
-struct Course {
-    place: Mutex<Place>,
-    runs: AtomicU64,
-    failures: AtomicU64,
-    skipped: AtomicU64,
-    is_over: AtomicBool,
-}
-
-#[derive(Default)]
-struct Place {
-    now: At,
-    is_cancelled: bool,
-}
-
-/// Where the series is.
-#[derive(Default)]
-enum At {
-    #[default]
-    Between,
-    Timer(TimerId),
-    Pool(Arc<dyn Tracked>),
-}
-
-struct Series<F, E> {
-    /// Out while it runs.
-    job: Mutex<Option<F>>,
-    call: Call<F, E>,
-    rhythm: Rhythm,
-    terms: Terms,
-    core: Arc<Core>,
-    /// Dropped last: what the job captured is gone then.
-    over: Over,
-}
-
-struct Over(Arc<Course>);
-
-impl Drop for Over {
-    fn drop(&mut self) {
-        // Release: pairs with `Periodic::is_over`.
-        self.0.is_over.store(true, Ordering::Release);
-    }
-}
-
-type Wait = fn(&Arc<Timer>, Nanos, Due) -> Result<TimerId, (Due, Refusal)>;
-
-impl<F: Send + 'static, E: Send + 'static> Series<F, E> {
-    /// Waits for the next run, unless the series is cancelled.
-    fn wait(self: &Arc<Self>, due: Nanos, wait: Wait) -> Result<(), Refusal> {
-        let series = Arc::clone(self);
-        let tick: Due = Box::new(move || series.run(due));
-        let refused = {
-            let mut place = self.over.0.place.lock();
-            if place.is_cancelled {
-                Some((tick, Refusal::Shutdown))
-            } else {
-                // Under the lock: the time may come before it is known where the series is.
-                match wait(&self.core.timer, due, tick) {
-                    Ok(id) => {
-                        place.now = At::Timer(id);
-                        None
-                    }
-                    Err(refused) => Some(refused),
-                }
+        let Every { rhythm, first, terms, .. } = self;
+        let first = first.unwrap_or(rhythm.period);
+        match series::begin(&core, rhythm, first, terms, (job, call)) {
+            Ok(course) => Ok(Periodic { core, course, cancel_on_drop: false }),
+            Err((job, refusal)) => {
+                news::refused(&core.shared, refusal, 1);
+                Err(SubmitError::new(job, refusal))
             }
-        };
-        refused.map_or(Ok(()), |(_tick, refusal)| Err(refusal))
-    }
-
-    /// The time has come.
-    fn run(self: Arc<Self>, due: Nanos) {
-        let shared = &self.core.shared;
-        if shared.gate.admit_over_the_bound().is_err() {
-            return;
-        }
-        let (tracked, handle) = submit::tracked_body(shared, self.terms.clone(), self.body());
-        let is_cancelled = {
-            let mut place = self.over.0.place.lock();
-            place.now = At::Pool(Arc::clone(&tracked));
-            place.is_cancelled
-        };
-        // Before it may run: what a run leaves behind is dropped where it ended, not by the timer.
-        let series = Arc::clone(&self);
-        handle.on_end(move |result| series.over(due, result));
-        submit::deliver(shared, Entry::Queue, Task::Tracked(Arc::clone(&tracked)));
-        if is_cancelled {
-            attempt::cancel(shared, &*tracked, CancelReason::Requested);
         }
     }
-
-    /// A run is over.
-    fn over(self: Arc<Self>, due: Nanos, result: Result<Result<(), E>, JobError>) {
-        let course = &self.over.0;
-        course.place.lock().now = At::Between;
-        let shared = &self.core.shared;
-        if ended_the_series(&result) {
-            return;
-        }
-        if !matches!(result, Ok(Ok(()))) {
-            course.failures.fetch_add(1, Ordering::Relaxed);
-        }
-        drop(result);
-        let (next, skipped) = self.rhythm.next(due, shared.now());
-        course.skipped.fetch_add(skipped, Ordering::Relaxed);
-        self.core.runs_skipped.fetch_add(skipped, Ordering::Relaxed);
-        course.runs.fetch_add(1, Ordering::Relaxed);
-        // The end of the series or of the pool is no error of anybody's.
-        if !shared.gate.is_closed() {
-            let _ = self.wait(next, Timer::again);
-        }
-    }
-
-    fn body(
-        self: &Arc<Self>,
-    ) -> Fallible<impl FnOnce(&JobContext<'_>) -> Result<(), E> + Send + use<F, E>> {
-        let series = Arc::clone(self);
-        Fallible(move |cx: &JobContext<'_>| {
-            let Some(job) = series.job.lock().take() else { return Ok(()) };
-            // Put back also if it panics.
-            let mut back = PutBack { place: &series.job, job: Some(job) };
-            let job = back.job.as_mut();
-            job.map_or(Ok(()), |job| (series.call)(job, cx))
-        })
-    }
-}
-
-struct PutBack<'a, F> {
-    place: &'a Mutex<Option<F>>,
-    job: Option<F>,
-}
-
-impl<F> Drop for PutBack<'_, F> {
-    fn drop(&mut self) {
-        *self.place.lock() = self.job.take();
-    }
-}
-
-/// A run that was cancelled for want of a worker is one that failed.
-fn ended_the_series<T>(result: &Result<T, JobError>) -> bool {
-    let reason = result.as_ref().err().and_then(JobError::cancel_reason);
-    reason.is_some_and(|reason| reason != CancelReason::NoWorkers)
 }
 
 /// A series of runs; made by [`Every::start`]. Dropping it lets the series go on (see
@@ -333,22 +244,7 @@ impl Periodic {
     /// Ends the series. Between two runs, and while one is queued, what the job captured is freed
     /// at once; a run that has begun is told ([`JobContext::is_cancelled`]) and is the last.
     pub fn cancel(&self) {
-        let at = {
-            let mut place = self.course.place.lock();
-            place.is_cancelled = true;
-            std::mem::take(&mut place.now)
-        };
-        match at {
-            At::Between => {}
-            At::Timer(id) => _ = self.core.timer.cancel(id),
-            At::Pool(job) => {
-                attempt::cancel(self.shared(), &*job, CancelReason::Requested);
-            }
-        }
-    }
-
-    fn shared(&self) -> &Arc<Shared> {
-        &self.core.shared
+        self.course.cancel(&self.core, CancelReason::Requested);
     }
 
     /// Makes the drop of this handle end the series, as [`Periodic::cancel`] does.
@@ -361,23 +257,23 @@ impl Periodic {
     /// Whether the series has ended: no run will begin, none is under way, and what the job
     /// captured is gone.
     pub fn is_over(&self) -> bool {
-        // Acquire: pairs with the drop of the series.
-        self.course.is_over.load(Ordering::Acquire)
+        self.course.is_over()
     }
 
-    /// Runs that have ended, whether well or not.
+    /// Runs that have ended, whether well or not; one that was given up is among them from then on.
     pub fn runs(&self) -> u64 {
-        self.course.runs.load(Ordering::Relaxed)
+        self.course.runs()
     }
 
-    /// Those of them that returned an error or panicked.
+    /// Those of them that returned an error, panicked, or overran their [timeout](Every::timeout).
     pub fn failures(&self) -> u64 {
-        self.course.failures.load(Ordering::Relaxed)
+        self.course.failures()
     }
 
-    /// Runs that were left out because one was due while another waited or ran.
+    /// Runs that were left out: one was due while another waited or ran, or it
+    /// [expired](Every::expires_in). Those that were due during a run are added when it is over.
     pub fn skipped(&self) -> u64 {
-        self.course.skipped.load(Ordering::Relaxed)
+        self.course.skipped()
     }
 }
 

@@ -53,7 +53,6 @@ pub(crate) const RANKS: &[&[&str]] = &[
         "compose::progress",
         "run::seat",
         "prometheus::request",
-        "metrics_source",
     ],
     &["run::trace", "run::untraced"],
     &[
@@ -196,6 +195,7 @@ pub(crate) const RANKS: &[&[&str]] = &[
         "compose::lane::state",
         "compose::retry::attempts",
         "prometheus::scrape",
+        "compose::series",
     ],
     &["pool_handle", "compose::lane::dispatcher", "compose::lane::stats"],
     &[
