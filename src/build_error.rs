@@ -29,6 +29,8 @@ pub enum BuildError {
     Invalid(Vec<ConfigError>),
     /// The system refused to start the supervisor or the first worker.
     Spawn(io::Error),
+    /// The pool is closed, so a [lane](crate::PoolHandle::lane) of it would take no job.
+    Closed,
 }
 
 impl fmt::Display for BuildError {
@@ -42,6 +44,7 @@ impl fmt::Display for BuildError {
                 Ok(())
             }
             BuildError::Spawn(error) => write!(f, "no thread could be started: {error}"),
+            BuildError::Closed => f.write_str("the pool is closed"),
         }
     }
 }
@@ -49,7 +52,7 @@ impl fmt::Display for BuildError {
 impl std::error::Error for BuildError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
-            BuildError::Invalid(_) => None,
+            BuildError::Invalid(_) | BuildError::Closed => None,
             BuildError::Spawn(error) => Some(error),
         }
     }

@@ -279,8 +279,12 @@ impl<F> std::error::Error for SubmitError<F> {}
 /// What [`try_submit`](crate::PoolHandle::try_submit) answers instead of waiting.
 #[non_exhaustive]
 pub enum TrySubmitError<F> {
-    /// There is no room, or no thread to wait for the job's time; here is the job.
+    /// There is no room; here is the job.
     Full(F),
+    /// As many jobs are delayed as [may be](crate::Builder::delayed_capacity); here is this one.
+    DelayedFull(F),
+    /// The system refused the thread that waits for the time of a delayed job; here is the job.
+    NoThread(F),
     /// The pool takes no more jobs; here is this one.
     Closed(F),
 }
@@ -288,9 +292,9 @@ pub enum TrySubmitError<F> {
 impl<F> TrySubmitError<F> {
     pub(crate) fn new(job: F, refusal: Refusal) -> Self {
         match refusal {
-            Refusal::QueueFull | Refusal::Deadline | Refusal::DelayedFull | Refusal::NoThread => {
-                TrySubmitError::Full(job)
-            }
+            Refusal::QueueFull | Refusal::Deadline => TrySubmitError::Full(job),
+            Refusal::DelayedFull => TrySubmitError::DelayedFull(job),
+            Refusal::NoThread => TrySubmitError::NoThread(job),
             Refusal::Shutdown | Refusal::Forked => TrySubmitError::Closed(job),
         }
     }
@@ -298,13 +302,16 @@ impl<F> TrySubmitError<F> {
     /// The job, to run it elsewhere or try again.
     pub fn into_job(self) -> F {
         match self {
-            TrySubmitError::Full(job) | TrySubmitError::Closed(job) => job,
+            TrySubmitError::Full(job)
+            | TrySubmitError::DelayedFull(job)
+            | TrySubmitError::NoThread(job)
+            | TrySubmitError::Closed(job) => job,
         }
     }
 
-    /// The queue was full.
+    /// The queue was full, or as many jobs delayed as may be.
     pub fn is_full(&self) -> bool {
-        matches!(self, TrySubmitError::Full(_))
+        matches!(self, TrySubmitError::Full(_) | TrySubmitError::DelayedFull(_))
     }
 
     /// The pool was closed.
@@ -315,14 +322,24 @@ impl<F> TrySubmitError<F> {
 
 impl<F> fmt::Display for TrySubmitError<F> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let refusal = if self.is_full() { Refusal::QueueFull } else { Refusal::Shutdown };
+        let refusal = match self {
+            TrySubmitError::Full(_) => Refusal::QueueFull,
+            TrySubmitError::DelayedFull(_) => Refusal::DelayedFull,
+            TrySubmitError::NoThread(_) => Refusal::NoThread,
+            TrySubmitError::Closed(_) => Refusal::Shutdown,
+        };
         write!(f, "job refused: {}", why(refusal))
     }
 }
 
 impl<F> fmt::Debug for TrySubmitError<F> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(if self.is_full() { "Full(..)" } else { "Closed(..)" })
+        f.write_str(match self {
+            TrySubmitError::Full(_) => "Full(..)",
+            TrySubmitError::DelayedFull(_) => "DelayedFull(..)",
+            TrySubmitError::NoThread(_) => "NoThread(..)",
+            TrySubmitError::Closed(_) => "Closed(..)",
+        })
     }
 }
 
@@ -335,6 +352,9 @@ pub enum ReserveError {
     /// The queue is full, and the caller would not wait or may not: it is one of the pool's own
     /// jobs, which would have to make the room.
     Full,
+    /// More places were asked for, all or none, than the queue has: that can never be met, unless
+    /// the capacity is raised.
+    TooLarge,
     /// The queue stayed full until the caller's deadline.
     TimedOut,
     /// As many places are reserved as a pool can keep count of:
@@ -362,6 +382,9 @@ impl fmt::Display for ReserveError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             ReserveError::Full => "no places reserved: the queue is full",
+            ReserveError::TooLarge => {
+                "no places reserved: the queue is smaller than that, so it can never be met"
+            }
             ReserveError::TimedOut => "no places reserved: the queue stayed full too long",
             ReserveError::TooMany => "no places reserved: too many are reserved already",
             ReserveError::Closed => "no places reserved: the pool is closed",

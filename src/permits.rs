@@ -102,14 +102,18 @@ impl PoolHandle {
     /// use springtide::{Pool, ReserveError};
     ///
     /// let pool = Pool::builder("exact").workers(1..=2).queue_capacity(8).build()?;
-    /// assert_eq!(pool.try_reserve_exact(9).unwrap_err(), ReserveError::Full);
-    /// assert_eq!(pool.try_reserve_exact(8)?.len(), 8);
+    /// let all = pool.try_reserve_exact(8)?;
+    /// assert_eq!(pool.try_reserve_exact(3).unwrap_err(), ReserveError::Full);
+    /// drop(all);
+    /// assert_eq!(pool.try_reserve_exact(3)?.len(), 3);
+    /// // However empty the queue is:
+    /// assert_eq!(pool.try_reserve_exact(9).unwrap_err(), ReserveError::TooLarge);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     ///
     /// # Errors
     ///
-    /// [`ReserveError`]: there are fewer, the pool is closed, or too many places are reserved.
+    /// [`ReserveError`]: fewer are free, the queue has fewer at all, the pool is closed, or too many places are reserved.
     pub fn try_reserve_exact(&self, places: usize) -> Result<Permits, ReserveError> {
         self.reserve_now(places as u64, places)
     }
@@ -162,6 +166,9 @@ impl PoolHandle {
 
     fn reserve_now(&self, least: u64, most: usize) -> Result<Permits, ReserveError> {
         let reserved = self.core.shared.gate.reserve(least, most as u64);
+        if matches!(reserved, Err(NoEntry::Full)) && least > self.core.settings.load().capacity() {
+            return Err(ReserveError::TooLarge);
+        }
         self.permits(reserved.map_err(why_none), most)
     }
 

@@ -8,7 +8,7 @@ use std::thread;
 use std::time::Duration;
 
 use common::{DropFlag, PATIENCE, assert_accounts, assert_lane, build, fixed, until, within};
-use springtide::{CancelReason, CancelToken, JobHandle, Overflow, Pool, Refusal};
+use springtide::{BuildError, CancelReason, CancelToken, JobHandle, Overflow, Pool, Refusal};
 
 #[test]
 fn a_closed_pool_refuses_in_every_lane_and_a_shutdown_runs_what_waits_there() {
@@ -27,6 +27,22 @@ fn a_closed_pool_refuses_in_every_lane_and_a_shutdown_runs_what_waits_there() {
         assert_eq!((report.accepted, report.completed), (51, 51));
         assert!(jobs.into_iter().enumerate().all(|(n, job)| job.join().unwrap() == n));
         assert_eq!(kept.join().unwrap(), 7, "a limit of zero is a pause, and the end ends it");
+    });
+}
+
+#[test]
+fn a_closed_pool_opens_no_lane() {
+    within(PATIENCE, "no-lane", || {
+        let pool = fixed("no-lane", 1, 10);
+        pool.lane("before").build().expect("open").close();
+        pool.close();
+        for name in ["before", "after", ""] {
+            let error = pool.lane(name).build().expect_err("it would take no job");
+            assert!(matches!(error, BuildError::Closed), "{error}");
+            assert_eq!(error.to_string(), "the pool is closed");
+        }
+        assert!(pool.shutdown().ended);
+        assert!(matches!(pool.lane("late").build(), Err(BuildError::Closed)));
     });
 }
 

@@ -69,12 +69,36 @@ fn reserved_places_are_nobody_elses() {
     });
 }
 
+// Whether it is full or empty, and until its capacity is raised
+#[test]
+fn more_places_than_the_queue_has_can_never_be_had_and_the_error_says_so() {
+    within(PATIENCE, "too-large", || {
+        let pool = fixed("too-large", 1, 4);
+        let all = pool.reserve(4).expect("open");
+        for error in [pool.try_reserve_exact(5), pool.try_reserve_exact(usize::MAX)] {
+            let error = error.unwrap_err();
+            assert_eq!(error, ReserveError::TooLarge);
+            assert!(error.to_string().contains("can never be met"), "{error}");
+        }
+        assert_eq!(pool.try_reserve(5).unwrap_err(), ReserveError::Full, "fewer would do");
+        assert_eq!(pool.try_reserve_exact(1).unwrap_err(), ReserveError::Full);
+        drop(all);
+        pool.reconfigure(|settings| settings.queue_capacity = Some(5)).expect("valid");
+        assert_eq!(pool.try_reserve_exact(5).expect("five places").len(), 5);
+        pool.close();
+        assert_eq!(pool.try_reserve_exact(9).unwrap_err(), ReserveError::Closed);
+    });
+}
+
 #[test]
 fn all_or_nothing_takes_all_or_nothing() {
     within(PATIENCE, "exact", || {
         let pool = fixed("exact", 1, 4);
-        assert_eq!(pool.try_reserve_exact(5).unwrap_err(), ReserveError::Full);
+        assert_eq!(pool.try_reserve_exact(5).unwrap_err(), ReserveError::TooLarge);
         assert_eq!(pool.room(), 4, "nothing was taken");
+        let one = pool.reserve(1).expect("open");
+        assert_eq!(pool.try_reserve_exact(4).unwrap_err(), ReserveError::Full);
+        drop(one);
         let permits = pool.try_reserve_exact(4).expect("four places");
         assert_eq!((permits.len(), pool.room()), (4, 0));
         assert_eq!(pool.try_reserve_exact(0).expect("none are always there").len(), 0);

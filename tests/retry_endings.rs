@@ -255,7 +255,7 @@ fn a_callback_gets_the_result_of_the_attempt_that_succeeds() {
         let ended = Arc::clone(&witness);
         job.cancel_on_drop().on_end(move |answer| {
             let ended = *ended.ended.lock().expect("no panics");
-            drop(send.send((answer.ok(), ended)));
+            let _ = send.send((answer.ok(), ended));
         });
         for retry in 1..=2 {
             until(|| (pool.stats().retries, pool.stats().delayed) == (retry, 1));
@@ -276,7 +276,7 @@ fn a_callback_of_a_retry_that_is_over_runs_at_once_and_one_that_panics_disturbs_
         until(|| job.is_finished());
         let here = std::thread::current().id();
         let (send, called) = channel();
-        job.on_end(move |_| drop(send.send(std::thread::current().id())));
+        job.on_end(move |_| _ = send.send(std::thread::current().id()));
         assert_eq!(called.try_recv(), Ok(here));
         let held = occupy(&pool, 1);
         let job = pool.job("job").retry(once()).submit(fails).expect("open");

@@ -2,6 +2,7 @@
 
 mod common;
 
+use std::io;
 use std::ops::RangeInclusive;
 use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, mpsc};
@@ -12,6 +13,7 @@ use common::{
     DropFlag, FOREVER, Latch, PATIENCE, assert_accounts, assert_submitted, build, fixed,
     fixed_with, occupy, until, within,
 };
+use springtide::testing::{Spawner, SystemSpawner, ThreadHandle};
 use springtide::{BuildError, Overflow, Pool, PoolHandle, Refusal, TrySubmitError};
 
 #[test]
@@ -361,5 +363,60 @@ fn a_pool_that_cannot_be_built_says_every_reason_and_starts_no_thread() {
         assert!(common::threads_named("nobuild").is_none_or(|count| count == 0));
         let pool = build(Pool::builder("nobuild").workers(1..=1));
         assert_accounts(&pool);
+    });
+}
+
+/// Refuses the thread that waits for points in time.
+struct NoTimer;
+
+impl Spawner for NoTimer {
+    fn spawn(
+        &self,
+        name: String,
+        stack_size: Option<usize>,
+        body: Box<dyn FnOnce() + Send>,
+    ) -> io::Result<ThreadHandle> {
+        match name.ends_with("/time") {
+            true => Err(io::Error::from(io::ErrorKind::WouldBlock)),
+            false => SystemSpawner.spawn(name, stack_size, body),
+        }
+    }
+}
+
+#[test]
+fn each_reason_to_refuse_at_once_is_told_apart_and_has_its_own_words() {
+    within(PATIENCE, "words", || {
+        let later = |pool: &PoolHandle| {
+            let later = pool.job("later").delay(Duration::from_secs(60));
+            later.try_submit(|_| 7).map(|_| ()).expect_err("it is refused")
+        };
+        let builder = Pool::builder("words").workers(1..=1).queue_capacity(1);
+        let pool = build(builder.delayed_capacity(0));
+        let delayed = later(&pool);
+        assert!(matches!(delayed, TrySubmitError::DelayedFull(_)) && delayed.is_full());
+        let held = occupy(&pool, 1);
+        pool.execute(|| ()).expect("one place");
+        let full = pool.try_submit(|| 7).map(|_| ()).expect_err("it is full");
+        assert!(matches!(full, TrySubmitError::Full(_)) && full.is_full());
+        held.release();
+        pool.close();
+        let closed = pool.try_submit(|| 7).map(|_| ()).expect_err("it is closed");
+        assert!(closed.is_closed() && !closed.is_full());
+        let pool = build(Pool::builder("words").workers(1..=1).spawner(NoTimer));
+        let threadless = later(&pool);
+        assert!(matches!(threadless, TrySubmitError::NoThread(_)));
+        assert!(!threadless.is_full() && !threadless.is_closed());
+        let words = [
+            (full.to_string(), "job refused: the queue is full"),
+            (delayed.to_string(), "job refused: too many jobs are delayed"),
+            (closed.to_string(), "job refused: the pool is closed"),
+            (
+                threadless.to_string(),
+                "job refused: the system refused the thread that waits for its time",
+            ),
+        ];
+        words.iter().for_each(|(said, expected)| assert_eq!(said, expected));
+        assert_eq!(full.into_job()(), 7);
+        assert_eq!(format!("{threadless:?}"), "NoThread(..)");
     });
 }

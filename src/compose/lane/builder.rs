@@ -99,9 +99,13 @@ impl LaneBuilder<'_> {
     ///
     /// # Errors
     ///
-    /// [`BuildError::Invalid`] names every setting that cannot be used.
+    /// [`BuildError::Invalid`] names every setting that cannot be used; [`BuildError::Closed`] if
+    /// the pool is closed. (If it is closed a moment later, the lane is there and refuses its jobs.)
     pub fn build(self) -> Result<Lane, BuildError> {
         let core = &self.pool.core;
+        if core.shared.gate.is_closed() {
+            return Err(BuildError::Closed);
+        }
         let dispatcher = Dispatcher::of(core).expect("nobody else keeps rooms");
         let mut problems = Vec::new();
         if self.name.is_empty() {
