@@ -1,9 +1,8 @@
-//! From settings to a running pool.
+//! From settings to a running pool. The methods that set something are in the files beside this.
 
+mod jobs;
 mod reporting;
-
-use std::ops::RangeInclusive;
-use std::time::Duration;
+mod workers;
 
 use crate::compose::retry::budget::RetryBudget;
 use crate::config::{
@@ -13,7 +12,6 @@ use crate::config::{
 use crate::error::{BuildError, ConfigError};
 use crate::metrics_source::MetricsSource;
 use crate::name::PoolName;
-use crate::observer::Observer;
 use crate::pool::Pool;
 use crate::pool_handle::PoolHandle;
 use crate::run::delayed::DelayedJobs;
@@ -22,7 +20,7 @@ use crate::run::parker::{Parker, SystemParker};
 use crate::run::priority::{DEFAULT_AGEING, Weights};
 use crate::run::shared::{Seams, Shared};
 use crate::run::spawner::{Spawner, SystemSpawner};
-use crate::run::stuck::{Stuck, StuckJob, StuckRule};
+use crate::run::stuck::StuckRule;
 use crate::run::worker;
 use crate::scale::{Core, Export, HistogramSink, PredictedWait, ScalingPolicy, Supervisor};
 use crate::sync::Arc;
@@ -110,181 +108,6 @@ impl Builder {
                 observer: None,
             },
         }
-    }
-
-    /// The fewest and the most workers, as an inclusive range. 0 is allowed below: an idle pool
-    /// then has no threads but its supervisor's. Unless set, 1 to sixteen for each core (32 at
-    /// least, 512 at most).
-    pub fn workers(mut self, workers: RangeInclusive<usize>) -> Self {
-        self.settings.min_workers = *workers.start();
-        self.settings.max_workers = *workers.end();
-        self
-    }
-
-    /// The most jobs that may wait to start. [`DEFAULT_QUEUE_CAPACITY`] unless set.
-    pub fn queue_capacity(mut self, jobs: usize) -> Self {
-        self.settings.queue_capacity = Some(jobs);
-        self
-    }
-
-    /// Lets any number of jobs wait: memory is then bounded by the submitters only.
-    pub fn unbounded(mut self) -> Self {
-        self.settings.queue_capacity = None;
-        self
-    }
-
-    /// What [`submit`](PoolHandle::submit) does when the queue is full. [`Overflow::Block`] unless
-    /// set.
-    pub fn overflow(mut self, rule: Overflow) -> Self {
-        self.settings.overflow = rule;
-        self
-    }
-
-    /// The longest a job should wait: the objective of the default policy.
-    /// [`DEFAULT_TARGET_WAIT`] unless set.
-    pub fn target_wait(mut self, target: Duration) -> Self {
-        self.settings.target_wait = target;
-        self
-    }
-
-    /// How long a worker that nothing needs is kept: all that were not needed for so long go, at
-    /// once. Zero keeps nobody. Unless set, the default policy chooses between 10 and 60 s, by the
-    /// gaps that it sees between two uses of a worker.
-    pub fn keep_alive(mut self, window: Duration) -> Self {
-        self.settings.keep_alive = Some(window);
-        self
-    }
-
-    /// The rule by which the supervisor sizes the pool. [`PredictedWait`] unless set.
-    pub fn policy(mut self, policy: impl ScalingPolicy + 'static) -> Self {
-        self.policy = Box::new(policy);
-        self
-    }
-
-    /// How high, normal and low jobs share the workers while all of them wait: 6, 3 and 1 turns in
-    /// ten unless set, and [`Weights::STRICT`] for always the highest first. Each worker keeps to
-    /// the shares by itself.
-    ///
-    /// ```
-    /// use springtide::{Pool, Weights};
-    ///
-    /// let fair = Weights { high: 2, normal: 1, low: 1 };
-    /// let pool = Pool::builder("shares").priorities(fair).build()?;
-    /// pool.reconfigure(|settings| settings.priorities = Weights::STRICT)?;
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// ```
-    pub fn priorities(mut self, weights: Weights) -> Self {
-        self.settings.priorities = weights;
-        self
-    }
-
-    /// How long a job waits at most behind higher ones, [`DEFAULT_AGEING`] unless set; zero makes
-    /// the levels take turns, [`Duration::MAX`] switches it off. A job that has waited so long is
-    /// the next that a worker takes, in every other turn at most: where many are too old, they have
-    /// half of the turns, and the higher ones the other half.
-    ///
-    /// High and low jobs are reckoned from when they were queued. Normal jobs, whose queue cannot
-    /// be looked into, are reckoned from when a worker first passed them over, if that is later.
-    pub fn ageing(mut self, bound: Duration) -> Self {
-        self.settings.ageing = bound;
-        self
-    }
-
-    /// The cores to reckon with, fractions allowed. Unless set the system is asked, quotas
-    /// included, every half minute.
-    pub fn cores(mut self, cores: f64) -> Self {
-        self.settings.cores = Some(cores);
-        self
-    }
-
-    /// How far [`resize`](PoolHandle::resize) may raise the upper bound, at most
-    /// [`WORKER_CEILING`]. The upper bound or 256, whichever is more, unless set.
-    pub fn ceiling(mut self, workers: usize) -> Self {
-        self.ceiling = Some(workers);
-        self
-    }
-
-    /// Stack of each worker in bytes; the system's choice unless set.
-    pub fn stack_size(mut self, bytes: usize) -> Self {
-        self.stack_size = Some(bytes);
-        self
-    }
-
-    /// The most jobs that may be [delayed](crate::JobBuilder::delay) at a time; further ones are
-    /// refused. [`DEFAULT_DELAYED_CAPACITY`] unless set; 0 refuses them all.
-    pub fn delayed_capacity(mut self, jobs: usize) -> Self {
-        self.delayed_capacity = jobs;
-        self
-    }
-
-    /// What a shutdown that waits for the pool's jobs does with those that are
-    /// [delayed](crate::JobBuilder::delay). [`Delayed::Cancel`] unless set.
-    pub fn delayed_at_shutdown(mut self, rule: Delayed) -> Self {
-        self.delayed_at_shutdown = rule;
-        self
-    }
-
-    /// How many retries the pool bears, over all its jobs. [`RetryBudget::default`] unless set.
-    pub fn retry_budget(mut self, budget: RetryBudget) -> Self {
-        self.retry_budget = budget;
-        self
-    }
-
-    /// What dropping the [`Pool`] does with the jobs it has. Drains for half a minute unless set.
-    pub fn on_drop(mut self, policy: DropPolicy) -> Self {
-        self.on_drop = policy;
-        self
-    }
-
-    /// For how long a job may go on after its timeout or its deadline before it counts as stuck.
-    /// [`DEFAULT_STUCK_AFTER`](crate::DEFAULT_STUCK_AFTER) unless set; [`Duration::MAX`] for never.
-    /// A job with neither is never stuck, however long it runs.
-    ///
-    /// Stuck jobs are counted, listed by [`running_jobs`](PoolHandle::running_jobs), told to the
-    /// [hook](Builder::on_stuck), and may be worked around
-    /// ([`max_replacements`](Builder::max_replacements)). They cannot be stopped.
-    pub fn stuck_after(mut self, grace: Duration) -> Self {
-        self.stuck.grace = grace;
-        self
-    }
-
-    /// Asks what to do about a job that is stuck, once for each. Called on the supervisor's thread,
-    /// so it should be short; a panic in it is contained and means [`Stuck::Leave`].
-    ///
-    /// ```
-    /// use springtide::{Pool, Stuck};
-    /// use std::time::Duration;
-    ///
-    /// let pool = Pool::builder("parser")
-    ///     .workers(1..=4)
-    ///     .stuck_after(Duration::from_secs(30))
-    ///     .max_replacements(2)
-    ///     .on_stuck(|stuck| {
-    ///         eprintln!("{} should have ended {:?} ago", stuck.job.kind, stuck.overdue);
-    ///         Stuck::Replace
-    ///     })
-    ///     .build()?;
-    /// # pool.submit(|| ())?.join()?;
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// ```
-    pub fn on_stuck(mut self, hook: impl Fn(&StuckJob) -> Stuck + Send + Sync + 'static) -> Self {
-        self.stuck.hook = Some(Box::new(hook));
-        self
-    }
-
-    /// How many workers that stuck jobs keep may be replaced at a time, above the upper bound: the
-    /// policy then sees a pool without the one, and starts another when it needs to. When the stuck
-    /// job ends, the pool goes back to its bounds. 0 unless set. Without a
-    /// [hook](Builder::on_stuck) each stuck job's worker is replaced, up to this many.
-    pub fn max_replacements(mut self, workers: usize) -> Self {
-        self.stuck.max_replacements = workers;
-        self
-    }
-
-    /// Whom to tell what happens, at the moment when it does; see [`Observer`]. Nobody unless set.
-    pub fn observer(mut self, observer: impl Observer) -> Self {
-        self.seams.observer = Some(Box::new(observer));
-        self
     }
 
     #[doc(hidden)]

@@ -113,7 +113,8 @@ impl PoolHandle {
     ///
     /// # Errors
     ///
-    /// [`ReserveError`]: fewer are free, the queue has fewer at all, the pool is closed, or too many places are reserved.
+    /// [`ReserveError`]: fewer are free, the queue has fewer at all, the pool is closed, or too
+    /// many places are reserved.
     pub fn try_reserve_exact(&self, places: usize) -> Result<Permits, ReserveError> {
         self.reserve_now(places as u64, places)
     }

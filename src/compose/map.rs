@@ -1,5 +1,7 @@
 //! A function over the items of an iterator, some of them at a time.
 
+mod supply;
+
 use std::collections::BTreeMap;
 use std::future::{Future, poll_fn};
 use std::iter::FusedIterator;
@@ -8,12 +10,11 @@ use std::time::Duration;
 
 use super::inbox::{Inbox, Outcome};
 use super::progress::{Progress, Report};
-use crate::error::{CancelReason, JobError};
+use crate::error::JobError;
 use crate::job_builder::JobBuilder;
-use crate::outcome::Refusal;
 use crate::pool_handle::PoolHandle;
 use crate::run::context::{Body, Fallible, JobContext};
-use crate::run::gate::{Joined, Patience, Waiter};
+use crate::run::gate::Waiter;
 use crate::run::handle::JobHandle;
 use crate::run::job::Task;
 use crate::run::shared::Shared;
@@ -223,6 +224,33 @@ where
 
     /// Waits for the next result as a future, on any executor.
     ///
+    /// ```
+    /// use springtide::{JobError, Pool};
+    ///
+    /// async fn letters(pool: &Pool) -> Result<usize, JobError> {
+    ///     let mut lengths = pool.map(["spring", "neap"], str::len);
+    ///     let mut sum = 0;
+    ///     while let Some(length) = lengths.next_async().await {
+    ///         sum += length?;
+    ///     }
+    ///     Ok(sum)
+    /// }
+    ///
+    /// let pool = Pool::builder("letters").workers(1..=2).build()?;
+    /// assert_eq!(block_on(letters(&pool))?, 10);
+    /// # fn block_on<T>(future: impl Future<Output = T>) -> T {
+    /// #     let mut future = std::pin::pin!(future);
+    /// #     let mut cx = std::task::Context::from_waker(std::task::Waker::noop());
+    /// #     loop {
+    /// #         match future.as_mut().poll(&mut cx) {
+    /// #             std::task::Poll::Ready(value) => break value,
+    /// #             std::task::Poll::Pending => std::thread::yield_now(),
+    /// #         }
+    /// #     }
+    /// # }
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// # Cancellation
     ///
     /// Dropping the future loses nothing: the next one goes on where it was.
@@ -252,65 +280,6 @@ where
                 return Poll::Ready(self.end());
             } else if self.joins_line(cx, was_called) {
                 return Poll::Pending;
-            }
-        }
-    }
-
-    /// Puts the task in the line for room; false if there may be room after all.
-    fn joins_line(&mut self, cx: &mut Context<'_>, was_called: bool) -> bool {
-        let waiter = Waiter::task(cx.waker().clone());
-        let gate = &self.inbox.shared().gate;
-        let is_waiting = gate.join_line(&waiter, was_called, Patience::None) == Joined::Waiting;
-        self.waiter = is_waiting.then_some(waiter);
-        is_waiting
-    }
-
-    /// Submits as many jobs as may be under way and find room.
-    fn submit_ahead(&mut self) {
-        while self.under_way < self.look_ahead && self.has_work() {
-            let admitted = submit::admit_or_wait(self.inbox.shared());
-            if !self.enter(admitted) {
-                break;
-            }
-        }
-    }
-
-    /// Whether there is a job to submit: one that found no room before, or that of the next item.
-    fn has_work(&mut self) -> bool {
-        if self.unsubmitted.is_none()
-            && let Some(items) = &mut self.items
-        {
-            let function = &self.function;
-            self.unsubmitted = items.next().map(|item| {
-                let function = Arc::clone(function);
-                let work: Work<T> = Box::new(move |cx| function(cx, item));
-                work
-            });
-            if self.unsubmitted.is_none() {
-                self.items = None;
-            }
-        }
-        self.unsubmitted.is_some()
-    }
-
-    /// Submits the job that is there to be, if it was let in. True if there may be room for more.
-    fn enter(&mut self, admitted: Result<Entry, Refusal>) -> bool {
-        match admitted {
-            Ok(entry) => {
-                let work = self.unsubmitted.take().expect("it was asked whether there is one");
-                let handle = (self.deliver)(self.inbox.shared(), entry, self.terms.clone(), work);
-                self.under_way += 1;
-                self.inbox.expect(handle, self.fails);
-                true
-            }
-            Err(Refusal::QueueFull) => false,
-            Err(refusal) => {
-                (self.items, self.unsubmitted) = (None, None);
-                self.refused = Some(match refusal {
-                    Refusal::Forked => JobError::forked(),
-                    _ => JobError::cancelled(CancelReason::Shutdown),
-                });
-                false
             }
         }
     }
@@ -418,14 +387,6 @@ where
     I::Item: Send + 'static,
     T: Send + 'static,
 {
-}
-
-impl<I: Iterator, T: Send + 'static> Map<I, T> {
-    fn leave_line(&mut self) {
-        if let Some(waiter) = self.waiter.take() {
-            self.inbox.shared().gate.leave_line(&waiter);
-        }
-    }
 }
 
 impl<I: Iterator, T: Send + 'static> Drop for Map<I, T> {

@@ -220,6 +220,9 @@ pub(crate) const RANKS: &[&[&str]] = &[
         "prometheus::debug",
     ],
     &[
+        "builder::jobs",
+        "builder::workers",
+        "compose::map::supply",
         "compose::lane::builder",
         "compose::lane::job",
         "compose::lane::submit",

@@ -100,7 +100,8 @@ impl LaneBuilder<'_> {
     /// # Errors
     ///
     /// [`BuildError::Invalid`] names every setting that cannot be used; [`BuildError::Closed`] if
-    /// the pool is closed. (If it is closed a moment later, the lane is there and refuses its jobs.)
+    /// the pool is closed. (If it is closed a moment later, the lane is there and refuses its
+    /// jobs.)
     pub fn build(self) -> Result<Lane, BuildError> {
         let core = &self.pool.core;
         if core.shared.gate.is_closed() {

@@ -68,6 +68,24 @@ impl LaneJob<'_> {
     }
 
     /// What the job costs its key and its lane of their shares; 1 unless set, 0 counts as 1.
+    ///
+    /// ```
+    /// use springtide::Pool;
+    /// use std::sync::mpsc::channel;
+    ///
+    /// let pool = Pool::builder("pages").workers(1..=1).build()?;
+    /// let lane = pool.lane("customers").max_running(0).build()?;
+    /// let (send, order) = channel();
+    /// let (long, short) = (("ebb", 3), ("flood", 1));
+    /// for (customer, pages) in [long, long, short, short, short] {
+    ///     let send = send.clone();
+    ///     lane.key(customer).cost(pages).execute(move |_| drop(send.send(customer)))?;
+    /// }
+    /// lane.reconfigure(|lane| lane.max_running = Some(1))?;
+    /// let order: Vec<_> = order.iter().take(5).collect();
+    /// assert_eq!(order, ["ebb", "flood", "flood", "flood", "ebb"]); // Three pages each, and on.
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn cost(mut self, cost: u32) -> Self {
         self.cost = cost.max(1);
         self
