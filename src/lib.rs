@@ -199,6 +199,7 @@ pub use {
         current::JobInfo,
         handle::JobHandle,
         histogram::Cells,
+        observers::MAX_OBSERVERS,
         on_cancel::{OnCancel, WaitForCancel},
         panics::PanicReport,
         priority::{DEFAULT_AGEING, Priority, Weights},

@@ -10,7 +10,9 @@ use crate::run::ticket::JobId;
 use crate::sync::Arc;
 
 /// What a program wants to be told of its pool; given to
-/// [`Builder::observer`](crate::Builder::observer). Every hook does nothing unless it is written.
+/// [`Builder::observer`](crate::Builder::observer), or to
+/// [`PoolHandle::observe`](crate::PoolHandle::observe) later. Every hook does nothing unless it is
+/// written.
 ///
 /// A hook runs on the thread where it happens, outside every lock of the pool, and whoever is there
 /// waits for it: keep it short. It must not wait for the job it is told of, nor for the pool's
@@ -143,7 +145,10 @@ pub trait Observer: Send + Sync + 'static {
     /// ```
     fn retry_stopped(&self, _job: &RetryStopped<'_>) {}
 
-    /// A worker's thread is there; on that thread, before its first job.
+    /// A worker's thread is there; on that thread, before its first job. An
+    /// [observer that comes later](crate::PoolHandle::observe) is told of the workers that are
+    /// there already on the thread that brought it, and of one that stops at that moment perhaps
+    /// only after it has stopped.
     fn worker_started(&self, _worker: &WorkerStarted<'_>) {}
 
     /// A worker has run its last job; on its thread, after its
@@ -297,6 +302,8 @@ pub struct WorkerStarted<'a> {
     pub pool: &'a str,
     /// Its index; free again for another worker once this one has stopped.
     pub worker: usize,
+    /// It was there before the observer came.
+    pub was_there: bool,
 }
 
 /// A worker that has stopped.

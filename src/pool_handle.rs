@@ -5,10 +5,12 @@ use std::time::Duration;
 use crate::config::{Overflow, Settings};
 use crate::control;
 use crate::error::{ConfigError, SubmitError, TrySubmitError, WaitIdleError};
+use crate::observer::Observer;
 use crate::outcome::Refusal;
 use crate::run::current::JobInfo;
 use crate::run::handle::JobHandle;
 use crate::run::job::Task;
+use crate::run::news;
 use crate::run::submit::{self, WhenFull};
 use crate::run::terms::Terms;
 use crate::scale::{Core, Decision, captured};
@@ -294,6 +296,43 @@ impl PoolHandle {
 
 /// # Seeing
 impl PoolHandle {
+    /// Adds an observer to those that there are, up to [`MAX_OBSERVERS`](crate::MAX_OBSERVERS), for
+    /// the rest of the pool's life. It is told of the workers that are there, here, and then of
+    /// whatever happens, after those that came before it. Of a job that has started already it is
+    /// not told, so that for each start it hears of, there is one end, and the other way round.
+    ///
+    /// A pool that gets an observer late has paid for none before, and from then on for this one.
+    ///
+    /// ```
+    /// use springtide::{Observer, Pool, WorkerStarted};
+    /// use std::sync::Arc;
+    /// use std::sync::atomic::{AtomicUsize, Ordering};
+    ///
+    /// #[derive(Default)]
+    /// struct Crew(AtomicUsize);
+    ///
+    /// impl Observer for Crew {
+    ///     fn worker_started(&self, worker: &WorkerStarted<'_>) {
+    ///         self.0.fetch_add(1, Ordering::Relaxed);
+    ///     }
+    /// }
+    ///
+    /// let pool = Pool::builder("ship").workers(2..=2).build()?;
+    /// let crew = Arc::new(Crew::default());
+    /// assert!(pool.observe(Arc::clone(&crew)).is_ok());
+    /// # while crew.0.load(Ordering::Relaxed) < 2 { std::thread::yield_now(); }
+    /// assert_eq!(crew.0.load(Ordering::Relaxed), 2); // However late it came.
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// The observer, if there are as many as there may be, the pool has ended, or this is a forked
+    /// child.
+    pub fn observe<O: Observer>(&self, observer: O) -> Result<(), O> {
+        news::observe(&self.core.shared, observer)
+    }
+
     /// The pool's name.
     pub fn name(&self) -> &str {
         self.core.shared.name.as_str()

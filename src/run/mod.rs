@@ -77,6 +77,8 @@ pub(crate) mod meter;
 #[cfg(not(loom))]
 pub(crate) mod news;
 #[cfg(not(loom))]
+pub(crate) mod observers;
+#[cfg(not(loom))]
 pub(crate) mod on_cancel;
 #[cfg(not(loom))]
 pub(crate) mod overdue;

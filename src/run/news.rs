@@ -1,5 +1,5 @@
-//! What the pool's [`Observer`] is told of its jobs. A pool without one pays a look whether there
-//! is one.
+//! What the pool's [`Observer`]s are told of its jobs. A pool without any pays a look whether there
+//! are some.
 
 use std::time::Duration;
 
@@ -7,8 +7,11 @@ use super::job::{Tracked, Unpublished, Withdrawn};
 use super::panics::{PanicReport, contain};
 use super::shared::Shared;
 use super::ticket::{JobId, KindId, Ticket};
-use crate::observer::{Failure, JobAccepted, JobEnded, JobRefused, JobStarting, Observer};
-use crate::outcome::{Outcome, Refusal};
+use crate::observer::{
+    Failure, JobAccepted, JobEnded, JobRefused, JobStarting, Observer, PoolEnded, WorkerStarted,
+    WorkerStopped,
+};
+use crate::outcome::{Outcome, Refusal, StopCause};
 use crate::sync::Arc;
 use crate::time::Nanos;
 
@@ -20,9 +23,11 @@ pub(crate) struct About {
     attempt: u32,
     worker: Option<usize>,
     queued_at: Nanos,
+    /// How many observers were there when it started.
+    told: usize,
 }
 
-/// What the observer is to know of a job that is about to run; `None` if there is no observer.
+/// What the observers are to know of a job that is about to run; `None` if there are none.
 #[inline]
 pub(crate) fn about(
     shared: &Shared,
@@ -30,19 +35,23 @@ pub(crate) fn about(
     worker: Option<usize>,
     queued_at: Nanos,
 ) -> Option<About> {
-    shared.observer.as_ref()?;
+    if !shared.observers.is_any() {
+        return None;
+    }
     let about = job.map_or(About::without_handle(queued_at), |job| About::of(job.ticket()));
-    Some(About { worker, queued_at, ..about })
+    Some(About { worker, queued_at, told: shared.observers.count(), ..about })
 }
 
 impl About {
     fn of(ticket: &Ticket) -> About {
         let (id, attempt) = (Some(ticket.id), ticket.attempt());
-        About { kind: ticket.kind, id, attempt, worker: None, queued_at: ticket.waits_from() }
+        let queued_at = ticket.waits_from();
+        About { kind: ticket.kind, id, attempt, worker: None, queued_at, told: 0 }
     }
 
     fn without_handle(queued_at: Nanos) -> About {
-        About { kind: KindId::default(), id: None, attempt: 1, worker: None, queued_at }
+        let kind = KindId::default();
+        About { kind, id: None, attempt: 1, worker: None, queued_at, told: 0 }
     }
 
     fn ended<'a>(self, shared: &'a Shared, outcome: Outcome, until: Nanos) -> JobEnded<'a> {
@@ -89,7 +98,7 @@ fn forget(report: Box<PanicReport>) {
 /// A job with a handle was accepted, and may be anywhere by now.
 #[inline]
 pub(crate) fn accepted(shared: &Shared, job: impl FnOnce() -> Arc<dyn Tracked>) {
-    if shared.observer.is_some() {
+    if shared.observers.is_any() {
         tell_accepted(shared, Arrival::of(&*job(), shared.now()));
     }
 }
@@ -116,11 +125,11 @@ impl Arrival {
 /// Tells of a job that was accepted.
 #[cold]
 pub(crate) fn tell_accepted(shared: &Shared, job: Arrival) {
-    if let Some(observer) = here(shared, None) {
-        let Arrival { about: About { kind, id, attempt, .. }, delay } = job;
-        let (pool, kind) = (shared.name.as_str(), shared.kinds.name(kind));
-        contain(|| observer.job_accepted(&JobAccepted { pool, kind, id, attempt, delay }));
-    }
+    let Arrival { about: About { kind, id, attempt, .. }, delay } = job;
+    let kind = shared.kinds.name(kind);
+    tell(shared, |to, pool| {
+        to.job_accepted(&JobAccepted { pool, kind, id, attempt, delay });
+    });
 }
 
 /// A job is about to run. Returns when: after the hook, which is part of its wait.
@@ -131,7 +140,6 @@ pub(crate) fn starting(shared: &Shared, job: &Option<About>, now: Nanos) -> Nano
 
 #[cold]
 fn tell_starting(shared: &Shared, job: &About, now: Nanos) -> Nanos {
-    let Some(observer) = here(shared, job.worker) else { return now };
     let event = JobStarting {
         pool: shared.name.as_str(),
         kind: shared.kinds.name(job.kind),
@@ -140,7 +148,7 @@ fn tell_starting(shared: &Shared, job: &About, now: Nanos) -> Nanos {
         worker: job.worker,
         wait: now.since(job.queued_at),
     };
-    contain(|| observer.job_starting(&event));
+    tell_first(shared, heard_by(shared, job), |to| to.job_starting(&event));
     shared.stamp()
 }
 
@@ -155,17 +163,17 @@ pub(crate) fn ended(
 ) -> Nanos {
     let Some(job) = job else { return ended };
     let run = Some(ended.since(started));
-    tell_ended(shared, JobEnded { run, ..job.ended(shared, outcome, started) }, left);
+    let event = JobEnded { run, ..job.ended(shared, outcome, started) };
+    tell_ended(shared, heard_by(shared, job), event, left);
     shared.stamp()
 }
 
 #[cold]
-fn tell_ended(shared: &Shared, event: JobEnded<'_>, left: &Left) {
-    if let Some(observer) = here(shared, event.worker) {
-        left.lend_failure(&mut |failure| {
-            contain(|| observer.job_ended(&JobEnded { failure, ..event }));
-        });
-    }
+fn tell_ended(shared: &Shared, told: usize, event: JobEnded<'_>, left: &Left) {
+    left.lend_failure(&mut |failure| {
+        let event = JobEnded { failure, ..event };
+        tell_first(shared, told, |to| to.job_ended(&event));
+    });
 }
 
 /// A job with a handle will never be run; it is counted.
@@ -179,9 +187,9 @@ pub(crate) fn returned(shared: &Shared, queued_at: Nanos) {
 }
 
 fn unrun(shared: &Shared, job: About, outcome: Outcome) {
-    if let Some(observer) = here(shared, None) {
+    if shared.observers.is_any() {
         let event = job.ended(shared, outcome, shared.now());
-        contain(|| observer.job_ended(&event));
+        tell(shared, |to, _| to.job_ended(&event));
     }
 }
 
@@ -193,24 +201,64 @@ pub(crate) fn refused(shared: &Shared, reason: Refusal, jobs: u64) {
 
 /// Tells of jobs that were refused, and are counted elsewhere.
 pub(crate) fn turned_away(shared: &Shared, reason: Refusal, jobs: u64) {
-    if jobs > 0
-        && let Some(observer) = here(shared, None)
-    {
-        let event = JobRefused { pool: shared.name.as_str(), reason, jobs };
-        contain(|| observer.job_refused(&event));
+    if jobs > 0 {
+        tell(shared, |to, pool| to.job_refused(&JobRefused { pool, reason, jobs }));
     }
 }
 
-/// Tells what is no job's; a panic of the observer's own goes no further.
-pub(crate) fn tell(shared: &Shared, news: impl FnOnce(&dyn Observer, &str)) {
-    if let Some(observer) = here(shared, None) {
-        contain(|| news(observer, shared.name.as_str()));
+/// A worker is there; on its thread.
+pub(crate) fn worker_started(shared: &Shared, worker: usize) {
+    let told = shared.observers.worker_comes(worker);
+    let event = WorkerStarted { pool: shared.name.as_str(), worker, was_there: false };
+    tell_first(shared, told, |to| to.worker_started(&event));
+}
+
+/// A worker has run its last job; on its thread.
+pub(crate) fn worker_stopped(shared: &Shared, worker: usize, cause: StopCause) {
+    let told = shared.observers.worker_goes(worker);
+    let event = WorkerStopped { pool: shared.name.as_str(), worker, cause };
+    tell_first(shared, told, |to| to.worker_stopped(&event));
+}
+
+/// The pool has ended, and there is nothing to tell of it any more.
+pub(crate) fn ended_for_good(shared: &Shared) {
+    let told = shared.observers.close();
+    let event = PoolEnded { pool: shared.name.as_str() };
+    tell_first(shared, told, |to| to.pool_ended(&event));
+}
+
+/// Adds an observer, and tells it of the workers that are there; gives it back if there is no room
+/// for it, or nothing to come.
+pub(crate) fn observe<O: Observer>(shared: &Shared, observer: O) -> Result<(), O> {
+    if shared.is_forked() {
+        return Err(observer);
+    }
+    let (observer, workers) = shared.observers.add(observer)?;
+    for worker in workers {
+        let event = WorkerStarted { pool: shared.name.as_str(), worker, was_there: true };
+        contain(|| observer.worker_started(&event));
+    }
+    Ok(())
+}
+
+/// Tells all observers something; but not in a forked child.
+pub(crate) fn tell(shared: &Shared, news: impl Fn(&dyn Observer, &str)) {
+    if shared.observers.is_any() && !shared.is_forked() {
+        let pool = shared.name.as_str();
+        tell_first(shared, shared.observers.count(), |to| news(to, pool));
     }
 }
 
-/// The observer, but not in a forked child, which has no workers: a lock that a hook wants may be
-/// held there for ever, by a thread that the child does not have.
-fn here(shared: &Shared, worker: Option<usize>) -> Option<&dyn Observer> {
-    let observer = shared.observer.as_deref()?;
-    (worker.is_some() || !shared.is_forked()).then_some(observer)
+/// Tells the first so many observers; a panic of one's own goes no further.
+fn tell_first(shared: &Shared, count: usize, news: impl Fn(&dyn Observer)) {
+    for observer in shared.observers.first(count) {
+        contain(|| news(observer));
+    }
+}
+
+/// How many observers hear of a job that is run: those that were there when it started. None in a
+/// forked child, which has no workers: a lock that a hook wants may be held there for ever, by a
+/// thread that the child does not have.
+fn heard_by(shared: &Shared, job: &About) -> usize {
+    if job.worker.is_some() || !shared.is_forked() { job.told } else { 0 }
 }

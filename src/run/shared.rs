@@ -11,6 +11,7 @@ use super::gate::Gate;
 use super::job::Job;
 use super::kinds::Kinds;
 use super::meter::Meter;
+use super::observers::Observers;
 use super::parker::Parker;
 use super::phase::Phase;
 use super::priority::Priority;
@@ -56,7 +57,7 @@ pub(crate) struct Shared {
     /// bench that measures what that costs.
     pub(crate) metered: bool,
     /// Who wants to be told what happens.
-    pub(crate) observer: Option<Box<dyn Observer>>,
+    pub(crate) observers: Observers,
     pub(crate) gate: Gate,
     pub(crate) delayed: DelayedJobs,
     pub(crate) queue: Arc<Queue<Job>>,
@@ -144,7 +145,7 @@ impl Shared {
             spawner: seams.spawner,
             stack_size,
             metered: seams.metered,
-            observer: seams.observer,
+            observers: Observers::new(seams.observer),
             gate: Gate::new(capacity),
             delayed,
             queue: Arc::new(Queue::new(ceiling, |job: &Job| job.queued_at)),

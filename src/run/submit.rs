@@ -350,7 +350,7 @@ pub(crate) fn follow_token(shared: &Arc<Shared>, job: &Arc<dyn Tracked>) {
 
 /// Hands an admitted job to the pool, or runs it here if that is how it got in.
 pub(crate) fn deliver(shared: &Arc<Shared>, entry: Entry, task: Task) {
-    if shared.observer.is_some() {
+    if shared.observers.is_any() {
         return deliver_and_tell(shared, entry, task);
     }
     hand_over(shared, entry, task);

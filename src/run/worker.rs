@@ -15,7 +15,6 @@ use super::shared::{NO_LIMIT, Shared};
 use super::sleep::Order;
 use super::slot::State;
 use crate::name;
-use crate::observer::{WorkerStarted, WorkerStopped};
 use crate::outcome::StopCause;
 use crate::sync::Arc;
 use crate::sync::atomic::Ordering;
@@ -78,7 +77,7 @@ fn live(shared: Arc<Shared>, index: usize) {
     slot.thread_id.store(os_thread_id(), Ordering::Relaxed);
     shared.sleep.occupy(index);
     let _inside = Inside::enter(&shared);
-    news::tell(&shared, |to, pool| to.worker_started(&WorkerStarted { pool, worker: index }));
+    news::worker_started(&shared, index);
     let desk = Desk::open(Arc::clone(&shared), index);
     let worker = Worker { desk, searching: Cell::new(true) };
     let cause = match panics::catch(|| worker.work()) {
@@ -99,9 +98,7 @@ fn live(shared: Arc<Shared>, index: usize) {
     Desk::clear();
     locals::drop_all();
     shared.stopped[cause as usize].fetch_add(1, Ordering::Relaxed);
-    news::tell(&shared, |to, pool| {
-        to.worker_stopped(&WorkerStopped { pool, worker: index, cause })
-    });
+    news::worker_stopped(&shared, index, cause);
     slot.thread_id.store(0, Ordering::Relaxed);
     slot.set_state(State::Gone);
     shared.ring();

@@ -11,7 +11,6 @@ use super::reconcile::Reconciler;
 use super::sample::Sample;
 use crate::ending;
 use crate::error::CancelReason;
-use crate::observer::PoolEnded;
 use crate::run::desk::Inside;
 use crate::run::panics::catch;
 use crate::run::phase::Stage;
@@ -283,7 +282,7 @@ impl Supervisor {
         }
         self.export.close(&core, &mut self.observer);
         shared.name.release();
-        news::tell(shared, |to, pool| to.pool_ended(&PoolEnded { pool }));
+        news::ended_for_good(shared);
         shared.phase.advance(Stage::Ended);
         shared.quiet.ring();
         true

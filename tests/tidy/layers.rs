@@ -107,7 +107,7 @@ pub(crate) const RANKS: &[&[&str]] = &[
         "run::stuck",
         "compose::retry::policy",
     ],
-    &["run::job", "scale::policy"],
+    &["run::job", "scale::policy", "run::observers"],
     &[
         "run::slot",
         "scale::constants",
