@@ -129,6 +129,7 @@ mod pool_handle;
 pub mod prometheus;
 #[cfg(not(loom))]
 mod recording;
+mod retry_stop;
 mod run;
 #[cfg(not(loom))]
 mod scale;
@@ -168,7 +169,7 @@ pub use {
             budget::RetryBudget,
             handle::{RetryHandle, RetryJob},
             policy::{DEFAULT_ATTEMPTS, DEFAULT_RETRY_CAP, Retry},
-            retry_error::{RetryError, RetryStop},
+            retry_error::RetryError,
         },
         scope::{Scope, ScopedHandle},
     },
@@ -193,6 +194,7 @@ pub use {
     pool::Pool,
     pool_handle::PoolHandle,
     recording::{Recorded, RecordedJob, Recording},
+    retry_stop::RetryStop,
     run::{
         cancel::CancelToken,
         context::JobContext,

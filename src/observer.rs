@@ -3,8 +3,8 @@
 use std::any::Any;
 use std::time::Duration;
 
-use crate::compose::retry::retry_error::RetryStop;
 use crate::outcome::{Outcome, Refusal, StopCause};
+use crate::retry_stop::RetryStop;
 use crate::run::panics::PanicReport;
 use crate::run::ticket::JobId;
 use crate::sync::Arc;

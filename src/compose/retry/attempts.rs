@@ -6,12 +6,13 @@
 use std::time::Duration;
 
 use super::policy::{Retry, chance};
-use super::retry_error::{RetryError, RetryStop};
+use super::retry_error::RetryError;
 use crate::compose::delay;
 use crate::compose::promise::Promise;
 use crate::error::{CancelReason, JobError};
 use crate::observer::RetryStopped;
 use crate::outcome::Refusal;
+use crate::retry_stop::RetryStop;
 use crate::run::attempt;
 use crate::run::context::{Fallible, JobContext};
 use crate::run::handle::JobHandle;

@@ -9,11 +9,12 @@ use std::time::Duration;
 
 use super::attempts::{Attempts, Course};
 use super::policy::Retry;
-use super::retry_error::{RetryError, RetryStop};
+use super::retry_error::RetryError;
 use crate::compose::waiting::{Unmet, wait};
 use crate::error::{SubmitError, TrySubmitError};
 use crate::job_builder::JobBuilder;
 use crate::pool_handle::into_try;
+use crate::retry_stop::RetryStop;
 use crate::run::attempt;
 use crate::run::context::JobContext;
 use crate::run::desk::Desk;

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use super::retry_error::RetryStop;
+use crate::retry_stop::RetryStop;
 use crate::sync::Arc;
 use crate::time::{Nanos, nanos};
 
