@@ -349,6 +349,8 @@ pub(crate) fn follow_token(shared: &Arc<Shared>, job: &Arc<dyn Tracked>) {
 }
 
 /// Hands an admitted job to the pool, or runs it here if that is how it got in.
+// In its caller: as a part of what comes after it, the look took 8 instructions a job.
+#[inline(always)]
 pub(crate) fn deliver(shared: &Arc<Shared>, entry: Entry, task: Task) {
     if shared.observers.is_any() {
         return deliver_and_tell(shared, entry, task);
@@ -371,7 +373,7 @@ fn deliver_and_tell(shared: &Arc<Shared>, entry: Entry, task: Task) {
     news::tell_accepted(shared, arrival);
 }
 
-#[inline(always)]
+#[inline(never)]
 fn hand_over(shared: &Arc<Shared>, entry: Entry, task: Task) {
     let (priority, queued_at) = match &task {
         Task::Tracked(tracked) => (tracked.ticket().priority, tracked.ticket().queued_at),
