@@ -4,6 +4,8 @@ mod jobs;
 mod reporting;
 mod workers;
 
+use std::time::Duration;
+
 use crate::compose::retry::budget::RetryBudget;
 use crate::config::{
     DEFAULT_DELAYED_CAPACITY, DEFAULT_QUEUE_CAPACITY, DEFAULT_TARGET_WAIT, Delayed, DropPolicy,
