@@ -264,7 +264,7 @@ impl JobBuilder<'_> {
     pub(crate) fn enter_by<F, T>(
         self,
         job: F,
-        admit: impl FnOnce(&Arc<Shared>) -> Result<Entry, Refusal>,
+        admit: impl FnOnce(&Arc<Shared>, &Terms) -> Result<Entry, Refusal>,
     ) -> Result<JobHandle<T>, SubmitError<F>>
     where
         F: FnOnce(&JobContext<'_>) -> T + Send + 'static,
@@ -284,28 +284,29 @@ impl JobBuilder<'_> {
         B: Body<T>,
         T: Send + 'static,
     {
-        self.enter_body_by(job, body, |shared| submit::admit(shared, when_full))
+        self.enter_body_by(job, body, |shared, terms| {
+            submit::admit_unless(shared, when_full, || terms.gives_up(shared))
+        })
     }
 
     fn enter_body_by<J, B, T>(
         self,
         job: J,
         body: impl FnOnce(J) -> B,
-        admit: impl FnOnce(&Arc<Shared>) -> Result<Entry, Refusal>,
+        admit: impl FnOnce(&Arc<Shared>, &Terms) -> Result<Entry, Refusal>,
     ) -> Result<JobHandle<T>, SubmitError<J>>
     where
         B: Body<T>,
         T: Send + 'static,
     {
         let Core { shared, timer, .. } = &*self.pool.core;
-        let is_delayed = self.terms.delay().is_some();
-        let make = |job| submit::tracked_body(shared, self.terms, body(job));
-        if is_delayed {
+        if self.terms.delay().is_some() {
+            let make = |job| submit::tracked_body(shared, self.terms, body(job));
             return delay::submit(timer, shared, job, make);
         }
-        match admit(shared) {
+        match admit(shared, &self.terms) {
             Ok(entry) => {
-                let (tracked, handle) = make(job);
+                let (tracked, handle) = submit::tracked_body(shared, self.terms, body(job));
                 submit::deliver(shared, entry, Task::Tracked(tracked));
                 Ok(handle)
             }

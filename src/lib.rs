@@ -160,6 +160,7 @@ pub use {
             job::LaneJob,
             settings::{DEFAULT_LANE_CAPACITY, LaneSettings, Rate},
             stats::LaneStats,
+            submit_async::LaneSubmitAsync,
         },
         map::Map,
         periodic::{Every, Periodic},

@@ -8,6 +8,7 @@ use crate::error::{ConfigError, SubmitError, TrySubmitError, WaitIdleError};
 use crate::outcome::Refusal;
 use crate::run::current::JobInfo;
 use crate::run::handle::JobHandle;
+use crate::run::in_line::GivesUp;
 use crate::run::job::Task;
 use crate::run::submit::{self, WhenFull};
 use crate::run::terms::Terms;
@@ -140,7 +141,7 @@ impl PoolHandle {
         T: Send + 'static,
     {
         let shared = &self.core.shared;
-        match submit::admit(shared, when_full) {
+        match submit::admit_unless(shared, when_full, || GivesUp::as_inherited(shared)) {
             Ok(entry) => {
                 let (tracked, handle) = submit::tracked(shared, Terms::default(), move |_| job());
                 submit::deliver(shared, entry, Task::Tracked(tracked));
@@ -165,21 +166,17 @@ impl PoolHandle {
     }
 
     /// Gets a job in if there is room; a full queue is not counted as a refusal, since the caller
-    /// is going to wait.
-    pub(crate) fn submit_or_wait<F, T>(&self, job: F) -> Result<JobHandle<T>, SubmitError<F>>
+    /// is going to try again.
+    pub(crate) fn submit_or_wait<F, T>(&self, job: F) -> Result<JobHandle<T>, Refusal>
     where
         F: FnOnce() -> T + Send + 'static,
         T: Send + 'static,
     {
         let shared = &self.core.shared;
-        match submit::admit_or_wait(shared) {
-            Ok(entry) => {
-                let (tracked, handle) = submit::tracked(shared, Terms::default(), move |_| job());
-                submit::deliver(shared, entry, Task::Tracked(tracked));
-                Ok(handle)
-            }
-            Err(refusal) => Err(SubmitError::new(job, refusal)),
-        }
+        let entry = submit::admit_or_wait(shared, &mut None)?;
+        let (tracked, handle) = submit::tracked(shared, Terms::default(), move |_| job());
+        submit::deliver(shared, entry, Task::Tracked(tracked));
+        Ok(handle)
     }
 
     pub(crate) fn when_full(&self) -> WhenFull {

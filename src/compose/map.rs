@@ -8,12 +8,12 @@ use std::time::Duration;
 
 use super::inbox::{Inbox, Outcome};
 use super::progress::{Progress, Report};
+use super::task_in_line::TaskInLine;
 use crate::error::{CancelReason, JobError};
 use crate::job_builder::JobBuilder;
 use crate::outcome::Refusal;
 use crate::pool_handle::PoolHandle;
 use crate::run::context::{Body, Fallible, JobContext};
-use crate::run::gate::{Joined, Patience, Waiter};
 use crate::run::handle::JobHandle;
 use crate::run::job::Task;
 use crate::run::shared::Shared;
@@ -64,7 +64,7 @@ pub struct Map<I: Iterator, T: Send + 'static> {
     /// An item's job that found the queue full.
     unsubmitted: Option<Work<T>>,
     /// Waits for room, if a task does.
-    waiter: Option<Arc<Waiter>>,
+    line: TaskInLine,
     /// What has arrived before its turn, by number.
     arrived: BTreeMap<usize, Outcome<T>>,
     yielded: usize,
@@ -185,7 +185,7 @@ where
             look_ahead: workers.saturating_mul(AHEAD_PER_WORKER).max(1),
             under_way: 0,
             unsubmitted: None,
-            waiter: None,
+            line: TaskInLine::new(&pool.core),
             arrived: BTreeMap::new(),
             yielded: 0,
             refused: None,
@@ -232,43 +232,36 @@ where
 
     /// [`Map::next_async`] for whoever implements a future or a stream.
     pub fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Outcome<T>>> {
-        let mut was_called = false;
-        if let Some(waiter) = &self.waiter {
-            if waiter.rearm(cx.waker()) {
-                return Poll::Pending;
-            }
-            was_called = true;
-            self.waiter = None;
-        }
+        let mut turn = self.line.poll_call(cx);
         loop {
-            self.submit_ahead();
+            match turn {
+                Poll::Pending => return Poll::Pending,
+                Poll::Ready(Ok(())) => self.submit_ahead(),
+                Poll::Ready(Err(why)) => {
+                    let refused = Err(submit::refuse(self.inbox.shared(), why));
+                    self.enter(refused);
+                }
+            }
             if let Some(outcome) = self.take_turn() {
                 return Poll::Ready(Some(outcome));
             }
             if self.under_way > 0 {
                 let Poll::Ready(next) = self.inbox.poll_next(cx) else { return Poll::Pending };
                 self.arrived.extend(next);
+                turn = Poll::Ready(Ok(()));
             } else if self.unsubmitted.is_none() {
                 return Poll::Ready(self.end());
-            } else if self.joins_line(cx, was_called) {
-                return Poll::Pending;
+            } else {
+                let gives_up = || self.terms.gives_up(self.inbox.shared());
+                turn = self.line.poll_join(gives_up, cx);
             }
         }
-    }
-
-    /// Puts the task in the line for room; false if there may be room after all.
-    fn joins_line(&mut self, cx: &mut Context<'_>, was_called: bool) -> bool {
-        let waiter = Waiter::task(cx.waker().clone());
-        let gate = &self.inbox.shared().gate;
-        let is_waiting = gate.join_line(&waiter, was_called, Patience::None) == Joined::Waiting;
-        self.waiter = is_waiting.then_some(waiter);
-        is_waiting
     }
 
     /// Submits as many jobs as may be under way and find room.
     fn submit_ahead(&mut self) {
         while self.under_way < self.look_ahead && self.has_work() {
-            let admitted = submit::admit_or_wait(self.inbox.shared());
+            let admitted = self.line.admit();
             if !self.enter(admitted) {
                 break;
             }
@@ -304,6 +297,9 @@ where
                 true
             }
             Err(Refusal::QueueFull) => false,
+            // It stands for this item alone, as if its job had been let in.
+            Err(Refusal::Cancelled) => self.lose(JobError::cancelled(CancelReason::Token)),
+            Err(Refusal::Deadline) => self.lose(JobError::expired()),
             Err(refusal) => {
                 (self.items, self.unsubmitted) = (None, None);
                 self.refused = Some(match refusal {
@@ -313,6 +309,14 @@ where
                 false
             }
         }
+    }
+
+    /// The job that is there to be submitted will never be.
+    fn lose(&mut self, why: JobError) -> bool {
+        self.unsubmitted = None;
+        self.under_way += 1;
+        self.inbox.expect_none(why);
+        true
     }
 
     /// The result whose turn it is, if it has arrived.
@@ -386,7 +390,7 @@ where
     type Item = Result<T, JobError>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        self.leave_line();
+        self.line.leave();
         loop {
             self.submit_ahead();
             if let Some(outcome) = self.take_turn() {
@@ -398,7 +402,9 @@ where
             } else if self.unsubmitted.is_none() {
                 return self.end();
             } else {
-                let admitted = submit::admit(self.inbox.shared(), WhenFull::Wait);
+                let shared = self.inbox.shared();
+                let gives_up = || self.terms.gives_up(shared);
+                let admitted = submit::admit_unless(shared, WhenFull::Wait, gives_up);
                 self.enter(admitted);
             }
         }
@@ -420,17 +426,9 @@ where
 {
 }
 
-impl<I: Iterator, T: Send + 'static> Map<I, T> {
-    fn leave_line(&mut self) {
-        if let Some(waiter) = self.waiter.take() {
-            self.inbox.shared().gate.leave_line(&waiter);
-        }
-    }
-}
-
 impl<I: Iterator, T: Send + 'static> Drop for Map<I, T> {
     fn drop(&mut self) {
-        self.leave_line();
+        self.line.leave();
         self.inbox.abandon();
     }
 }

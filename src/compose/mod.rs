@@ -14,5 +14,6 @@ mod rhythm;
 pub(crate) mod scope;
 #[cfg(feature = "stream")]
 mod stream;
+pub(crate) mod task_in_line;
 pub(crate) mod timer;
 mod waiting;

@@ -67,6 +67,8 @@ pub(crate) mod handle;
 #[cfg(not(loom))]
 pub(crate) mod histogram;
 #[cfg(not(loom))]
+pub(crate) mod in_line;
+#[cfg(not(loom))]
 pub(crate) mod kinds;
 #[cfg(not(loom))]
 pub(crate) mod locals;
@@ -98,6 +100,8 @@ pub(crate) mod slot;
 pub(crate) mod spawner;
 #[cfg(not(loom))]
 pub(crate) mod stuck;
+#[cfg(not(loom))]
+pub(crate) mod submission;
 #[cfg(not(loom))]
 pub(crate) mod submit;
 #[cfg(not(loom))]

@@ -7,14 +7,18 @@
 //!                   ┊
 //!                   └┄ job.run       follows from the submitter's span; the job runs in it
 //! ```
+//!
+//! A subscriber that panics at what it is told of a submission loses that span, and nobody else
+//! loses anything: whoever submits may have a place by then, which is a job's.
 
 use tracing::field::Empty;
 use tracing::level_filters::LevelFilter;
-use tracing::span::EnteredSpan;
+use tracing::span::Entered;
 use tracing::{Level, Span, span};
 
 use super::context::{Body, JobContext};
 use super::desk::Desk;
+use super::panics::contain;
 use super::shared::Shared;
 use super::ticket::{JobId, KindId};
 use crate::outcome::Outcome;
@@ -23,9 +27,69 @@ use crate::time::Nanos;
 
 const TARGET: &str = "springtide";
 
+/// What the subscriber makes of it; nothing if it panics.
+fn told<T>(tell: impl FnOnce() -> T) -> Option<T> {
+    let mut made = None;
+    contain(|| made = Some(tell()));
+    made
+}
+
 /// A submission, until this is dropped.
-pub(crate) fn submitting(shared: &Shared) -> EnteredSpan {
-    span!(target: TARGET, Level::DEBUG, "job.submit", pool = shared.name.as_str()).entered()
+pub(crate) struct Submitting(Option<Span>);
+
+impl Submitting {
+    pub(crate) fn begin(shared: &Shared) -> Submitting {
+        Submitting(told(|| {
+            span!(target: TARGET, Level::DEBUG, "job.submit", pool = shared.name.as_str())
+        }))
+    }
+
+    pub(crate) fn enter(&self) -> Inside<'_> {
+        Inside::of(self.0.as_ref())
+    }
+}
+
+impl Drop for Submitting {
+    fn drop(&mut self) {
+        let span = self.0.take();
+        contain(|| drop(span));
+    }
+}
+
+/// The span of whoever submits.
+pub(crate) struct Submitter(Option<Span>);
+
+impl Submitter {
+    pub(crate) fn current() -> Submitter {
+        Submitter(told(Span::current))
+    }
+
+    pub(crate) fn enter(&self) -> Inside<'_> {
+        Inside::of(self.0.as_ref())
+    }
+}
+
+impl Drop for Submitter {
+    fn drop(&mut self) {
+        let span = self.0.take();
+        contain(|| drop(span));
+    }
+}
+
+/// The calling thread is in a span until this is dropped.
+pub(crate) struct Inside<'a>(Option<Entered<'a>>);
+
+impl<'a> Inside<'a> {
+    fn of(span: Option<&'a Span>) -> Inside<'a> {
+        Inside(span.and_then(|span| told(|| span.enter())))
+    }
+}
+
+impl Drop for Inside<'_> {
+    fn drop(&mut self) {
+        let inside = self.0.take();
+        contain(|| drop(inside));
+    }
 }
 
 /// Where a job comes from, and its wait.
@@ -40,16 +104,20 @@ struct Origin {
 }
 
 impl Origin {
-    /// `None` if nobody looks.
+    /// `None` if nobody looks, or who does panics.
     fn of_job(shared: &Arc<Shared>, kind: KindId, id: Option<JobId>) -> Option<Origin> {
         if LevelFilter::current() < LevelFilter::INFO {
             return None;
         }
+        told(|| Origin::new(shared, kind, id))
+    }
+
+    fn new(shared: &Arc<Shared>, kind: KindId, id: Option<JobId>) -> Origin {
         let (pool, kind, number) =
             (shared.name.as_str(), shared.kinds.name(kind), id.map(|id| id.0));
         let wait = span!(target: TARGET, Level::DEBUG, "job.wait", pool, kind, id = number);
         let (submitter, queued_at) = (Span::current(), shared.now());
-        Some(Origin { shared: Arc::clone(shared), kind, id, queued_at, submitter, wait })
+        Origin { shared: Arc::clone(shared), kind, id, queued_at, submitter, wait }
     }
 
     /// Runs the job in a span; `outcome` says how it went, if it returns.

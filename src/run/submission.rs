@@ -1,0 +1,62 @@
+//! A submission as a subscriber sees it, and on whose behalf it is made. Without the feature
+//! `tracing` there is nothing of this.
+
+use super::shared::Shared;
+#[cfg(feature = "tracing")]
+use super::trace;
+
+/// The span of one submission, from the first try to get in until this is dropped. Every way in has
+/// one; what is made meanwhile is the submitter's nonetheless.
+pub(crate) struct Submission {
+    #[cfg(feature = "tracing")]
+    span: trace::Submitting,
+}
+
+impl Submission {
+    #[inline(always)]
+    pub(crate) fn begin(_shared: &Shared) -> Submission {
+        Submission {
+            #[cfg(feature = "tracing")]
+            span: trace::Submitting::begin(_shared),
+        }
+    }
+
+    /// Gets in, on this thread.
+    #[inline(always)]
+    pub(crate) fn get_in<T>(&self, get_in: impl FnOnce() -> T) -> T {
+        #[cfg(feature = "tracing")]
+        let _inside = self.span.enter();
+        get_in()
+    }
+
+    /// It is over; if it had not begun, because nothing was waited for, it is told of now.
+    #[inline(always)]
+    pub(crate) fn end(begun: &mut Option<Submission>, shared: &Shared) {
+        drop(begun.take().unwrap_or_else(|| Submission::begin(shared)));
+    }
+}
+
+/// The span that somebody submits in, for what is submitted later on their behalf.
+pub(crate) struct Submitter {
+    #[cfg(feature = "tracing")]
+    span: trace::Submitter,
+}
+
+impl Submitter {
+    /// That of the calling thread.
+    #[inline(always)]
+    pub(crate) fn current() -> Submitter {
+        Submitter {
+            #[cfg(feature = "tracing")]
+            span: trace::Submitter::current(),
+        }
+    }
+
+    /// Submits in it.
+    #[inline(always)]
+    pub(crate) fn submit<T>(&self, submit: impl FnOnce() -> T) -> T {
+        #[cfg(feature = "tracing")]
+        let _inside = self.span.enter();
+        submit()
+    }
+}
