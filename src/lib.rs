@@ -98,7 +98,6 @@ mod build_error;
 mod builder;
 #[cfg(not(loom))]
 mod compose;
-#[cfg(not(loom))]
 mod config;
 #[cfg(not(loom))]
 mod control;
