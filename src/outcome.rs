@@ -53,7 +53,7 @@ impl Outcome {
 pub enum Refusal {
     /// The queue was full.
     QueueFull,
-    /// The queue stayed full until the caller's deadline.
+    /// The queue stayed full until the caller's deadline, or the job's.
     Deadline,
     /// The pool was closed.
     Shutdown,

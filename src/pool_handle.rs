@@ -36,7 +36,8 @@ impl PoolHandle {
     ///
     /// # Errors
     ///
-    /// [`SubmitError`] with the job in it: the pool is closed, or full under [`Overflow::Reject`].
+    /// [`SubmitError`] with the job in it: the pool is closed, or full under [`Overflow::Reject`],
+    /// or stays full until the deadline that the job inherits.
     pub fn submit<F, T>(&self, job: F) -> Result<JobHandle<T>, SubmitError<F>>
     where
         F: FnOnce() -> T + Send + 'static,

@@ -14,8 +14,8 @@ use common::{
 };
 use springtide::testing::ManualClock;
 use springtide::{
-    CancelReason, CancelToken, JobBuilder, Lane, LaneJob, Overflow, Pool, Refusal,
-    ReserveError, Retry, SubmitError,
+    CancelReason, CancelToken, JobBuilder, Lane, LaneJob, Overflow, Pool, Refusal, ReserveError,
+    Retry, SubmitError,
 };
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -121,7 +121,10 @@ const WAYS: &[Way] = &[
         why(terms.job(full).submit_fallible(|_| never::<Result<(), ()>>()))
     }),
     way("retry", |full, terms| {
-        why(terms.job(full).retry(Retry::fixed(Duration::ZERO)).submit(|_| never::<Result<(), ()>>()))
+        why(terms
+            .job(full)
+            .retry(Retry::fixed(Duration::ZERO))
+            .submit(|_| never::<Result<(), ()>>()))
     }),
     way("submit_async", |full, terms| {
         why(block_on(terms.job(full).submit_async(|_| never::<()>())))
@@ -246,7 +249,8 @@ fn one_token_sends_all_its_submitters_away_and_nobody_else() {
                 let builder = pool.job("waits").token(token);
                 scope.spawn(move || why(builder.submit(|_| ())))
             };
-            let left: Vec<_> = (0..4).map(|n| submit(&[token.clone(), token.child()][n % 2])).collect();
+            let left: Vec<_> =
+                (0..4).map(|n| submit(&[token.clone(), token.child()][n % 2])).collect();
             let stays = submit(&other.child());
             let plain = scope.spawn(|| why(pool.submit(|| ())));
             until(|| pool.stats().submitters_blocked == 6);

@@ -62,7 +62,9 @@ pub struct JobSet<T: Send + 'static> {
 /// Adds jobs to a [`JobSet`] from elsewhere, for example from its own jobs; made by
 /// [`JobSet::handle`].
 ///
-/// What is added once the set was cancelled or dropped is cancelled.
+/// What is added once the set was cancelled or dropped is cancelled. So is what somebody waits to
+/// add at that moment, because the queue is full: its outcome is that of a cancelled job, although
+/// the pool counts it as refused.
 pub struct JobSetHandle<T: Send + 'static> {
     pool: PoolHandle,
     /// All under the token of the set.

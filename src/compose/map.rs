@@ -42,7 +42,8 @@ type Function<A, T> = Arc<dyn Fn(&JobContext<'_>, A) -> T + Send + Sync>;
 /// When the queue is full the map makes do with the jobs it has under way. If it has none it waits
 /// for room, whatever the pool's [`Overflow`](crate::Overflow) rule; inside one of the pool's own
 /// jobs it never does, and runs those of its jobs that nobody has begun on the waiting worker. A
-/// pool that was shut down ends it with one error.
+/// pool that was shut down ends it with one error. While it waits it hears the token and the
+/// deadline of its jobs: the item that it waits with is lost as if its job had been queued.
 ///
 /// # Cancellation
 ///

@@ -13,9 +13,9 @@ use super::gate::Gate;
 use super::job::Tracked;
 use super::ticket::Ticket;
 use crate::config::Delayed;
+use crate::outcome::Refusal;
 #[cfg(loom)]
 use crate::run::omit::omitted;
-use crate::outcome::Refusal;
 use crate::sync::{Arc, Mutex};
 use crate::time::Nanos;
 

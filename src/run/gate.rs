@@ -16,8 +16,8 @@
 //!   decides on the counts that these very steps returned. A release before the step on its word is
 //!   in that count; a release after it sees the bit and wakes somebody. There is no gap between the
 //!   two.
-//! * **G4** One release wakes one waiter, unless G5 says when. A waiter that was woken and gives up,
-//!   because its time is up or its token was cancelled, passes the wake-up on.
+//! * **G4** One release wakes one waiter, unless G5 says when. A waiter that was woken and gives up
+//!   (its time is up, its token was cancelled) passes the wake-up on.
 //! * **G5** Who joins the end of the line may hold it for a moment: then releases wake nobody until
 //!   a lot of places is free, and nobody from behind gets in before. A hold begins before the words
 //!   of `left` are told, so each release that is told counts towards the lot. It is ended by the
@@ -322,7 +322,7 @@ impl Gate {
             place.is_none()
         };
         #[cfg(loom)]
-        let was_called = was_called && !omitted("G4");
+        let was_called = was_called && !omitted("G4") && !omitted("give up");
         if was_called {
             self.call_next();
         }

@@ -176,11 +176,7 @@ fn on_full<'a>(
 
 /// Holds up to `most` places, and waits until there is one; not inside one of the pool's own jobs,
 /// nor for whoever gives up. None if as many are held as can be.
-pub(crate) fn reserve(
-    shared: &Shared,
-    most: u64,
-    gives_up: GivesUp<'_>,
-) -> Result<u64, Refusal> {
+pub(crate) fn reserve(shared: &Shared, most: u64, gives_up: GivesUp<'_>) -> Result<u64, Refusal> {
     match shared.gate.reserve(1, most) {
         Ok(places) => Ok(places),
         Err(NoEntry::Closed) => Err(Refusal::Shutdown),

@@ -39,9 +39,9 @@ pub(crate) struct Submitting(Option<Span>);
 
 impl Submitting {
     pub(crate) fn begin(shared: &Shared) -> Submitting {
-        Submitting(told(|| {
-            span!(target: TARGET, Level::DEBUG, "job.submit", pool = shared.name.as_str())
-        }))
+        Submitting(told(
+            || span!(target: TARGET, Level::DEBUG, "job.submit", pool = shared.name.as_str()),
+        ))
     }
 
     pub(crate) fn enter(&self) -> Inside<'_> {

@@ -141,7 +141,7 @@ impl Dispatcher {
     }
 
     /// Tries to get a job into its lane. `make` makes it, given its number, once it is let in, and
-    /// `waiter` who is to stand in the line if it is not: at the head, if it has been called before.
+    /// `waiter` who is to stand in the line if it is not: at the head, if it was called before.
     /// They run under the lock, and must run no code of a user.
     pub(crate) fn enter<T>(
         &self,

@@ -113,7 +113,8 @@ impl LaneJob<'_> {
     }
 
     /// Puts the job under a token; as [`JobBuilder::token`](crate::JobBuilder::token). While it
-    /// waits in the lane it is queued.
+    /// waits in the lane it is queued. While its submitter waits for room there, a cancel gives it
+    /// back.
     pub fn token(mut self, token: &CancelToken) -> Self {
         self.terms.special().token = Some(token.clone());
         self

@@ -4,10 +4,12 @@ use super::admission::{full_gate, full_of_lots, join, spawn, wait_for_room};
 use super::{explore, set_up};
 use crate::run::cancel::CancelToken;
 use crate::run::gate::{Gate, Joined, Patience, Waiter};
-use crate::sync::thread;
+use crate::run::omit::omitted;
+use crate::sync::{Arc, thread};
 
 /// As `run::in_line::wait_for_room`: false if it has given up.
 fn wait_under(gate: &Gate, token: &CancelToken, patience: Patience) -> bool {
+    let stale = omitted("look").then(|| token.is_cancelled());
     let (place, waiting) = (token.place(), thread::current());
     let unpark = place.bind(Box::new(move || waiting.unpark()));
     if let Err(is_cancelled) = unpark {
@@ -23,7 +25,7 @@ fn wait_under(gate: &Gate, token: &CancelToken, patience: Patience) -> bool {
             continue;
         }
         loop {
-            if token.is_cancelled() {
+            if stale.unwrap_or_else(|| token.is_cancelled()) {
                 gate.give_up(&waiter);
                 return false;
             }
@@ -49,26 +51,42 @@ fn a_submitter_about_to_wait_misses_no_cancel() {
     });
 }
 
-/// Attacks G4 and K1: of two that wait the token of one is cancelled, maybe just as it is called.
-/// Whichever way, the place is used: by itself, if it got in first, which makes room in turn, or by
-/// the other.
-#[test]
-fn whose_token_is_cancelled_passes_the_call_on() {
-    explore("cancel x release x wait for room", 3, || {
-        let (gate, token) = (full_gate(), CancelToken::new());
+/// Of two that wait the token of one is cancelled. Whichever way, the place is used: by itself, if
+/// it got in first, which makes room in turn, or by the other.
+fn cancel_one_of_two(name: &str, main: impl Fn(&Gate, &CancelToken) + Sync + Send + 'static) {
+    explore(name, 3, move || {
+        // One turnstile is enough for one release to pass.
+        let (gate, token) = (Arc::new(Gate::new(1)), CancelToken::new());
+        set_up(|| assert_eq!(gate.admit(1), Ok(1)));
         let below = token.clone();
         let cancelled = spawn(&gate, move |gate| {
             if wait_under(gate, &below, Patience::None) {
-                gate.release_by(1);
+                gate.release();
             }
         });
         let patient = spawn(&gate, wait_for_room);
-        let canceller = loom::thread::spawn(move || token.cancel());
-        gate.release();
+        main(&gate, &token);
         join(cancelled);
-        join(canceller);
         assert_eq!(join(patient), Ok(()));
         assert_eq!(gate.waiting(), 0);
+    });
+}
+
+/// Attacks G4 and K1: the call comes first.
+#[test]
+fn whose_token_is_cancelled_passes_the_call_on() {
+    cancel_one_of_two("release and cancel x wait for room x 2", |gate, token| {
+        gate.release();
+        token.cancel();
+    });
+}
+
+/// Attacks G4 and K1: the cancel comes first, and the call as it gives up.
+#[test]
+fn whose_token_was_cancelled_passes_the_call_on() {
+    cancel_one_of_two("cancel and release x wait for room x 2", |gate, token| {
+        token.cancel();
+        gate.release();
     });
 }
 
