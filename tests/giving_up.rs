@@ -273,37 +273,31 @@ fn one_token_sends_all_its_submitters_away_and_nobody_else() {
 #[test]
 fn a_place_freed_as_a_token_is_cancelled_is_not_lost() {
     within(PATIENCE, "notlost", || {
-        let pool = fixed("notlost", 1, 1);
-        let lane = pool.lane("lane").queue_capacity(1).build().expect("valid");
-        for round in 0..100 {
-            let held = occupy(&pool, 1);
-            let (token, in_lane) = (CancelToken::new(), round % 2 == 0);
-            if in_lane {
-                // One of them is on its way to the worker, one waits in the lane.
-                lane.execute(|| ()).expect("two places");
-                lane.execute(|| ()).expect("two places");
-            } else {
-                pool.execute(|| ()).expect("one place");
-            }
+        for round in 0..50 {
+            // Of four places: what is cancelled leaves a shell, which is in nobody's way so far.
+            let pool = fixed("notlost", 1, 4);
+            pool.pause();
+            let lane = pool.lane("lane").max_running(0).queue_capacity(4).build().expect("valid");
+            let submit = |token: &CancelToken| match round % 2 {
+                0 => pool.job("job").token(token).submit(|_| ()).ok(),
+                _ => lane.job("job").token(token).submit(|_| ()).ok(),
+            };
+            let (token, wanted) = (CancelToken::new(), CancelToken::new());
+            let queued: Vec<_> = (0..4).map(|_| submit(&wanted).expect("room")).collect();
             thread::scope(|scope| {
-                let cancelled = scope.spawn(|| match in_lane {
-                    true => lane.job("hasty").token(&token).submit(|_| ()).map(drop).is_ok(),
-                    false => pool.job("hasty").token(&token).submit(|_| ()).map(drop).is_ok(),
-                });
-                let patient = scope.spawn(|| match in_lane {
-                    true => lane.execute(|| ()).is_ok(),
-                    false => pool.execute(|| ()).is_ok(),
-                });
-                let canceller = scope.spawn(|| token.cancel());
-                // A lost call would leave the patient one waiting with room in the queue.
-                held.release();
-                assert!(patient.join().expect("it returns"));
-                canceller.join().expect("it returns");
-                _ = cancelled.join().expect("it returns");
+                let blocked = || pool.stats().submitters_blocked + lane.stats().submitters_blocked;
+                let hasty = scope.spawn(|| drop(submit(&token)));
+                until(|| blocked() == 1);
+                let patient = scope.spawn(|| submit(&wanted));
+                until(|| blocked() == 2);
+                // The first is called, and finds its token cancelled as it wakes up. If it is
+                // quicker than that, its job is cancelled, which makes room again.
+                assert!(queued[0].cancel());
+                token.cancel();
+                assert!(patient.join().expect("it returns").is_some(), "there is a place");
+                hasty.join().expect("it returns");
             });
-            pool.wait_idle().expect("not inside");
         }
-        assert_lane(&lane);
     });
 }
 
@@ -351,6 +345,35 @@ fn a_future_is_woken_once_by_its_token_and_leaves_nothing_behind() {
             assert_eq!(future.poll_once(waker), Poll::Ready(Some(Refusal::Cancelled)));
         }
         full.end();
+    });
+}
+
+// Called, and cancelled before it looks
+#[test]
+fn a_future_that_is_called_and_then_cancelled_passes_its_turn_on() {
+    within(PATIENCE, "turn", || {
+        let pool = fixed("turn", 1, 1);
+        pool.pause();
+        let lane = pool.lane("lane").max_running(0).queue_capacity(1).build().expect("valid");
+        let queued = [pool.submit(|| ()).expect("room"), lane.submit(|| ()).expect("room")];
+        let tokens = [CancelToken::new(), CancelToken::new()];
+        let mut called: [Box<dyn Waiting>; 2] = [
+            Box::new(pool.job("called").token(&tokens[0]).submit_async(|_| never::<()>())),
+            Box::new(lane.job("called").token(&tokens[1]).submit_async(|_| never::<()>())),
+        ];
+        let mut next: [Box<dyn Waiting>; 2] =
+            [Box::new(pool.submit_async(|| ())), Box::new(lane.submit_async(|| ()))];
+        for (n, place) in queued.into_iter().enumerate() {
+            let (first, second) = (CountedWaker::new(), CountedWaker::new());
+            assert!(called[n].poll_once(&first).is_pending());
+            assert!(next[n].poll_once(&second).is_pending());
+            assert!(place.cancel());
+            assert_eq!((first.count(), second.count()), (1, 0));
+            tokens[n].cancel();
+            assert_eq!(called[n].poll_once(&first), Poll::Ready(Some(Refusal::Cancelled)));
+            assert_eq!(second.count(), 1, "there is room, and nobody else to use it");
+            assert_eq!(next[n].poll_once(&second), Poll::Ready(None));
+        }
     });
 }
 
