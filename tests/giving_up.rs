@@ -420,19 +420,28 @@ fn whoever_waits_to_reserve_hears_its_token() {
 #[test]
 fn a_job_whose_token_is_cancelled_is_accepted_where_there_is_room_and_never_runs() {
     within(PATIENCE, "room", || {
-        let pool = fixed_with("room", 1, 8, Overflow::Block);
+        let pool = fixed_with("room", 1, 1000, Overflow::Block);
         let lane = pool.lane("lane").build().expect("valid");
         let token = CancelToken::new();
         token.cancel();
-        let of_pool = pool.job("never").token(&token).submit(|_| never::<()>());
-        let of_lane = lane.job("never").token(&token).submit(|_| never::<()>());
-        let of_task = block_on(pool.job("never").token(&token).submit_async(|_| never::<()>()));
-        let jobs = [of_pool.ok(), of_lane.ok(), of_task.ok()];
-        for job in jobs {
-            let lost = job.expect("it is accepted").join().expect_err("it never runs");
-            assert_eq!(lost.cancel_reason(), Some(CancelReason::Token));
+        for _ in 0..100 {
+            let task = block_on(pool.job("never").token(&token).submit_async(|_| never::<()>()));
+            let in_lane = || lane.job("never").token(&token);
+            let jobs = [
+                pool.job("never").token(&token).submit(|_| never::<()>()).ok(),
+                in_lane().submit(|_| never::<()>()).ok(),
+                block_on(in_lane().submit_async(|_| never::<()>())).ok(),
+                task.ok(),
+            ];
+            for job in jobs {
+                let lost = job.expect("it is accepted").join().expect_err("it never runs");
+                assert_eq!(lost.cancel_reason(), Some(CancelReason::Token));
+            }
+            pool.wait_idle().expect("not inside");
         }
-        let stats = assert_submitted(&pool, 3);
-        assert_eq!((stats.cancelled, stats.refused), (3, 0));
+        let stats = assert_submitted(&pool, 400);
+        assert_eq!((stats.cancelled, stats.refused), (400, 0));
+        let stats = assert_lane(&lane);
+        assert_eq!((stats.accepted, stats.cancelled, stats.running), (200, 200, 0));
     });
 }

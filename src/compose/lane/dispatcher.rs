@@ -47,6 +47,15 @@ pub(crate) struct Request {
     pub(crate) waits: bool,
 }
 
+/// Who asks for it, at one try.
+#[derive(Clone, Copy)]
+pub(crate) struct Asks {
+    /// It was called, so that a place may be kept for it.
+    pub(crate) was_called: bool,
+    /// The job is cancelled, and is to be let in all the same, and never to start.
+    pub(crate) is_void: bool,
+}
+
 /// What became of one try to get in.
 pub(crate) enum Try<T> {
     In(T),
@@ -147,11 +156,12 @@ impl Dispatcher {
         &self,
         core: &Core,
         request: &Request,
-        was_called: bool,
+        asks: Asks,
         waiter: impl FnOnce() -> Arc<Waiter>,
         make: impl FnOnce(u64) -> (Arc<dyn Tracked>, T),
     ) -> Try<T> {
         let shared = &core.shared;
+        let Asks { was_called, is_void } = asks;
         if shared.is_forked() {
             // Not under the lock, which a thread that is not here may have held.
             return self.turned_away(core, Refusal::Forked);
@@ -181,8 +191,12 @@ impl Dispatcher {
             }
             let number = state.next_number();
             let (job, result) = make(number);
-            let entry = Entry { job, is_wanted: false };
-            state.push(request.row, request.key, number, request.cost, entry);
+            if is_void {
+                state.let_through(shared, request.row);
+            } else {
+                let entry = Entry { job, is_wanted: false };
+                state.push(request.row, request.key, number, request.cost, entry);
+            }
             Try::In(result)
         });
         match tried {

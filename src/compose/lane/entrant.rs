@@ -1,7 +1,10 @@
 //! A job that is to get into a lane, as often as that is tried.
 
-use super::dispatcher::{Request, Try};
+use super::dispatcher::{Asks, Request, Try};
 use super::permit::{LaneRoom, Permitted};
+use crate::error::CancelReason;
+use crate::run::attempt;
+use crate::run::cancel::CancelToken;
 use crate::run::context::Body;
 use crate::run::gate::Waiter;
 use crate::run::handle::JobHandle;
@@ -61,7 +64,11 @@ impl<J> Entrant<J> {
     {
         self.number(&core.shared);
         let Entrant { room, unsent, numbered } = self;
-        let tried = room.dispatcher.enter(core, request, was_called, waiter, |number| {
+        let token = unsent.as_ref().and_then(|unsent| unsent.terms.token());
+        // Word that is left with a cancelled token comes too late: a worker may have the job by
+        // then, for that is done outside the lock.
+        let asks = Asks { was_called, is_void: token.is_some_and(CancelToken::is_cancelled) };
+        let tried = room.dispatcher.enter(core, request, asks, waiter, |number| {
             let Unsent { job, terms } = unsent.take().expect("a job is let in once");
             let numbered = numbered.take().expect("it was numbered before");
             let key = request.key;
@@ -70,9 +77,13 @@ impl<J> Entrant<J> {
             let body = Permitted { body: body(job), room: Arc::clone(room), key };
             submit::numbered_cell(&core.shared, numbered, terms, body)
         });
-        if let Try::In(handle) = &tried {
-            // Not under the lock of the lanes: a token that is cancelled already drops the job.
-            submit::follow_token(&core.shared, &handle.tracked());
+        // Not under the lock of the lanes: a job that is cancelled is dropped.
+        match &tried {
+            Try::In(handle) if asks.is_void => {
+                attempt::cancel_taken(&core.shared, &*handle.tracked(), CancelReason::Token);
+            }
+            Try::In(handle) => submit::follow_token(&core.shared, &handle.tracked()),
+            _ => {}
         }
         tried
     }
