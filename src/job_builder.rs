@@ -289,9 +289,7 @@ impl JobBuilder<'_> {
         B: Body<T>,
         T: Send + 'static,
     {
-        self.enter_body_by(job, body, |shared, terms| {
-            submit::admit_unless(shared, when_full, || terms.gives_up(shared))
-        })
+        self.enter_body_by(job, body, |shared, terms| submit::admit(shared, when_full, Some(terms)))
     }
 
     fn enter_body_by<J, B, T>(

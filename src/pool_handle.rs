@@ -8,10 +8,9 @@ use crate::error::{ConfigError, SubmitError, TrySubmitError, WaitIdleError};
 use crate::outcome::Refusal;
 use crate::run::current::JobInfo;
 use crate::run::handle::JobHandle;
-use crate::run::in_line::GivesUp;
 use crate::run::job::Task;
 use crate::run::submit::{self, WhenFull};
-use crate::run::terms::Terms;
+use crate::run::terms::{PLAIN, Terms};
 use crate::scale::{Core, Decision, captured};
 use crate::stats::{self, Health, Stats};
 use crate::submit_batch::{self, Batch};
@@ -142,7 +141,7 @@ impl PoolHandle {
         T: Send + 'static,
     {
         let shared = &self.core.shared;
-        match submit::admit_unless(shared, when_full, || GivesUp::as_inherited(shared)) {
+        match submit::admit(shared, when_full, Some(&PLAIN)) {
             Ok(entry) => {
                 let (tracked, handle) = submit::tracked(shared, Terms::default(), move |_| job());
                 submit::deliver(shared, entry, Task::Tracked(tracked));
@@ -157,7 +156,7 @@ impl PoolHandle {
         F: FnOnce() + Send + 'static,
     {
         let shared = &self.core.shared;
-        match submit::admit(shared, when_full) {
+        match submit::admit(shared, when_full, None) {
             Ok(entry) => {
                 submit::deliver(shared, entry, submit::plain(shared, job));
                 Ok(())

@@ -3,13 +3,12 @@
 use crate::outcome::Refusal;
 use crate::run::desk::Desk;
 use crate::run::handle::JobHandle;
-use crate::run::in_line::GivesUp;
 use crate::run::job::{Job, Task};
 use crate::run::news;
 use crate::run::shared::Shared;
 use crate::run::submission::Submission;
 use crate::run::submit::{self, Entry, WhenFull};
-use crate::run::terms::Terms;
+use crate::run::terms::{PLAIN, Terms};
 use crate::sync::Arc;
 
 /// Jobs let in by one step through the gate at most.
@@ -62,7 +61,7 @@ where
                 push_all(shared, chunk.drain(..room), &mut batch.handles);
                 continue;
             }
-            match submit::admit_unless(shared, when_full, || GivesUp::as_inherited(shared)) {
+            match submit::admit(shared, when_full, Some(&PLAIN)) {
                 Ok(Entry::Queue | Entry::Desk(_)) => {
                     push_all(shared, chunk.drain(..1), &mut batch.handles);
                 }

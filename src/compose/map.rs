@@ -404,8 +404,7 @@ where
                 return self.end();
             } else {
                 let shared = self.inbox.shared();
-                let gives_up = || self.terms.gives_up(shared);
-                let admitted = submit::admit_unless(shared, WhenFull::Wait, gives_up);
+                let admitted = submit::admit(shared, WhenFull::Wait, Some(&self.terms));
                 self.enter(admitted);
             }
         }

@@ -28,12 +28,6 @@ impl GivesUp<'_> {
         GivesUp::default()
     }
 
-    /// It waits until the deadline of the job that the calling thread is in.
-    #[cold]
-    pub(crate) fn as_inherited(shared: &Shared) -> Self {
-        GivesUp { at: shared.inherited_deadline(), token: None }
-    }
-
     /// The same, but by then at the latest.
     pub(crate) fn by(self, deadline: Nanos) -> Self {
         GivesUp { at: Some(self.at.map_or(deadline, |at| at.min(deadline))), ..self }

@@ -1,6 +1,8 @@
 //! A submission as a subscriber sees it, and on whose behalf it is made. Without the feature
 //! `tracing` there is nothing of this.
 
+use std::marker::PhantomData;
+
 use super::shared::Shared;
 #[cfg(feature = "tracing")]
 use super::trace;
@@ -21,12 +23,14 @@ impl Submission {
         }
     }
 
-    /// Gets in, on this thread.
+    /// The calling thread is at it until what is returned is dropped.
     #[inline(always)]
-    pub(crate) fn get_in<T>(&self, get_in: impl FnOnce() -> T) -> T {
-        #[cfg(feature = "tracing")]
-        let _inside = self.span.enter();
-        get_in()
+    pub(crate) fn enter(&self) -> AtIt<'_> {
+        AtIt {
+            #[cfg(feature = "tracing")]
+            _inside: self.span.enter(),
+            _submission: PhantomData,
+        }
     }
 
     /// It is over; if it had not begun, because nothing was waited for, it is told of now.
@@ -34,6 +38,13 @@ impl Submission {
     pub(crate) fn end(begun: &mut Option<Submission>, shared: &Shared) {
         drop(begun.take().unwrap_or_else(|| Submission::begin(shared)));
     }
+}
+
+/// The calling thread gets in.
+pub(crate) struct AtIt<'a> {
+    #[cfg(feature = "tracing")]
+    _inside: trace::Inside<'a>,
+    _submission: PhantomData<&'a Submission>,
 }
 
 /// The span that somebody submits in, for what is submitted later on their behalf.

@@ -42,27 +42,16 @@ pub(crate) enum Entry {
     Here,
 }
 
-/// Gets one job in that has no terms. Inside one of the pool's own jobs nothing is waited for: the
-/// worker that would make room is the one that waits, so what would wait goes in over the bound.
-pub(crate) fn admit(shared: &Arc<Shared>, when_full: WhenFull) -> Result<Entry, Refusal> {
-    admit_unless(shared, when_full, GivesUp::never)
-}
-
-/// The same for a job whose submitter may give up before there is room. It is asked when it waits.
-pub(crate) fn admit_unless<'a>(
+/// Gets one job in, on these terms if it has any: they say when its submitter gives up. Inside one
+/// of the pool's own jobs nothing is waited for: the worker that would make room is the one that
+/// waits, so what would wait goes in over the bound.
+pub(crate) fn admit(
     shared: &Arc<Shared>,
     when_full: WhenFull,
-    gives_up: impl FnOnce() -> GivesUp<'a>,
+    terms: Option<&Terms>,
 ) -> Result<Entry, Refusal> {
-    Submission::begin(shared).get_in(|| enter_gate(shared, when_full, gives_up))
-}
-
-#[inline(always)]
-fn enter_gate<'a>(
-    shared: &Arc<Shared>,
-    when_full: WhenFull,
-    gives_up: impl FnOnce() -> GivesUp<'a>,
-) -> Result<Entry, Refusal> {
+    let submission = Submission::begin(shared);
+    let _inside = submission.enter();
     if in_forked_child(shared) {
         news::refused(shared, Refusal::Forked, 1);
         return Err(Refusal::Forked);
@@ -79,7 +68,7 @@ fn enter_gate<'a>(
         Err(NoEntry::Closed) => Refusal::Shutdown,
         Err(NoEntry::Full) => {
             shared.sleep.kick();
-            match on_full(shared, when_full, gives_up) {
+            match on_full(shared, when_full, terms) {
                 Ok(entry) => return Ok(entry),
                 Err(refusal) => refusal,
             }
@@ -154,22 +143,22 @@ fn in_forked_child(shared: &Shared) -> bool {
     seen.sleeping() > 0 && seen.searching() == 0 && shared.is_forked()
 }
 
-fn on_full<'a>(
+#[cold]
+fn on_full(
     shared: &Arc<Shared>,
     when_full: WhenFull,
-    gives_up: impl FnOnce() -> GivesUp<'a>,
+    terms: Option<&Terms>,
 ) -> Result<Entry, Refusal> {
-    let over_the_bound = |entry| match shared.gate.admit_over_the_bound() {
-        Ok(()) => Ok(entry),
-        Err(_) => Err(Refusal::Shutdown),
-    };
+    let gives_up = || terms.map_or_else(GivesUp::never, |terms| terms.gives_up(shared));
+    let wait = |gives_up: GivesUp<'_>| wait_for_room(shared, &gives_up, || shared.gate.admit(1));
     match when_full {
         WhenFull::Refuse => Err(Refusal::QueueFull),
-        WhenFull::RunHere => return over_the_bound(Entry::Here),
-        WhenFull::Wait => wait_for_room(shared, &gives_up(), || shared.gate.admit(1)),
-        WhenFull::WaitUntil(deadline) => {
-            wait_for_room(shared, &gives_up().by(deadline), || shared.gate.admit(1))
-        }
+        WhenFull::RunHere => match shared.gate.admit_over_the_bound() {
+            Ok(()) => return Ok(Entry::Here),
+            Err(_) => Err(Refusal::Shutdown),
+        },
+        WhenFull::Wait => wait(gives_up()),
+        WhenFull::WaitUntil(deadline) => wait(gives_up().by(deadline)),
     }
     .map(|_| Entry::Queue)
 }
@@ -303,7 +292,7 @@ where
     B: Body<T>,
     T: Send + 'static,
 {
-    match admit_unless(shared, when_full, || terms.gives_up(shared)) {
+    match admit(shared, when_full, Some(&terms)) {
         Ok(entry) => {
             let (tracked, handle) = tracked_body(shared, terms, body(job));
             deliver(shared, entry, Task::Tracked(tracked));

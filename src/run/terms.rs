@@ -19,6 +19,10 @@ pub(crate) struct Terms {
     special: Option<Box<Special>>,
 }
 
+/// Those of a job about which nothing was said. It inherits a deadline.
+pub(crate) static PLAIN: Terms =
+    Terms { kind: KindId(0), priority: Priority::Normal, special: None };
+
 /// What few jobs have.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Special {

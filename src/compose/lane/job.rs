@@ -212,26 +212,26 @@ impl LaneJob<'_> {
         let mut entrant = Entrant::new(&lane.room, terms, (job, body));
         // In the span of the submitter, not in that of the submission.
         entrant.number(&core.shared);
-        let entered = Submission::begin(&core.shared).get_in(|| {
-            let mut was_called = false;
-            loop {
-                let waiter = || Waiter::thread(thread::current());
-                let waiter = match entrant.enter(core, &request, was_called, waiter, make) {
-                    Try::In(handle) => return Ok(handle),
-                    Try::Refused(refusal) => return Err(refusal),
-                    Try::Waits(waiter) => waiter,
-                };
-                let gives_up = match when_full {
-                    WhenFull::WaitUntil(deadline) => entrant.gives_up(&core.shared).by(deadline),
-                    _ => entrant.gives_up(&core.shared),
-                };
-                lane.room.dispatcher.wait(core, request.row, &waiter, &gives_up)?;
-                was_called = true;
+        let submission = Submission::begin(&core.shared);
+        let _inside = submission.enter();
+        let mut was_called = false;
+        let refusal = loop {
+            let waiter = || Waiter::thread(thread::current());
+            let waiter = match entrant.enter(core, &request, was_called, waiter, make) {
+                Try::In(handle) => return Ok(handle),
+                Try::Refused(refusal) => break refusal,
+                Try::Waits(waiter) => waiter,
+            };
+            let gives_up = match when_full {
+                WhenFull::WaitUntil(deadline) => entrant.gives_up(&core.shared).by(deadline),
+                _ => entrant.gives_up(&core.shared),
+            };
+            let waited = lane.room.dispatcher.wait(core, request.row, &waiter, &gives_up);
+            if let Err(refusal) = waited {
+                break refusal;
             }
-        });
-        match entered {
-            Ok(handle) => Ok(handle),
-            Err(refusal) => Err(SubmitError::new(entrant.take_back().0, refusal)),
-        }
+            was_called = true;
+        };
+        Err(SubmitError::new(entrant.take_back().0, refusal))
     }
 }
