@@ -240,9 +240,14 @@ impl<F> SubmitError<F> {
         matches!(self.refusal, Refusal::QueueFull | Refusal::DelayedFull)
     }
 
-    /// The queue stayed full until the deadline.
+    /// The queue stayed full until the deadline: of the wait, or of the job.
     pub fn is_timed_out(&self) -> bool {
         self.refusal == Refusal::Deadline
+    }
+
+    /// The job's token was cancelled while its submitter waited for room.
+    pub fn is_cancelled(&self) -> bool {
+        self.refusal == Refusal::Cancelled
     }
 
     /// The pool was closed.
@@ -259,6 +264,7 @@ fn why(refusal: Refusal) -> &'static str {
         Refusal::Forked => "the pool's threads live in the parent of this fork",
         Refusal::DelayedFull => "too many jobs are delayed",
         Refusal::NoThread => "the system refused the thread that waits for its time",
+        Refusal::Cancelled => "its token was cancelled while it waited for room",
     }
 }
 
@@ -292,7 +298,9 @@ pub enum TrySubmitError<F> {
 impl<F> TrySubmitError<F> {
     pub(crate) fn new(job: F, refusal: Refusal) -> Self {
         match refusal {
-            Refusal::QueueFull | Refusal::Deadline => TrySubmitError::Full(job),
+            Refusal::QueueFull | Refusal::Deadline | Refusal::Cancelled => {
+                TrySubmitError::Full(job)
+            }
             Refusal::DelayedFull => TrySubmitError::DelayedFull(job),
             Refusal::NoThread => TrySubmitError::NoThread(job),
             Refusal::Shutdown | Refusal::Forked => TrySubmitError::Closed(job),
@@ -364,6 +372,8 @@ pub enum ReserveError {
     Closed,
     /// The process was forked; the workers live in the parent only.
     Forked,
+    /// The token was cancelled before there was room.
+    Cancelled,
 }
 
 impl From<Refusal> for ReserveError {
@@ -372,6 +382,7 @@ impl From<Refusal> for ReserveError {
             Refusal::Deadline => ReserveError::TimedOut,
             Refusal::Shutdown => ReserveError::Closed,
             Refusal::Forked => ReserveError::Forked,
+            Refusal::Cancelled => ReserveError::Cancelled,
             // The others are for jobs, and do not befall a reservation.
             _ => ReserveError::Full,
         }
@@ -391,6 +402,7 @@ impl fmt::Display for ReserveError {
             ReserveError::Forked => {
                 "no places reserved: the pool's threads live in the parent of this fork"
             }
+            ReserveError::Cancelled => "no places reserved: the token was cancelled",
         })
     }
 }

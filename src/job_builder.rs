@@ -66,7 +66,8 @@ impl JobBuilder<'_> {
 
     /// The job must be over by then, however long it waits and runs. If it has not started it is
     /// not run and ends as expired; if it runs, it is told and ends as timed out, as with
-    /// [`timeout`](JobBuilder::timeout).
+    /// [`timeout`](JobBuilder::timeout). A submitter that waits for room until then gets it back,
+    /// as [`Refusal::Deadline`].
     ///
     /// Unlike a timeout, a deadline is inherited. What this job submits, to whatever pool, must be
     /// over by then too, or by a deadline of its own if that is earlier. Only
@@ -109,8 +110,11 @@ impl JobBuilder<'_> {
     /// while the job is queued, the job never runs: what it captured is freed and its place is
     /// given back at that moment, and its handle resolves with
     /// [`CancelReason::Token`](crate::CancelReason::Token). Once the job runs, its
-    /// [`JobContext::is_cancelled`] says so. A job whose token is cancelled already is accepted,
-    /// and never runs.
+    /// [`JobContext::is_cancelled`] says so.
+    ///
+    /// A submitter that waits for room gets its job back at the moment of the cancel, as
+    /// [`Refusal::Cancelled`]. A job whose token is cancelled already is refused so where its
+    /// submitter would wait; where there is room it is accepted, and never runs.
     pub fn token(mut self, token: &CancelToken) -> Self {
         self.terms.special().token = Some(token.clone());
         self
@@ -193,7 +197,8 @@ impl JobBuilder<'_> {
     ///
     /// # Errors
     ///
-    /// As [`PoolHandle::submit`].
+    /// As [`PoolHandle::submit`], and when the job's token is cancelled or its deadline has passed
+    /// while this waits for room.
     pub fn submit<F, T>(self, job: F) -> Result<JobHandle<T>, SubmitError<F>>
     where
         F: FnOnce(&JobContext<'_>) -> T + Send + 'static,
@@ -264,7 +269,7 @@ impl JobBuilder<'_> {
     pub(crate) fn enter_by<F, T>(
         self,
         job: F,
-        admit: impl FnOnce(&Arc<Shared>) -> Result<Entry, Refusal>,
+        admit: impl FnOnce(&Arc<Shared>, &Terms) -> Result<Entry, Refusal>,
     ) -> Result<JobHandle<T>, SubmitError<F>>
     where
         F: FnOnce(&JobContext<'_>) -> T + Send + 'static,
@@ -284,28 +289,27 @@ impl JobBuilder<'_> {
         B: Body<T>,
         T: Send + 'static,
     {
-        self.enter_body_by(job, body, |shared| submit::admit(shared, when_full))
+        self.enter_body_by(job, body, |shared, terms| submit::admit(shared, when_full, Some(terms)))
     }
 
     fn enter_body_by<J, B, T>(
         self,
         job: J,
         body: impl FnOnce(J) -> B,
-        admit: impl FnOnce(&Arc<Shared>) -> Result<Entry, Refusal>,
+        admit: impl FnOnce(&Arc<Shared>, &Terms) -> Result<Entry, Refusal>,
     ) -> Result<JobHandle<T>, SubmitError<J>>
     where
         B: Body<T>,
         T: Send + 'static,
     {
         let Core { shared, timer, .. } = &*self.pool.core;
-        let is_delayed = self.terms.delay().is_some();
-        let make = |job| submit::tracked_body(shared, self.terms, body(job));
-        if is_delayed {
+        if self.terms.delay().is_some() {
+            let make = |job| submit::tracked_body(shared, self.terms, body(job));
             return delay::submit(timer, shared, job, make);
         }
-        match admit(shared) {
+        match admit(shared, &self.terms) {
             Ok(entry) => {
-                let (tracked, handle) = make(job);
+                let (tracked, handle) = submit::tracked_body(shared, self.terms, body(job));
                 submit::deliver(shared, entry, Task::Tracked(tracked));
                 Ok(handle)
             }

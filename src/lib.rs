@@ -98,7 +98,6 @@ mod build_error;
 mod builder;
 #[cfg(not(loom))]
 mod compose;
-#[cfg(not(loom))]
 mod config;
 #[cfg(not(loom))]
 mod control;
@@ -161,6 +160,7 @@ pub use {
             job::LaneJob,
             settings::{DEFAULT_LANE_CAPACITY, LaneSettings, Rate},
             stats::LaneStats,
+            submit_async::LaneSubmitAsync,
         },
         map::Map,
         periodic::{Every, Periodic},

@@ -53,7 +53,7 @@ impl Outcome {
 pub enum Refusal {
     /// The queue was full.
     QueueFull,
-    /// The queue stayed full until the caller's deadline.
+    /// The queue stayed full until the caller's deadline, or the job's.
     Deadline,
     /// The pool was closed.
     Shutdown,
@@ -63,17 +63,20 @@ pub enum Refusal {
     DelayedFull,
     /// It was to wait for its time, and the system refused the thread that waits.
     NoThread,
+    /// The job's token was cancelled while its submitter waited for room.
+    Cancelled,
 }
 
 impl Refusal {
     /// Every refusal, in the order of their discriminants.
-    pub const ALL: [Refusal; 6] = [
+    pub const ALL: [Refusal; 7] = [
         Refusal::QueueFull,
         Refusal::Deadline,
         Refusal::Shutdown,
         Refusal::Forked,
         Refusal::DelayedFull,
         Refusal::NoThread,
+        Refusal::Cancelled,
     ];
 
     /// The metric label.
@@ -85,6 +88,7 @@ impl Refusal {
             Refusal::Forked => "forked",
             Refusal::DelayedFull => "delayed_full",
             Refusal::NoThread => "no_thread",
+            Refusal::Cancelled => "cancelled",
         }
     }
 }

@@ -5,14 +5,17 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use crate::compose::task_in_line::TaskInLine;
 use crate::error::{ReserveError, SubmitError};
 use crate::job_builder::JobBuilder;
 use crate::outcome::Refusal;
 use crate::pool_handle::PoolHandle;
+use crate::run::cancel::CancelToken;
 use crate::run::context::JobContext;
 use crate::run::desk::Inside;
-use crate::run::gate::{Joined, MAX_HELD, NoEntry, Patience, Waiter};
+use crate::run::gate::{MAX_HELD, NoEntry};
 use crate::run::handle::JobHandle;
+use crate::run::in_line::GivesUp;
 use crate::run::job::Task;
 use crate::run::submit::{self, Entry};
 use crate::run::terms::Terms;
@@ -63,7 +66,7 @@ impl PoolHandle {
     /// [`ReserveError`]: the pool is closed, too many places are reserved, or the queue is full and
     /// the caller is one of the pool's own jobs.
     pub fn reserve(&self, most: usize) -> Result<Permits, ReserveError> {
-        self.permits(submit::reserve(&self.core.shared, most as u64, None), most)
+        self.permits(submit::reserve(&self.core.shared, most as u64, GivesUp::never()), most)
     }
 
     /// As [`PoolHandle::reserve`], waiting for at most `timeout`.
@@ -73,8 +76,38 @@ impl PoolHandle {
     /// As [`PoolHandle::reserve`], and when the time is up.
     pub fn reserve_timeout(&self, most: usize, timeout: Duration) -> Result<Permits, ReserveError> {
         let shared = &self.core.shared;
-        let deadline = shared.now().after(timeout);
-        self.permits(submit::reserve(shared, most as u64, Some(deadline)), most)
+        let gives_up = GivesUp::never().by(shared.now().after(timeout));
+        self.permits(submit::reserve(shared, most as u64, gives_up), most)
+    }
+
+    /// As [`PoolHandle::reserve`], waiting until `token` is cancelled at the latest. (What awaits
+    /// [`reserve_async`](PoolHandle::reserve_async) can await
+    /// [`CancelToken::cancelled`] beside it.)
+    ///
+    /// ```
+    /// use springtide::{CancelToken, Pool, ReserveError};
+    ///
+    /// let pool = Pool::builder("consumer").workers(1..=2).queue_capacity(8).build()?;
+    /// let everything = pool.reserve(8)?;
+    /// let ends = CancelToken::new();
+    /// # let signal = ends.clone();
+    /// # std::thread::spawn(move || signal.cancel());
+    /// // The queue is full. The program is told to end, and the consumer waits no longer:
+    /// let none = pool.reserve_unless_cancelled(4, &ends).unwrap_err();
+    /// assert_eq!(none, ReserveError::Cancelled);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As [`PoolHandle::reserve`], and when the token is cancelled before there is room.
+    pub fn reserve_unless_cancelled(
+        &self,
+        most: usize,
+        token: &CancelToken,
+    ) -> Result<Permits, ReserveError> {
+        let gives_up = GivesUp { at: None, token: Some(token) };
+        self.permits(submit::reserve(&self.core.shared, most as u64, gives_up), most)
     }
 
     /// Reserves up to `most` of the places that are free right now.
@@ -153,7 +186,7 @@ impl PoolHandle {
     ///
     /// Dropping the future before it resolves reserves nothing.
     pub fn reserve_async(&self, most: usize) -> ReserveAsync {
-        ReserveAsync { pool: self.clone(), most, waiter: None }
+        ReserveAsync { pool: self.clone(), most, line: TaskInLine::new(&self.core) }
     }
 
     /// Places in the queue that are free at this moment: none once the pool is closed, `u64::MAX`
@@ -305,7 +338,7 @@ impl JobBuilder<'_> {
         F: FnOnce(&JobContext<'_>) -> T + Send + 'static,
         T: Send + 'static,
     {
-        self.enter_by(job, |shared| {
+        self.enter_by(job, |shared, _| {
             if !Arc::ptr_eq(shared, &permits.pool.core.shared) {
                 return Err(submit::refuse(shared, Refusal::QueueFull));
             }
@@ -334,44 +367,30 @@ impl std::fmt::Debug for Permits {
 pub struct ReserveAsync {
     pool: PoolHandle,
     most: usize,
-    waiter: Option<Arc<Waiter>>,
+    line: TaskInLine,
 }
 
 impl Future for ReserveAsync {
     type Output = Result<Permits, ReserveError>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let this = &mut *self;
-        let shared = &this.pool.core.shared;
-        let mut was_called = false;
-        if let Some(waiter) = &this.waiter {
-            if waiter.rearm(cx.waker()) {
-                return Poll::Pending;
-            }
-            was_called = true;
-            this.waiter = None;
-        }
+        let ReserveAsync { pool, most, line } = &mut *self;
+        let shared = &pool.core.shared;
+        let mut turn = line.poll_call(cx);
         loop {
-            match this.pool.try_reserve(this.most) {
+            match turn {
+                Poll::Pending => return Poll::Pending,
+                Poll::Ready(Err(why)) => return Poll::Ready(Err(why.into())),
+                Poll::Ready(Ok(())) => {}
+            }
+            match pool.try_reserve(*most) {
                 Err(ReserveError::Full) if shared.is_forked() => {
                     return Poll::Ready(Err(ReserveError::Forked));
                 }
                 Err(ReserveError::Full) if !Inside::is(shared) => shared.sleep.kick(),
                 reserved => return Poll::Ready(reserved),
             }
-            let waiter = Waiter::task(cx.waker().clone());
-            if shared.gate.join_line(&waiter, was_called, Patience::None) == Joined::Waiting {
-                this.waiter = Some(waiter);
-                return Poll::Pending;
-            }
-        }
-    }
-}
-
-impl Drop for ReserveAsync {
-    fn drop(&mut self) {
-        if let Some(waiter) = self.waiter.take() {
-            self.pool.core.shared.gate.leave_line(&waiter);
+            turn = line.poll_join(GivesUp::never, cx);
         }
     }
 }
@@ -380,7 +399,7 @@ impl std::fmt::Debug for ReserveAsync {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("ReserveAsync")
             .field("most", &self.most)
-            .field("waiting", &self.waiter.is_some())
+            .field("waiting", &self.line.is_waiting())
             .finish_non_exhaustive()
     }
 }

@@ -12,7 +12,7 @@ use crate::run::handle::JobHandle;
 use crate::run::job::Task;
 use crate::run::news;
 use crate::run::submit::{self, WhenFull};
-use crate::run::terms::Terms;
+use crate::run::terms::{PLAIN, Terms};
 use crate::scale::{Core, Decision, captured};
 use crate::stats::{self, Health, Stats};
 use crate::submit_batch::{self, Batch};
@@ -37,7 +37,8 @@ impl PoolHandle {
     ///
     /// # Errors
     ///
-    /// [`SubmitError`] with the job in it: the pool is closed, or full under [`Overflow::Reject`].
+    /// [`SubmitError`] with the job in it: the pool is closed, or full under [`Overflow::Reject`],
+    /// or stays full until the deadline that the job inherits.
     pub fn submit<F, T>(&self, job: F) -> Result<JobHandle<T>, SubmitError<F>>
     where
         F: FnOnce() -> T + Send + 'static,
@@ -142,7 +143,7 @@ impl PoolHandle {
         T: Send + 'static,
     {
         let shared = &self.core.shared;
-        match submit::admit(shared, when_full) {
+        match submit::admit(shared, when_full, Some(&PLAIN)) {
             Ok(entry) => {
                 let (tracked, handle) = submit::tracked(shared, Terms::default(), move |_| job());
                 submit::deliver(shared, entry, Task::Tracked(tracked));
@@ -157,7 +158,7 @@ impl PoolHandle {
         F: FnOnce() + Send + 'static,
     {
         let shared = &self.core.shared;
-        match submit::admit(shared, when_full) {
+        match submit::admit(shared, when_full, None) {
             Ok(entry) => {
                 submit::deliver(shared, entry, submit::plain(shared, job));
                 Ok(())
@@ -167,21 +168,17 @@ impl PoolHandle {
     }
 
     /// Gets a job in if there is room; a full queue is not counted as a refusal, since the caller
-    /// is going to wait.
-    pub(crate) fn submit_or_wait<F, T>(&self, job: F) -> Result<JobHandle<T>, SubmitError<F>>
+    /// is going to try again.
+    pub(crate) fn submit_or_wait<F, T>(&self, job: F) -> Result<JobHandle<T>, Refusal>
     where
         F: FnOnce() -> T + Send + 'static,
         T: Send + 'static,
     {
         let shared = &self.core.shared;
-        match submit::admit_or_wait(shared) {
-            Ok(entry) => {
-                let (tracked, handle) = submit::tracked(shared, Terms::default(), move |_| job());
-                submit::deliver(shared, entry, Task::Tracked(tracked));
-                Ok(handle)
-            }
-            Err(refusal) => Err(SubmitError::new(job, refusal)),
-        }
+        let entry = submit::admit_or_wait(shared, &mut None)?;
+        let (tracked, handle) = submit::tracked(shared, Terms::default(), move |_| job());
+        submit::deliver(shared, entry, Task::Tracked(tracked));
+        Ok(handle)
     }
 
     pub(crate) fn when_full(&self) -> WhenFull {

@@ -6,8 +6,9 @@ use crate::run::handle::JobHandle;
 use crate::run::job::{Job, Task};
 use crate::run::news;
 use crate::run::shared::Shared;
+use crate::run::submission::Submission;
 use crate::run::submit::{self, Entry, WhenFull};
-use crate::run::terms::Terms;
+use crate::run::terms::{PLAIN, Terms};
 use crate::sync::Arc;
 
 /// Jobs let in by one step through the gate at most.
@@ -56,10 +57,11 @@ where
         while !chunk.is_empty() {
             let room = shared.gate.admit(chunk.len() as u64).unwrap_or(0) as usize;
             if room > 0 {
+                drop(Submission::begin(shared));
                 push_all(shared, chunk.drain(..room), &mut batch.handles);
                 continue;
             }
-            match submit::admit(shared, when_full) {
+            match submit::admit(shared, when_full, Some(&PLAIN)) {
                 Ok(Entry::Queue | Entry::Desk(_)) => {
                     push_all(shared, chunk.drain(..1), &mut batch.handles);
                 }

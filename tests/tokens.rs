@@ -77,7 +77,7 @@ fn a_job_whose_token_is_cancelled_already_never_runs() {
         let token = CancelToken::new();
         token.cancel();
         let never = || -> u8 { panic!("it was cancelled") };
-        let pool = fixed("already", 1, 4);
+        let pool = fixed("already", 1, 16);
         for _ in 0..10 {
             let job = pool.job("never").token(&token.child()).submit(move |_| never());
             assert!(is_cancelled_by_token(job.expect("it is accepted")));

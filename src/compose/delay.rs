@@ -7,6 +7,7 @@ use crate::run::handle::JobHandle;
 use crate::run::job::Tracked;
 use crate::run::news;
 use crate::run::shared::Shared;
+use crate::run::submission::Submission;
 use crate::sync::Arc;
 
 /// Has a job wait for its time, which `make` puts into its ticket. Whoever is refused gets back
@@ -17,11 +18,13 @@ pub(crate) fn submit<J, T: Send + 'static>(
     job: J,
     make: impl FnOnce(J) -> (Arc<dyn Tracked>, JobHandle<T>),
 ) -> Result<JobHandle<T>, SubmitError<J>> {
+    let submission = Submission::begin(shared);
     if let Err(refusal) = admit(timer, shared) {
         news::refused(shared, refusal, 1);
         shared.sleep.nudge();
         return Err(SubmitError::new(job, refusal));
     }
+    drop(submission);
     let (tracked, handle) = make(job);
     if shared.delayed.insert(tracked) {
         timer.wake();

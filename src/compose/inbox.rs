@@ -141,14 +141,22 @@ impl<T: Send + 'static> Inbox<T> {
 
     /// Waits for one more job; `fails` says which results are failures.
     pub(crate) fn expect(self: &Arc<Self>, handle: JobHandle<T>, fails: fn(&T) -> bool) {
-        let number = {
-            let mut state = self.state.lock();
-            let number = state.tally.submitted;
-            state.tally.submitted += 1;
-            state.pending.insert(number, Slot::Coming);
-            number
-        };
+        let number = self.next_number(Slot::Coming);
         self.watch(number, Pending { handle, fails });
+    }
+
+    /// One more job, which was refused and counts as one all the same: its outcome is this.
+    pub(crate) fn expect_none(self: &Arc<Self>, why: JobError) {
+        let number = self.next_number(Slot::Over);
+        self.arrive(number, Err(why), |_| true);
+    }
+
+    fn next_number(&self, slot: Slot<T>) -> usize {
+        let mut state = self.state.lock();
+        let number = state.tally.submitted;
+        state.tally.submitted += 1;
+        state.pending.insert(number, slot);
+        number
     }
 
     /// Leaves word with a job whose slot waits for it.

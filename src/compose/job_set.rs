@@ -8,12 +8,13 @@ use std::time::Duration;
 use super::inbox::{Inbox, Outcome};
 use super::joined::Joined;
 use super::progress::{Progress, Report};
-use crate::error::{JobError, SubmitError};
+use crate::error::{CancelReason, JobError, SubmitError};
 use crate::fallible::FallibleError;
 use crate::job_builder::JobBuilder;
 use crate::pool_handle::PoolHandle;
 use crate::run::cancel::CancelToken;
 use crate::run::context::JobContext;
+use crate::run::handle::JobHandle;
 use crate::run::terms::Terms;
 use crate::sync::Arc;
 use crate::time::Nanos;
@@ -61,7 +62,9 @@ pub struct JobSet<T: Send + 'static> {
 /// Adds jobs to a [`JobSet`] from elsewhere, for example from its own jobs; made by
 /// [`JobSet::handle`].
 ///
-/// What is added once the set was cancelled or dropped is cancelled.
+/// What is added once the set was cancelled or dropped is cancelled. So is what somebody waits to
+/// add at that moment, because the queue is full: its outcome is that of a cancelled job, although
+/// the pool counts it as refused.
 pub struct JobSetHandle<T: Send + 'static> {
     pool: PoolHandle,
     /// All under the token of the set.
@@ -107,9 +110,7 @@ impl<T: Send + 'static> JobSetHandle<T> {
     where
         F: FnOnce(&JobContext<'_>) -> T + Send + 'static,
     {
-        let handle = self.builder().submit(job)?;
-        self.inbox.expect(handle, |_| false);
-        Ok(())
+        self.expect(self.builder().submit(job), |_| false)
     }
 
     /// Cancels the set: its queued jobs never run, its running ones are told, and so are those that
@@ -158,6 +159,23 @@ impl<T: Send + 'static> JobSetHandle<T> {
         Progress { done: tally.done, failed: tally.failed, total: Some(tally.submitted) }
     }
 
+    /// A job whose submitter waited for room when the set was cancelled is one of the set's all the
+    /// same: its caller is to see what went wrong with the set, not that this job came too late.
+    fn expect<F>(
+        &self,
+        submitted: Result<JobHandle<T>, SubmitError<F>>,
+        fails: fn(&T) -> bool,
+    ) -> Result<(), SubmitError<F>> {
+        match submitted {
+            Ok(handle) => self.inbox.expect(handle, fails),
+            Err(refused) if refused.is_cancelled() => {
+                self.inbox.expect_none(JobError::cancelled(CancelReason::Token));
+            }
+            Err(refused) => return Err(refused),
+        }
+        Ok(())
+    }
+
     fn builder(&self) -> JobBuilder<'_> {
         JobBuilder { pool: &self.pool, terms: self.terms.clone() }
     }
@@ -173,9 +191,7 @@ impl<T: Send + 'static, E: Send + 'static> JobSetHandle<Result<T, E>> {
     where
         F: FnOnce(&JobContext<'_>) -> Result<T, E> + Send + 'static,
     {
-        let handle = self.builder().submit_fallible(job)?;
-        self.inbox.expect(handle, Result::is_err);
-        Ok(())
+        self.expect(self.builder().submit_fallible(job), Result::is_err)
     }
 }
 

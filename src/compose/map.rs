@@ -10,11 +10,11 @@ use std::time::Duration;
 
 use super::inbox::{Inbox, Outcome};
 use super::progress::{Progress, Report};
+use super::task_in_line::TaskInLine;
 use crate::error::JobError;
 use crate::job_builder::JobBuilder;
 use crate::pool_handle::PoolHandle;
 use crate::run::context::{Body, Fallible, JobContext};
-use crate::run::gate::Waiter;
 use crate::run::handle::JobHandle;
 use crate::run::job::Task;
 use crate::run::shared::Shared;
@@ -43,7 +43,8 @@ type Function<A, T> = Arc<dyn Fn(&JobContext<'_>, A) -> T + Send + Sync>;
 /// When the queue is full the map makes do with the jobs it has under way. If it has none it waits
 /// for room, whatever the pool's [`Overflow`](crate::Overflow) rule; inside one of the pool's own
 /// jobs it never does, and runs those of its jobs that nobody has begun on the waiting worker. A
-/// pool that was shut down ends it with one error.
+/// pool that was shut down ends it with one error. While it waits it hears the token and the
+/// deadline of its jobs: the item that it waits with is lost as if its job had been queued.
 ///
 /// # Cancellation
 ///
@@ -65,7 +66,7 @@ pub struct Map<I: Iterator, T: Send + 'static> {
     /// An item's job that found the queue full.
     unsubmitted: Option<Work<T>>,
     /// Waits for room, if a task does.
-    waiter: Option<Arc<Waiter>>,
+    line: TaskInLine,
     /// What has arrived before its turn, by number.
     arrived: BTreeMap<usize, Outcome<T>>,
     yielded: usize,
@@ -186,7 +187,7 @@ where
             look_ahead: workers.saturating_mul(AHEAD_PER_WORKER).max(1),
             under_way: 0,
             unsubmitted: None,
-            waiter: None,
+            line: TaskInLine::new(&pool.core),
             arrived: BTreeMap::new(),
             yielded: 0,
             refused: None,
@@ -260,26 +261,28 @@ where
 
     /// [`Map::next_async`] for whoever implements a future or a stream.
     pub fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Outcome<T>>> {
-        let mut was_called = false;
-        if let Some(waiter) = &self.waiter {
-            if waiter.rearm(cx.waker()) {
-                return Poll::Pending;
-            }
-            was_called = true;
-            self.waiter = None;
-        }
+        let mut turn = self.line.poll_call(cx);
         loop {
-            self.submit_ahead();
+            match turn {
+                Poll::Pending => return Poll::Pending,
+                Poll::Ready(Ok(())) => self.submit_ahead(),
+                Poll::Ready(Err(why)) => {
+                    let refused = Err(submit::refuse(self.inbox.shared(), why));
+                    self.enter(refused);
+                }
+            }
             if let Some(outcome) = self.take_turn() {
                 return Poll::Ready(Some(outcome));
             }
             if self.under_way > 0 {
                 let Poll::Ready(next) = self.inbox.poll_next(cx) else { return Poll::Pending };
                 self.arrived.extend(next);
+                turn = Poll::Ready(Ok(()));
             } else if self.unsubmitted.is_none() {
                 return Poll::Ready(self.end());
-            } else if self.joins_line(cx, was_called) {
-                return Poll::Pending;
+            } else {
+                let gives_up = || self.terms.gives_up(self.inbox.shared());
+                turn = self.line.poll_join(gives_up, cx);
             }
         }
     }
@@ -355,7 +358,7 @@ where
     type Item = Result<T, JobError>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        self.leave_line();
+        self.line.leave();
         loop {
             self.submit_ahead();
             if let Some(outcome) = self.take_turn() {
@@ -367,7 +370,8 @@ where
             } else if self.unsubmitted.is_none() {
                 return self.end();
             } else {
-                let admitted = submit::admit(self.inbox.shared(), WhenFull::Wait);
+                let shared = self.inbox.shared();
+                let admitted = submit::admit(shared, WhenFull::Wait, Some(&self.terms));
                 self.enter(admitted);
             }
         }
@@ -391,7 +395,7 @@ where
 
 impl<I: Iterator, T: Send + 'static> Drop for Map<I, T> {
     fn drop(&mut self) {
-        self.leave_line();
+        self.line.leave();
         self.inbox.abandon();
     }
 }

@@ -15,5 +15,6 @@ pub(crate) mod scope;
 mod series;
 #[cfg(feature = "stream")]
 mod stream;
+pub(crate) mod task_in_line;
 pub(crate) mod timer;
 mod waiting;

@@ -13,7 +13,7 @@
 
 #![expect(unsafe_code, reason = "a closure that borrows has to pass for one that owns")]
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::marker::PhantomData;
 use std::panic::{self, AssertUnwindSafe};
 
@@ -25,6 +25,7 @@ use crate::run::attempt;
 use crate::run::desk::Desk;
 use crate::run::job::Tracked;
 use crate::run::panics::{catch, contain};
+use crate::run::submission::Submitter;
 use crate::run::waiter::JobWaiter;
 use crate::sync::{Arc, Mutex};
 
@@ -218,8 +219,8 @@ struct Crew {
 struct State {
     /// What nobody has begun, by number (B1).
     waiting: BTreeMap<u64, Waiting>,
-    /// Those of them that found the queue full.
-    unplaced: BTreeSet<u64>,
+    /// Those of them that found the queue full, and on whose behalf they look for room.
+    unplaced: BTreeMap<u64, Submitter>,
     /// How many have been taken out of the list and are not over (B2).
     running: usize,
     spawned: u64,
@@ -246,21 +247,22 @@ impl Crew {
             (number, state.end.take())
         };
         end.into_iter().for_each(JobWaiter::wake);
-        if self.place(number) {
+        if self.place(number, Submitter::current()) {
             self.place_next();
         }
         number
     }
 
     /// Gives the pool a ticket for a job; true if it was taken.
-    fn place(self: &Arc<Self>, number: u64) -> bool {
+    fn place(self: &Arc<Self>, number: u64, submitter: Submitter) -> bool {
         let crew = Arc::clone(self);
-        let ticket = self.pool.submit_or_wait(move || {
+        let run = move || {
             if let Some(message) = crew.run(number) {
                 // For the pool's counts and whoever watches it; the scope has the payload.
                 panic::resume_unwind(Box::new(message));
             }
-        });
+        };
+        let ticket = submitter.submit(|| self.pool.submit_or_wait(run));
         let mut state = self.state.lock();
         match ticket {
             Ok(handle) => {
@@ -271,9 +273,9 @@ impl Crew {
                 handle.detach();
                 return true;
             }
-            Err(refused) if refused.refusal() == Refusal::QueueFull => {
+            Err(Refusal::QueueFull) => {
                 if state.waiting.contains_key(&number) {
-                    state.unplaced.insert(number);
+                    state.unplaced.insert(number, submitter);
                 }
             }
             Err(_) => state.is_closed = true,
@@ -287,21 +289,22 @@ impl Crew {
             let mut state = self.state.lock();
             if state.is_closed { None } else { state.unplaced.pop_first() }
         };
-        if let Some(number) = next {
-            self.place(number);
+        if let Some((number, submitter)) = next {
+            self.place(number, submitter);
         }
     }
 
     /// Runs a job if nobody has begun it; if it panics, says with what.
     fn run(self: &Arc<Self>, number: u64) -> Option<String> {
-        let (waiting, running) = {
+        let (waiting, running, unplaced) = {
             let mut state = self.state.lock();
             let waiting = state.waiting.remove(&number)?;
-            state.unplaced.remove(&number);
+            let unplaced = state.unplaced.remove(&number);
             state.running += 1;
             // Taken out and counted in one step (B2).
-            (waiting, Running(self))
+            (waiting, Running(self), unplaced)
         };
+        drop(unplaced);
         // There is room now for one more of this scope, so the others do not have to wait for its
         // end to have more than one thread.
         self.place_next();

@@ -14,6 +14,8 @@ use super::job::Tracked;
 use super::ticket::Ticket;
 use crate::config::Delayed;
 use crate::outcome::Refusal;
+#[cfg(loom)]
+use crate::run::omit::omitted;
 use crate::sync::{Arc, Mutex};
 use crate::time::Nanos;
 
@@ -96,9 +98,14 @@ impl DelayedJobs {
         if ticket.delay().is_none() {
             return false;
         }
+        #[cfg(loom)]
+        let stale = omitted("D2") && ticket.is_delayed();
         let entry = {
             let mut waiting = self.waiting.lock();
-            if !ticket.is_delayed() {
+            let is_delayed = ticket.is_delayed();
+            #[cfg(loom)]
+            let is_delayed = is_delayed || stale;
+            if !is_delayed {
                 return false;
             }
             waiting.ended += 1;
@@ -125,6 +132,12 @@ impl DelayedJobs {
     ) -> Option<Arc<dyn Tracked>> {
         let mut waiting = self.waiting.lock();
         let job = next(&mut waiting.agenda)?;
+        #[cfg(loom)]
+        if omitted("D1") {
+            drop(waiting);
+            gate.admit_due();
+            return Some(job);
+        }
         gate.admit_due();
         if let Some(delay) = job.ticket().delay() {
             delay.end();

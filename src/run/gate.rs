@@ -17,7 +17,7 @@
 //!   in that count; a release after it sees the bit and wakes somebody. There is no gap between the
 //!   two.
 //! * **G4** One release wakes one waiter, unless G5 says when. A waiter that was woken and gives up
-//!   passes the wake-up on.
+//!   (its time is up, its token was cancelled) passes the wake-up on.
 //! * **G5** Who joins the end of the line may hold it for a moment: then releases wake nobody until
 //!   a lot of places is free, and nobody from behind gets in before. A hold begins before the words
 //!   of `left` are told, so each release that is told counts towards the lot. It is ended by the
@@ -322,10 +322,20 @@ impl Gate {
             place.is_none()
         };
         #[cfg(loom)]
-        let was_called = was_called && !omitted("G4");
+        let was_called = was_called && !omitted("G4") && !omitted("give up");
         if was_called {
             self.call_next();
         }
+    }
+
+    /// The same for who may have begun a hold (G5).
+    pub(crate) fn give_up(&self, waiter: &Arc<Waiter>) {
+        self.leave_line(waiter);
+        #[cfg(loom)]
+        if omitted("give up") {
+            return;
+        }
+        self.end_hold();
     }
 
     /// Whoever began a hold has waited long enough (G5): calls as many as there are places for, and

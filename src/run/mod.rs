@@ -28,12 +28,14 @@
 //!
 //! Nothing here knows of `scale`: a pool whose supervisor sleeps for ever works at fixed size.
 
+pub(crate) mod agenda;
 pub(crate) mod cancel;
 pub(crate) mod claim;
 pub(crate) mod closure;
 pub(crate) mod context;
 pub(crate) mod current;
 pub(crate) mod deadline;
+pub(crate) mod delayed;
 pub(crate) mod gate;
 pub(crate) mod job;
 pub(crate) mod levels;
@@ -51,13 +53,9 @@ pub(crate) mod trace;
 pub(crate) mod waiter;
 
 #[cfg(not(loom))]
-pub(crate) mod agenda;
-#[cfg(not(loom))]
 pub(crate) mod attempt;
 #[cfg(not(loom))]
 pub(crate) mod core_time;
-#[cfg(not(loom))]
-pub(crate) mod delayed;
 #[cfg(not(loom))]
 pub(crate) mod desk;
 #[cfg(not(loom))]
@@ -68,6 +66,8 @@ pub(crate) mod figures;
 pub(crate) mod handle;
 #[cfg(not(loom))]
 pub(crate) mod histogram;
+#[cfg(not(loom))]
+pub(crate) mod in_line;
 #[cfg(not(loom))]
 pub(crate) mod kinds;
 #[cfg(not(loom))]
@@ -102,6 +102,8 @@ pub(crate) mod slot;
 pub(crate) mod spawner;
 #[cfg(not(loom))]
 pub(crate) mod stuck;
+#[cfg(not(loom))]
+pub(crate) mod submission;
 #[cfg(not(loom))]
 pub(crate) mod submit;
 #[cfg(not(loom))]

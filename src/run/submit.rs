@@ -2,31 +2,27 @@
 
 use std::cell::Cell;
 use std::rc::Rc;
-use std::time::Duration;
 
 use super::attempt;
 use super::closure::Closure;
 use super::context::{Body, JobContext};
 use super::desk::{Desk, Inside};
-use super::gate::{Joined, NoEntry, Patience, Waiter};
+use super::gate::NoEntry;
 use super::handle::JobHandle;
+use super::in_line::{GivesUp, wait_for_room};
 use super::job::{self, Job, Task, Tracked};
 use super::news::{self, Arrival};
 use super::priority::Priority;
 use super::shared::Shared;
+use super::submission::Submission;
 use super::terms::Terms;
 use super::ticket::{JobId, KindId, Ticket};
-use super::trace::{self, Origin};
+use super::trace::Origin;
 use crate::error::{CancelReason, SubmitError};
 use crate::outcome::Refusal;
 use crate::sync::plain::{AtomicU64, Ordering};
-use crate::sync::{Arc, may_be_held_up, thread, thread_local};
+use crate::sync::{Arc, may_be_held_up, thread_local};
 use crate::time::Nanos;
-
-/// How long a blocked submitter waits for a lot of places before it takes a single one.
-const PATIENCE: Duration = Duration::from_millis(1);
-/// How long a blocked submitter sleeps at most before it looks again by itself.
-const LOOK_AGAIN: Duration = Duration::from_secs(1);
 
 /// What to do when the queue is full.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,10 +43,16 @@ pub(crate) enum Entry {
     Here,
 }
 
-/// Gets one job in. Inside one of the pool's own jobs nothing is waited for: the worker that would
-/// make room is the one that waits, so what would wait goes in over the bound.
-pub(crate) fn admit(shared: &Arc<Shared>, when_full: WhenFull) -> Result<Entry, Refusal> {
-    let _submitting = trace::submitting(shared.name.as_str());
+/// Gets one job in, on these terms if it has any: they say when its submitter gives up. Inside one
+/// of the pool's own jobs nothing is waited for: the worker that would make room is the one that
+/// waits, so what would wait goes in over the bound.
+pub(crate) fn admit(
+    shared: &Arc<Shared>,
+    when_full: WhenFull,
+    terms: Option<&Terms>,
+) -> Result<Entry, Refusal> {
+    let submission = Submission::begin(shared);
+    let _inside = submission.enter();
     if in_forked_child(shared) {
         news::refused(shared, Refusal::Forked, 1);
         return Err(Refusal::Forked);
@@ -67,7 +69,7 @@ pub(crate) fn admit(shared: &Arc<Shared>, when_full: WhenFull) -> Result<Entry, 
         Err(NoEntry::Closed) => Refusal::Shutdown,
         Err(NoEntry::Full) => {
             shared.sleep.kick();
-            match on_full(shared, when_full) {
+            match on_full(shared, when_full, terms) {
                 Ok(entry) => return Ok(entry),
                 Err(refusal) => refusal,
             }
@@ -76,8 +78,19 @@ pub(crate) fn admit(shared: &Arc<Shared>, when_full: WhenFull) -> Result<Entry, 
     Err(refuse(shared, refusal))
 }
 
-/// As [`admit`], for a caller that will come back when there is room.
-pub(crate) fn admit_or_wait(shared: &Arc<Shared>) -> Result<Entry, Refusal> {
+/// As [`admit`], for a caller that will come back when there is room, with what has begun by then.
+pub(crate) fn admit_or_wait(
+    shared: &Arc<Shared>,
+    submission: &mut Option<Submission>,
+) -> Result<Entry, Refusal> {
+    let admitted = try_to_admit(shared);
+    if !matches!(admitted, Err(Refusal::QueueFull)) {
+        Submission::end(submission, shared);
+    }
+    admitted
+}
+
+fn try_to_admit(shared: &Arc<Shared>) -> Result<Entry, Refusal> {
     let desk = Desk::of(shared);
     let entry = |desk: Option<Rc<Desk>>| desk.map_or(Entry::Queue, Entry::Desk);
     let refusal = match shared.gate.admit(1) {
@@ -105,6 +118,7 @@ pub(crate) fn admit_or_wait(shared: &Arc<Shared>) -> Result<Entry, Refusal> {
 
 /// Gets one job in by a place that is held for it.
 pub(crate) fn redeem(shared: &Shared) -> Result<Entry, Refusal> {
+    let _submission = Submission::begin(shared);
     if in_forked_child(shared) {
         return Err(refuse(shared, Refusal::Forked));
     }
@@ -130,90 +144,38 @@ fn in_forked_child(shared: &Shared) -> bool {
     seen.sleeping() > 0 && seen.searching() == 0 && shared.is_forked()
 }
 
-fn on_full(shared: &Arc<Shared>, when_full: WhenFull) -> Result<Entry, Refusal> {
-    let over_the_bound = |entry| match shared.gate.admit_over_the_bound() {
-        Ok(()) => Ok(entry),
-        Err(_) => Err(Refusal::Shutdown),
-    };
+#[cold]
+fn on_full(
+    shared: &Arc<Shared>,
+    when_full: WhenFull,
+    terms: Option<&Terms>,
+) -> Result<Entry, Refusal> {
+    let gives_up = || terms.map_or_else(GivesUp::never, |terms| terms.gives_up(shared));
+    let wait = |gives_up: GivesUp<'_>| wait_for_room(shared, &gives_up, || shared.gate.admit(1));
     match when_full {
         WhenFull::Refuse => Err(Refusal::QueueFull),
-        WhenFull::RunHere => return over_the_bound(Entry::Here),
-        WhenFull::Wait => wait_for_room(shared, None, || shared.gate.admit(1)),
-        WhenFull::WaitUntil(deadline) => {
-            wait_for_room(shared, Some(deadline), || shared.gate.admit(1))
-        }
+        WhenFull::RunHere => match shared.gate.admit_over_the_bound() {
+            Ok(()) => return Ok(Entry::Here),
+            Err(_) => Err(Refusal::Shutdown),
+        },
+        WhenFull::Wait => wait(gives_up()),
+        WhenFull::WaitUntil(deadline) => wait(gives_up().by(deadline)),
     }
     .map(|_| Entry::Queue)
 }
 
 /// Holds up to `most` places, and waits until there is one; not inside one of the pool's own jobs,
-/// nor with a deadline that has passed. None if as many are held as can be.
-pub(crate) fn reserve(shared: &Shared, most: u64, deadline: Option<Nanos>) -> Result<u64, Refusal> {
+/// nor for whoever gives up. None if as many are held as can be.
+pub(crate) fn reserve(shared: &Shared, most: u64, gives_up: GivesUp<'_>) -> Result<u64, Refusal> {
     match shared.gate.reserve(1, most) {
         Ok(places) => Ok(places),
         Err(NoEntry::Closed) => Err(Refusal::Shutdown),
         Err(NoEntry::Full) if Inside::is(shared) => Err(Refusal::QueueFull),
         Err(NoEntry::Full) => {
             shared.sleep.kick();
-            wait_for_room(shared, deadline, || shared.gate.reserve(1, most))
+            wait_for_room(shared, &gives_up, || shared.gate.reserve(1, most))
         }
     }
-}
-
-/// Waits until `enter` finds room.
-fn wait_for_room(
-    shared: &Shared,
-    deadline: Option<Nanos>,
-    enter: impl Fn() -> Result<u64, NoEntry>,
-) -> Result<u64, Refusal> {
-    let mut was_called = false;
-    loop {
-        match enter() {
-            Ok(places) => return Ok(places),
-            Err(NoEntry::Closed) => return Err(Refusal::Shutdown),
-            Err(NoEntry::Full) => {}
-        }
-        if shared.is_forked() {
-            return Err(Refusal::Forked);
-        }
-        let waiter = Waiter::thread(thread::current());
-        if shared.gate.join_line(&waiter, was_called, Patience::ForALot) == Joined::TryAgain {
-            continue;
-        }
-        wait_for_call(shared, &waiter, deadline)?;
-        was_called = true;
-    }
-}
-
-fn wait_for_call(
-    shared: &Shared,
-    waiter: &Arc<Waiter>,
-    deadline: Option<Nanos>,
-) -> Result<(), Refusal> {
-    let mut patience = PATIENCE;
-    while !waiter.is_called() {
-        let left = deadline.map_or(LOOK_AGAIN, |deadline| deadline.since(shared.now()));
-        if left.is_zero() && patience.is_zero() {
-            shared.gate.leave_line(waiter);
-            return Err(Refusal::Deadline);
-        }
-        let nap = if patience.is_zero() { LOOK_AGAIN } else { patience };
-        thread::park(shared.parker.timeout(Some(left.min(nap))));
-        if shared.is_forked() {
-            return Err(Refusal::Forked);
-        }
-        if waiter.is_called() {
-            break;
-        }
-        if patience.is_zero() {
-            // The supervisor finds out whether a wake-up got lost.
-            shared.sleep.ring();
-        }
-        patience = Duration::ZERO;
-        // Ends the hold, if it is this one's, and calls whoever there is room for, itself too.
-        shared.gate.end_hold();
-    }
-    Ok(())
 }
 
 /// Makes the cell of a tracked job and its handle.
@@ -322,7 +284,7 @@ where
     B: Body<T>,
     T: Send + 'static,
 {
-    match admit(shared, when_full) {
+    match admit(shared, when_full, Some(&terms)) {
         Ok(entry) => {
             let (tracked, handle) = tracked_body(shared, terms, body(job));
             deliver(shared, entry, Task::Tracked(tracked));

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::cancel::CancelToken;
+use super::in_line::GivesUp;
 use super::priority::Priority;
 use super::seat::Seat;
 use super::shared::Shared;
@@ -17,6 +18,10 @@ pub(crate) struct Terms {
     pub(crate) priority: Priority,
     special: Option<Box<Special>>,
 }
+
+/// Those of a job about which nothing was said. It inherits a deadline.
+pub(crate) static PLAIN: Terms =
+    Terms { kind: KindId(0), priority: Priority::Normal, special: None };
 
 /// What few jobs have.
 #[derive(Clone, Debug, Default)]
@@ -61,6 +66,19 @@ impl Terms {
 
     pub(crate) fn token(&self) -> Option<&CancelToken> {
         self.special.as_ref()?.token.as_ref()
+    }
+
+    /// When whoever submits a job on these terms, and waits for room, gives up. A job that is to
+    /// be over by a moment is of no use after it.
+    #[cold]
+    pub(crate) fn gives_up(&self, shared: &Shared) -> GivesUp<'_> {
+        let inherited = shared.inherited_deadline();
+        match &self.special {
+            None => GivesUp { at: inherited, token: None },
+            Some(special) => {
+                GivesUp { at: special.deadline(inherited), token: special.token.as_ref() }
+            }
+        }
     }
 
     /// When a job on these terms is to be queued that is submitted now.

@@ -8,21 +8,82 @@
 //!                   └┄ job.run       follows from the submitter's span; the job runs in it,
 //!                                    and the observer is told of it in it
 //! ```
+//!
+//! A subscriber that panics at what it is told of a submission loses that span, and nobody else
+//! loses anything: whoever submits may have a place by then, which is a job's.
 
 use tracing::field::Empty;
 use tracing::level_filters::LevelFilter;
-use tracing::span::EnteredSpan;
+use tracing::span::{Entered, EnteredSpan};
 use tracing::{Level, Span, span};
 
-use super::panics::{catch, contain};
+use super::panics::contain;
 use crate::outcome::Outcome;
 use crate::sync::Mutex;
 
 const TARGET: &str = "springtide";
 
+/// What the subscriber makes of it; nothing if it panics.
+fn told<T>(tell: impl FnOnce() -> T) -> Option<T> {
+    let mut made = None;
+    contain(|| made = Some(tell()));
+    made
+}
+
 /// A submission, until this is dropped.
-pub(crate) fn submitting(pool: &str) -> EnteredSpan {
-    span!(target: TARGET, Level::DEBUG, "job.submit", pool).entered()
+pub(crate) struct Submitting(Option<Span>);
+
+impl Submitting {
+    pub(crate) fn begin(pool: &str) -> Submitting {
+        Submitting(told(|| span!(target: TARGET, Level::DEBUG, "job.submit", pool)))
+    }
+
+    pub(crate) fn enter(&self) -> Inside<'_> {
+        Inside::of(self.0.as_ref())
+    }
+}
+
+impl Drop for Submitting {
+    fn drop(&mut self) {
+        let span = self.0.take();
+        contain(|| drop(span));
+    }
+}
+
+/// The span of whoever submits.
+pub(crate) struct Submitter(Option<Span>);
+
+impl Submitter {
+    pub(crate) fn current() -> Submitter {
+        Submitter(told(Span::current))
+    }
+
+    pub(crate) fn enter(&self) -> Inside<'_> {
+        Inside::of(self.0.as_ref())
+    }
+}
+
+impl Drop for Submitter {
+    fn drop(&mut self) {
+        let span = self.0.take();
+        contain(|| drop(span));
+    }
+}
+
+/// The calling thread is in a span until this is dropped.
+pub(crate) struct Inside<'a>(Option<Entered<'a>>);
+
+impl<'a> Inside<'a> {
+    fn of(span: Option<&'a Span>) -> Inside<'a> {
+        Inside(span.and_then(|span| told(|| span.enter())))
+    }
+}
+
+impl Drop for Inside<'_> {
+    fn drop(&mut self) {
+        let inside = self.0.take();
+        contain(|| drop(inside));
+    }
 }
 
 /// What is told of a job.
@@ -51,9 +112,12 @@ impl Origin {
         if LevelFilter::current() < LevelFilter::INFO {
             return Origin::default();
         }
-        let Named { pool, kind, id, now } = job();
-        let span = span!(target: TARGET, Level::DEBUG, "job.wait", pool, kind, id);
-        Origin(Mutex::new(Some(Box::new(Wait { since: now, submitter: Span::current(), span }))))
+        let wait = || {
+            let Named { pool, kind, id, now } = job();
+            let span = span!(target: TARGET, Level::DEBUG, "job.wait", pool, kind, id);
+            Box::new(Wait { since: now, submitter: Span::current(), span })
+        };
+        Origin(Mutex::new(told(wait)))
     }
 
     /// Tells in the span of its wait that the job will never run.
@@ -104,7 +168,7 @@ pub(crate) fn start<'a, 'o>(
         span.follows_from(&submitter);
         span.entered()
     };
-    Run(wait.and_then(|wait| catch(|| enter(wait)).ok()))
+    Run(wait.and_then(|wait| told(|| enter(wait))))
 }
 
 /// The span of a job that runs here, which the thread is in.

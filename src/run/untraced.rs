@@ -1,15 +1,53 @@
 //! What stands in the place of `trace.rs` without the feature `tracing`: nothing, and it costs
 //! nothing.
 
+use std::marker::PhantomData;
+
 use crate::outcome::Outcome;
 
 /// A submission.
 pub(crate) struct Submitting;
 
-#[inline(always)]
-pub(crate) fn submitting(_pool: &str) -> Submitting {
-    Submitting
+impl Submitting {
+    #[inline(always)]
+    pub(crate) fn begin(_pool: &str) -> Submitting {
+        Submitting
+    }
+
+    #[inline(always)]
+    pub(crate) fn enter(&self) -> Inside<'_> {
+        Inside(PhantomData)
+    }
 }
+
+/// As its counterpart, here and below: who drops it means that something ends.
+impl Drop for Submitting {
+    #[inline(always)]
+    fn drop(&mut self) {}
+}
+
+/// Whoever submits.
+pub(crate) struct Submitter;
+
+impl Submitter {
+    #[inline(always)]
+    pub(crate) fn current() -> Submitter {
+        Submitter
+    }
+
+    #[inline(always)]
+    pub(crate) fn enter(&self) -> Inside<'_> {
+        Inside(PhantomData)
+    }
+}
+
+impl Drop for Submitter {
+    #[inline(always)]
+    fn drop(&mut self) {}
+}
+
+/// The calling thread is at it until this is dropped.
+pub(crate) struct Inside<'a>(PhantomData<&'a ()>);
 
 /// What would be told of a job.
 #[expect(dead_code, reason = "nobody is told")]

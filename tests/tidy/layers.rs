@@ -160,11 +160,12 @@ pub(crate) const RANKS: &[&[&str]] = &[
         "sim::fleet::pod",
         "sim::measures",
         "run::overdue",
-        "run::terms",
         "scale::lane_table",
         "run::due",
+        "run::in_line",
     ],
     &[
+        "run::terms",
         "scale::telemetry",
         "run::attempt",
         "scale::observer",
@@ -174,7 +175,7 @@ pub(crate) const RANKS: &[&[&str]] = &[
         "compose::waiting",
         "scale::refresh",
     ],
-    &["scale::core", "run::handle", "run::worker", "sim::fleet"],
+    &["scale::core", "run::handle", "run::worker", "sim::fleet", "run::submission"],
     &[
         "control",
         "ending",
@@ -197,12 +198,12 @@ pub(crate) const RANKS: &[&[&str]] = &[
         "compose::retry::attempts",
         "prometheus::scrape",
         "compose::series",
+        "compose::task_in_line",
     ],
     &["pool_handle", "compose::lane::dispatcher", "compose::lane::stats"],
     &[
         "job_builder",
         "pool",
-        "submit_async",
         "recording",
         "stateful",
         "compose::scope",
@@ -210,6 +211,7 @@ pub(crate) const RANKS: &[&[&str]] = &[
         "compose::periodic",
     ],
     &[
+        "submit_async",
         "compose::retry",
         "builder",
         "compose",
@@ -219,6 +221,7 @@ pub(crate) const RANKS: &[&[&str]] = &[
         "compose::lane::handle",
         "compose::retry::handle",
         "prometheus::debug",
+        "compose::lane::entrant",
     ],
     &[
         "builder::jobs",
@@ -231,7 +234,7 @@ pub(crate) const RANKS: &[&[&str]] = &[
         "prometheus::endpoint",
         "builder::reporting",
     ],
-    &["compose::job_set", "prometheus"],
+    &["compose::job_set", "prometheus", "compose::lane::submit_async"],
     &["docs", "lib", "testing", "compose::stream"],
 ];
 

@@ -12,8 +12,8 @@ pub fn board() -> Board {
         rows: vec![size(), even(), trouble()],
         notes: vec![Note {
             name: "Refused",
-            expr: "sum by (pool, reason) (increase(\
-                   springtide_jobs_refused_total{reason!=\"shutdown\"}[$__rate_interval])) > 0",
+            expr: "sum by (pool, reason) (increase(springtide_jobs_refused_total{\
+                   reason!~\"shutdown|cancelled\"}[$__rate_interval])) > 0",
             title: "{{pool}} refused: {{reason}}",
             color: "red",
         }],

@@ -16,11 +16,11 @@ use crate::run::attempt;
 use crate::run::desk::Inside;
 use crate::run::figures::LaneFigures;
 use crate::run::gate::Waiter;
+use crate::run::in_line::GivesUp;
 use crate::run::job::Tracked;
 use crate::run::news;
 use crate::run::rooms::Keeper;
 use crate::run::shared::Shared;
-use crate::run::submit::WhenFull;
 use crate::scale::Core;
 use crate::sync::plain::{AtomicU64, Ordering};
 use crate::sync::{Arc, Mutex, Weak, thread};
@@ -43,11 +43,21 @@ pub(crate) struct Request {
     pub(crate) row: usize,
     pub(crate) key: Key,
     pub(crate) cost: u32,
-    pub(crate) when_full: WhenFull,
+    /// Whether it would wait for room.
+    pub(crate) waits: bool,
+}
+
+/// Who asks for it, at one try.
+#[derive(Clone, Copy)]
+pub(crate) struct Asks {
+    /// It was called, so that a place may be kept for it.
+    pub(crate) was_called: bool,
+    /// The job is cancelled, and is to be let in all the same, and never to start.
+    pub(crate) is_void: bool,
 }
 
 /// What became of one try to get in.
-enum Try<T> {
+pub(crate) enum Try<T> {
     In(T),
     Waits(Arc<Waiter>),
     Refused(Refusal),
@@ -139,100 +149,121 @@ impl Dispatcher {
         self.change_if_alive(|_, state| state.ended(job, end));
     }
 
-    /// Gets a job into its lane. `make` makes it, given its number, once it is let in; it runs
-    /// under the lock, and must run no code of a user.
+    /// Tries to get a job into its lane. `make` makes it, given its number, once it is let in, and
+    /// `waiter` who is to stand in the line if it is not: at the head, if it was called before.
+    /// They run under the lock, and must run no code of a user.
     pub(crate) fn enter<T>(
         &self,
         core: &Core,
         request: &Request,
+        asks: Asks,
+        waiter: impl FnOnce() -> Arc<Waiter>,
         make: impl FnOnce(u64) -> (Arc<dyn Tracked>, T),
-    ) -> Result<T, Refusal> {
-        let entered = self.let_in(core, request, make);
-        if let Err(refusal) = &entered {
-            // Outside the lock. The lane has counted it.
-            news::turned_away(&core.shared, *refusal, 1);
+    ) -> Try<T> {
+        let shared = &core.shared;
+        let Asks { was_called, is_void } = asks;
+        if shared.is_forked() {
+            // Not under the lock, which a thread that is not here may have held.
+            return self.turned_away(core, Refusal::Forked);
         }
-        entered
+        // Who is inside the pool would wait for itself.
+        let mut waiter = (request.waits && !Inside::is(shared)).then_some(waiter);
+        let tried = self.change(core, |state| {
+            let row = &mut state.rows[request.row];
+            row.called -= usize::from(was_called);
+            let is_full = row.room() == 0;
+            if row.is_closed || is_full && !request.waits {
+                let why = if row.is_closed { Refusal::Shutdown } else { Refusal::QueueFull };
+                row.count_refusal(why);
+                return Try::Refused(why);
+            }
+            if is_full
+                && !shared.rooms.is_closed()
+                && let Some(waiter) = waiter.take().map(|waiter| waiter())
+            {
+                let place = if was_called { 0 } else { row.line.len() };
+                row.line.insert(place, Arc::clone(&waiter));
+                return Try::Waits(waiter);
+            }
+            if !shared.rooms.enter() {
+                row.count_refusal(Refusal::Shutdown);
+                return Try::Refused(Refusal::Shutdown);
+            }
+            let number = state.next_number();
+            let (job, result) = make(number);
+            if is_void {
+                state.let_through(shared, request.row);
+            } else {
+                let entry = Entry { job, is_wanted: false };
+                state.push(request.row, request.key, number, request.cost, entry);
+            }
+            Try::In(result)
+        });
+        match tried {
+            Try::Refused(refusal) => self.turned_away(core, refusal),
+            tried => tried,
+        }
     }
 
-    fn let_in<T>(
-        &self,
-        core: &Core,
-        request: &Request,
-        make: impl FnOnce(u64) -> (Arc<dyn Tracked>, T),
-    ) -> Result<T, Refusal> {
-        let shared = &core.shared;
-        let mut make = Some(make);
-        let mut was_called = false;
-        loop {
-            if shared.is_forked() {
-                // Not under the lock, which a thread that is not here may have held.
-                return Err(Refusal::Forked);
-            }
-            let may_wait = !Inside::is(shared);
-            let tried = self.change(core, |state| {
-                let row = &mut state.rows[request.row];
-                row.called -= usize::from(was_called);
-                let waits = !matches!(request.when_full, WhenFull::Refuse);
-                let is_full = row.room() == 0;
-                if row.is_closed || is_full && !waits {
-                    let why = if row.is_closed { Refusal::Shutdown } else { Refusal::QueueFull };
-                    row.count_refusal(why);
-                    return Try::Refused(why);
-                }
-                // Who is inside the pool would wait for itself.
-                if is_full && may_wait && !shared.rooms.is_closed() {
-                    let waiter = Waiter::thread(thread::current());
-                    let place = if was_called { 0 } else { row.line.len() };
-                    row.line.insert(place, Arc::clone(&waiter));
-                    return Try::Waits(waiter);
-                }
-                match make.take().filter(|_| shared.rooms.enter()) {
-                    Some(make) => {
-                        let number = state.next_number();
-                        let (job, result) = make(number);
-                        let entry = Entry { job, is_wanted: false };
-                        state.push(request.row, request.key, number, request.cost, entry);
-                        Try::In(result)
-                    }
-                    None => {
-                        row.count_refusal(Refusal::Shutdown);
-                        Try::Refused(Refusal::Shutdown)
-                    }
-                }
-            });
-            match tried {
-                Try::In(result) => return Ok(result),
-                Try::Refused(refusal) => return Err(refusal),
-                Try::Waits(waiter) => self.wait(core, request, &waiter)?,
-            }
-            was_called = true;
-        }
+    /// Outside the lock. The lane has counted it.
+    fn turned_away<T>(&self, core: &Core, refusal: Refusal) -> Try<T> {
+        news::turned_away(&core.shared, refusal, 1);
+        Try::Refused(refusal)
     }
 
     /// Sleeps until there may be room.
-    fn wait(&self, core: &Core, request: &Request, waiter: &Arc<Waiter>) -> Result<(), Refusal> {
+    ///
+    /// # Errors
+    ///
+    /// The submitter has given up, and left the line.
+    pub(crate) fn wait(
+        &self,
+        core: &Core,
+        row: usize,
+        waiter: &Arc<Waiter>,
+        gives_up: &GivesUp<'_>,
+    ) -> Result<(), Refusal> {
         let shared = &core.shared;
-        while !waiter.is_called() {
-            let left = match request.when_full {
-                WhenFull::WaitUntil(deadline) => deadline.since(shared.now()),
-                _ => LOOK_AGAIN,
-            };
+        let _woken = gives_up.wake_this_thread();
+        loop {
+            if gives_up.is_cancelled() {
+                return Err(self.give_up(core, row, waiter, Refusal::Cancelled));
+            }
+            if waiter.is_called() {
+                return Ok(());
+            }
+            let left = gives_up.left(shared.now());
             if left.is_zero() {
-                // If it has left a place to the next, `change` calls.
-                self.change(core, |state| {
-                    let row = &mut state.rows[request.row];
-                    row.leave_line(waiter);
-                    row.count_refusal(Refusal::Deadline);
-                });
-                return Err(Refusal::Deadline);
+                return Err(self.give_up(core, row, waiter, Refusal::Deadline));
             }
             thread::park(shared.parker.timeout(Some(left.min(LOOK_AGAIN))));
             if shared.is_forked() {
+                news::turned_away(shared, Refusal::Forked, 1);
                 return Err(Refusal::Forked);
             }
         }
-        Ok(())
+    }
+
+    /// A submitter that waits gives up and is counted as refused for that reason.
+    pub(crate) fn give_up(
+        &self,
+        core: &Core,
+        row: usize,
+        waiter: &Arc<Waiter>,
+        why: Refusal,
+    ) -> Refusal {
+        self.change(core, |state| {
+            state.rows[row].leave_line(waiter);
+            state.rows[row].count_refusal(why);
+        });
+        news::turned_away(&core.shared, why, 1);
+        why
+    }
+
+    /// A submitter that waits goes, and was not refused.
+    pub(crate) fn leave_line(&self, core: &Core, row: usize, waiter: &Arc<Waiter>) {
+        // If it has left a place to the next, `change` calls.
+        self.change(core, |state| state.rows[row].leave_line(waiter));
     }
 }
 

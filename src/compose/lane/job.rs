@@ -3,30 +3,30 @@
 use std::hash::Hash;
 use std::time::{Duration, Instant};
 
-use super::dispatcher::Request;
+use super::dispatcher::{Request, Try};
+use super::entrant::Entrant;
 use super::handle::Lane;
 use super::keys::Key;
-use super::permit::Permitted;
 use crate::error::{SubmitError, TrySubmitError};
 use crate::pool_handle::into_try;
 use crate::run::cancel::CancelToken;
 use crate::run::context::{Body, Fallible, JobContext};
+use crate::run::gate::Waiter;
 use crate::run::handle::JobHandle;
-use crate::run::news;
 use crate::run::priority::Priority;
-use crate::run::seat::{Room, Seat};
-use crate::run::submit::{self, WhenFull};
+use crate::run::submission::Submission;
+use crate::run::submit::WhenFull;
 use crate::run::terms::Terms;
-use crate::sync::Arc;
+use crate::sync::thread;
 
 /// The options of one job of a lane; made by [`Lane::job`] and [`Lane::key`].
 #[derive(Clone, Debug)]
 #[must_use = "nothing is submitted until one of the submit methods is called"]
 pub struct LaneJob<'a> {
-    lane: &'a Lane,
-    terms: Terms,
-    key: Key,
-    cost: u32,
+    pub(super) lane: &'a Lane,
+    pub(super) terms: Terms,
+    pub(super) key: Key,
+    pub(super) cost: u32,
 }
 
 impl Lane {
@@ -131,7 +131,8 @@ impl LaneJob<'_> {
     }
 
     /// Puts the job under a token; as [`JobBuilder::token`](crate::JobBuilder::token). While it
-    /// waits in the lane it is queued.
+    /// waits in the lane it is queued. While its submitter waits for room there, a cancel gives it
+    /// back.
     pub fn token(mut self, token: &CancelToken) -> Self {
         self.terms.special().token = Some(token.clone());
         self
@@ -210,39 +211,45 @@ impl LaneJob<'_> {
     }
 
     /// Gets in a job whose body is made only then: whoever is refused gets back what it brought.
-    pub(super) fn enter<J, B, T>(
+    pub(super) fn enter<J, M, B, T>(
         self,
         job: J,
         when_full: WhenFull,
-        body: impl FnOnce(J) -> B,
+        body: M,
     ) -> Result<JobHandle<T>, SubmitError<J>>
     where
+        M: FnOnce(J) -> B,
         B: Body<T>,
         T: Send + 'static,
     {
         let LaneJob { lane, terms, key, cost } = self;
-        let shared = &lane.pool.core.shared;
-        let request = Request { row: lane.room.row, key, cost, when_full };
-        let mut unsent = Some((job, body));
-        // Not under the lock of the lanes, as whatever a subscriber does.
-        let mut numbered = Some(submit::number(shared, terms.kind));
-        let entered = lane.room.dispatcher.enter(&lane.pool.core, &request, |number| {
-            let (job, body) = unsent.take().expect("a job is let in once");
-            let room = Arc::clone(&lane.room);
-            let seat = Seat { room: Arc::clone(&room) as Arc<dyn Room>, number, key };
-            let terms = terms.with(|special| special.seat = Some(seat));
-            let numbered = numbered.take().expect("a job is let in once");
-            submit::numbered_cell(shared, numbered, terms, Permitted { body: body(job), room, key })
-        });
-        match (entered, unsent) {
-            (Ok(handle), _) => {
-                // Not under the lock of the lanes: a token that is cancelled already drops the job.
-                submit::follow_token(shared, &handle.tracked());
-                news::accepted(shared, || handle.tracked());
-                Ok(handle)
+        let core = &lane.pool.core;
+        let waits = !matches!(when_full, WhenFull::Refuse);
+        let request = Request { row: lane.room.row, key, cost, waits };
+        let make = |(job, body): (J, M)| body(job);
+        let mut entrant = Entrant::new(&lane.room, terms, (job, body));
+        // In the span of the submitter, not in that of the submission.
+        entrant.number(&core.shared);
+        let submission = Submission::begin(&core.shared);
+        let _inside = submission.enter();
+        let mut was_called = false;
+        let refusal = loop {
+            let waiter = || Waiter::thread(thread::current());
+            let waiter = match entrant.enter(core, &request, was_called, waiter, make) {
+                Try::In(handle) => return Ok(handle),
+                Try::Refused(refusal) => break refusal,
+                Try::Waits(waiter) => waiter,
+            };
+            let gives_up = match when_full {
+                WhenFull::WaitUntil(deadline) => entrant.gives_up(&core.shared).by(deadline),
+                _ => entrant.gives_up(&core.shared),
+            };
+            let waited = lane.room.dispatcher.wait(core, request.row, &waiter, &gives_up);
+            if let Err(refusal) = waited {
+                break refusal;
             }
-            (Err(refusal), Some((job, _))) => Err(SubmitError::new(job, refusal)),
-            (Err(_), None) => unreachable!("a job that was let in is not refused"),
-        }
+            was_called = true;
+        };
+        Err(SubmitError::new(entrant.take_back().0, refusal))
     }
 }

@@ -10,12 +10,14 @@
 //! * [`choice`] says which lane may send its next job, of plain numbers.
 //! * [`state`] is all that the lock guards, [`dispatcher`] who takes it, [`permit`] what a job
 //!   gives back at its end.
-//! * [`settings`], [`builder`], [`handle`], [`job`], [`submit`] and [`stats`] are what users see.
+//! * [`settings`], [`builder`], [`handle`], [`job`], [`submit`], [`submit_async`] and [`stats`] are
+//!   what users see; [`entrant`] is a job of theirs on its way in.
 
 mod bucket;
 pub(crate) mod builder;
 mod choice;
 mod dispatcher;
+mod entrant;
 pub(crate) mod handle;
 pub(crate) mod job;
 mod keys;
@@ -24,3 +26,4 @@ pub(crate) mod settings;
 mod state;
 pub(crate) mod stats;
 mod submit;
+pub(crate) mod submit_async;

@@ -249,6 +249,12 @@ impl State {
         self.refresh(row);
     }
 
+    /// A job has been let in that is never to start: it is out at once.
+    pub(crate) fn let_through(&mut self, shared: &Shared, row: usize) {
+        self.rows[row].counts.accepted += 1;
+        self.count_out(shared, row, 1);
+    }
+
     /// Jobs have left their room.
     fn count_out(&mut self, shared: &Shared, row: usize, jobs: u64) {
         self.standings[row].out += jobs;

@@ -1,12 +1,9 @@
 //! The jobs of a map that are submitted ahead of their turn, as far as there is room.
 
-use std::task::Context;
-
 use super::{Map, Work};
 use crate::error::{CancelReason, JobError};
 use crate::outcome::Refusal;
-use crate::run::gate::{Joined, Patience, Waiter};
-use crate::run::submit::{self, Entry};
+use crate::run::submit::Entry;
 use crate::sync::Arc;
 
 impl<I, T> Map<I, T>
@@ -15,19 +12,10 @@ where
     I::Item: Send + 'static,
     T: Send + 'static,
 {
-    /// Puts the task in the line for room; false if there may be room after all.
-    pub(super) fn joins_line(&mut self, cx: &mut Context<'_>, was_called: bool) -> bool {
-        let waiter = Waiter::task(cx.waker().clone());
-        let gate = &self.inbox.shared().gate;
-        let is_waiting = gate.join_line(&waiter, was_called, Patience::None) == Joined::Waiting;
-        self.waiter = is_waiting.then_some(waiter);
-        is_waiting
-    }
-
     /// Submits as many jobs as may be under way and find room.
     pub(super) fn submit_ahead(&mut self) {
         while self.under_way < self.look_ahead && self.has_work() {
-            let admitted = submit::admit_or_wait(self.inbox.shared());
+            let admitted = self.line.admit();
             if !self.enter(admitted) {
                 break;
             }
@@ -63,6 +51,9 @@ where
                 true
             }
             Err(Refusal::QueueFull) => false,
+            // It stands for this item alone, as if its job had been let in.
+            Err(Refusal::Cancelled) => self.lose(JobError::cancelled(CancelReason::Token)),
+            Err(Refusal::Deadline) => self.lose(JobError::expired()),
             Err(refusal) => {
                 (self.items, self.unsubmitted) = (None, None);
                 self.refused = Some(match refusal {
@@ -73,12 +64,12 @@ where
             }
         }
     }
-}
 
-impl<I: Iterator, T: Send + 'static> Map<I, T> {
-    pub(super) fn leave_line(&mut self) {
-        if let Some(waiter) = self.waiter.take() {
-            self.inbox.shared().gate.leave_line(&waiter);
-        }
+    /// The job that is there to be submitted will never be.
+    fn lose(&mut self, why: JobError) -> bool {
+        self.unsubmitted = None;
+        self.under_way += 1;
+        self.inbox.expect_none(why);
+        true
     }
 }

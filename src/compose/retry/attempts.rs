@@ -19,6 +19,7 @@ use crate::run::handle::JobHandle;
 use crate::run::job::Tracked;
 use crate::run::news;
 use crate::run::panics::{catch, contain};
+use crate::run::submission::Submitter;
 use crate::run::submit;
 use crate::run::terms::Terms;
 use crate::scale::Core;
@@ -83,6 +84,7 @@ pub(crate) struct Attempts<F, T, E> {
     pub(crate) course: Arc<Course<T, E>>,
     pub(crate) began: Nanos,
     pub(crate) seed: u64,
+    pub(crate) submitter: Submitter,
     /// The last error that an attempt returned.
     pub(crate) last: Mutex<Option<E>>,
 }
@@ -191,7 +193,8 @@ where
             special.more_until = self.retry.more_until(number, self.began, special.deadline);
         });
         let make = |()| submit::tracked_body(shared, terms, self.body());
-        let handle = delay::submit(timer, shared, (), make).map_err(|refused| refused.refusal())?;
+        let submit = || delay::submit(timer, shared, (), make);
+        let handle = self.submitter.submit(submit).map_err(|refused| refused.refusal())?;
         self.course.follow(&self.core, handle.tracked());
         Arc::clone(self).watch(number, handle);
         Ok(())

@@ -19,6 +19,7 @@ use crate::run::attempt;
 use crate::run::context::JobContext;
 use crate::run::desk::Desk;
 use crate::run::job::Tracked;
+use crate::run::submission::Submitter;
 use crate::run::submit::WhenFull;
 use crate::run::waiter::JobWaiter;
 use crate::scale::Core;
@@ -112,11 +113,13 @@ impl<E: Send + 'static> RetryJob<'_, E> {
         let special = builder.terms.special();
         special.more_until = retry.more_until(1, began, special.deadline);
         let seed = retry.fixed_seed().unwrap_or_else(|| RandomState::new().build_hasher().finish());
+        let submitter = Submitter::current();
         let mut attempts = None;
         let handle = builder.enter_body(job, when_full, |job| {
             let (core, course) = (Arc::clone(&core), Arc::clone(&course));
             let last = Mutex::default();
-            let all = Arc::new(Attempts { job, retry, terms, core, course, began, seed, last });
+            let all = Attempts { job, retry, terms, core, course, began, seed, submitter, last };
+            let all = Arc::new(all);
             let body = all.body();
             attempts = Some(all);
             body

@@ -10,6 +10,8 @@ mod admission;
 mod cancelling;
 mod claiming;
 mod controls;
+mod delaying;
+mod giving_up;
 mod leaving;
 mod levels;
 mod pool;

@@ -9,7 +9,7 @@ use crate::sync::{Arc, plain, thread};
 use loom::thread::JoinHandle;
 
 /// As in `run::submit`, but that nobody looks again by himself after a while.
-fn wait_for_room(gate: &Gate) -> Result<(), NoEntry> {
+pub(super) fn wait_for_room(gate: &Gate) -> Result<(), NoEntry> {
     wait(gate, Patience::None)
 }
 
@@ -33,7 +33,7 @@ fn wait(gate: &Gate, patience: Patience) -> Result<(), NoEntry> {
 }
 
 /// A gate with room for one job, which is taken, and two workers with turnstiles of their own.
-fn full_gate() -> Arc<Gate> {
+pub(super) fn full_gate() -> Arc<Gate> {
     let gate = Arc::new(Gate::new(1));
     set_up(|| {
         gate.open_for(1);
@@ -42,12 +42,15 @@ fn full_gate() -> Arc<Gate> {
     gate
 }
 
-fn spawn<T: 'static>(gate: &Arc<Gate>, task: impl FnOnce(&Gate) -> T + 'static) -> JoinHandle<T> {
+pub(super) fn spawn<T: 'static>(
+    gate: &Arc<Gate>,
+    task: impl FnOnce(&Gate) -> T + 'static,
+) -> JoinHandle<T> {
     let gate = Arc::clone(gate);
     loom::thread::spawn(move || task(&gate))
 }
 
-fn join<T>(thread: JoinHandle<T>) -> T {
+pub(super) fn join<T>(thread: JoinHandle<T>) -> T {
     thread.join().expect("a thread of the model panicked")
 }
 
@@ -114,7 +117,7 @@ fn who_gives_up_passes_the_call_on() {
 }
 
 /// A gate with lots of two places, full.
-fn full_of_lots() -> Arc<Gate> {
+pub(super) fn full_of_lots() -> Arc<Gate> {
     let gate = Arc::new(Gate::new(16));
     set_up(|| {
         gate.open_for(1);

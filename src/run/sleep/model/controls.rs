@@ -191,6 +191,34 @@ fn g6_held_no_more_and_not_admitted_yet() {
 }
 
 #[test]
+fn g5_a_hold_left_behind_by_who_gave_up() {
+    fails_without("give up", "giving_up::who_gives_up_ends_the_hold_that_it_began", "nobody was");
+}
+
+#[test]
+fn g4_a_call_kept_by_whose_token_was_cancelled() {
+    fails_without("give up", "giving_up::whose_token_is_cancelled_passes_the_call_on", LOST);
+    fails_without("give up", "giving_up::whose_token_was_cancelled_passes_the_call_on", LOST);
+}
+
+#[test]
+fn k1_looked_at_the_token_before_it_left_word() {
+    fails_without("look", "giving_up::a_submitter_about_to_wait_misses_no_cancel", LOST);
+}
+
+#[test]
+fn d1_off_the_agenda_before_the_gate_has_it() {
+    let model = "delaying::a_job_on_its_way_to_the_queue_is_counted_once_at_every_look";
+    fails_without("D1", model, "counted twice, or not at all");
+}
+
+#[test]
+fn d2_looked_whether_it_is_delayed_and_then_asked_for_the_lock() {
+    let model = "delaying::a_job_cancelled_as_it_comes_due_leaves_no_place_behind";
+    fails_without("D2", model, "accounted for where it was not");
+}
+
+#[test]
 fn q4_a_level_that_does_not_show_its_jobs() {
     let model = "levels::a_worker_going_to_sleep_misses_no_job_of_any_level";
     fails_without("Q4", model, LOST);
