@@ -115,13 +115,16 @@ fn clients_that_never_read_hold_up_neither_scrapes_nor_jobs_nor_the_end() {
             let _ = stream.write_all(&b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n".repeat(1000));
             stream
         };
-        let clients: Vec<TcpStream> = (0..20).map(greedy).collect();
+        let clients: Vec<TcpStream> = (0..40).map(greedy).collect();
         for n in 0..100 {
             let job = pool.submit(move || n).expect("room");
             assert_eq!(job.join().expect("it only returns"), n);
         }
-        scrape(address, "/livez");
-        let more: Vec<TcpStream> = (0..20).map(greedy).collect();
+        // Whole pages, and not by cutting off who reads.
+        for path in ["/livez", "/metrics", "/healthz", "/metrics"] {
+            scrape(address, path);
+        }
+        let more: Vec<TcpStream> = (0..40).map(greedy).collect();
         // No client leaves before the endpoint has.
         drop(endpoint);
         assert!(TcpStream::connect(address).is_err(), "nobody listens any more");
@@ -142,7 +145,7 @@ fn an_endpoint_ends_while_clients_are_at_every_stage() {
                 stream
             };
             let stages: [&[u8]; 3] = [b"", b"GET /met", b"GET /metrics HTTP/1.1\r\n\r\n"];
-            let clients: Vec<TcpStream> = (0..30).map(|n| begin(stages[n % 3])).collect();
+            let clients: Vec<TcpStream> = (0..60).map(|n| begin(stages[n % 3])).collect();
             drop(endpoint);
             assert!(TcpStream::connect(address).is_err(), "nobody listens any more");
             drop(clients);
@@ -224,6 +227,117 @@ fn half_a_request_is_answered_once_the_client_says_no_more() {
         let mut answer = String::new();
         stream.read_to_string(&mut answer).expect("an answer");
         assert_eq!(status(&answer), 400);
+    });
+}
+
+#[test]
+fn one_request_is_answered_and_nothing_behind_it() {
+    let _alone = alone();
+    within(LIMIT, "requests in a row", || {
+        let endpoint = serve();
+        let address = endpoint.local_addr();
+        let two = b"GET /livez HTTP/1.1\r\nHost: x\r\n\r\nGET /gone HTTP/1.1\r\nHost: x\r\n\r\n";
+        let answer = send(address, two);
+        assert_eq!((status(&answer), answer.matches("HTTP/1.1").count()), (200, 1), "{answer}");
+        // A client that says no more after its request is answered all the same.
+        let mut stream = TcpStream::connect(address).expect("somebody listens");
+        stream.write_all(b"GET /livez HTTP/1.1\r\n\r\n").expect("it is let in");
+        stream.shutdown(Shutdown::Write).expect("it is open");
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).expect("an answer");
+        assert_eq!(status(&answer), 200);
+    });
+}
+
+#[test]
+fn a_path_is_itself_and_nothing_that_comes_to_the_same() {
+    let _alone = alone();
+    within(LIMIT, "paths", || {
+        let endpoint = serve();
+        for (target, expected) in [
+            ("/livez?", 200),
+            ("/livez?a=/debug/pools&b=%00", 200),
+            ("/livez/", 404),
+            ("//livez", 404),
+            ("/./livez", 404),
+            ("/x/../livez", 404),
+            ("/%6civez", 404),
+            ("/livez%00", 404),
+            ("/livez;a=b", 404),
+            ("/livez#a", 404),
+            ("/LIVEZ", 404),
+            ("http://localhost/livez", 404),
+            ("localhost:80", 404),
+            ("*", 404),
+            ("?", 404),
+        ] {
+            let request = format!("GET {target} HTTP/1.1\r\nHost: x\r\n\r\n");
+            let answer = send(endpoint.local_addr(), request.as_bytes());
+            assert_eq!(status(&answer), expected, "{target}");
+        }
+    });
+}
+
+#[test]
+fn an_endpoint_serves_the_sixth_version_of_addresses_too() {
+    let _alone = alone();
+    within(LIMIT, "the sixth version", || {
+        match Endpoint::builder(recorder()).debug_pools(true).serve("[::1]:0") {
+            Ok(endpoint) => {
+                scrape(endpoint.local_addr(), "/metrics");
+                let host = endpoint.local_addr();
+                let request = format!("GET /debug/pools HTTP/1.1\r\nHost: {host}\r\n\r\n");
+                assert_eq!(status(&send(host, request.as_bytes())), 200);
+            }
+            Err(error) => eprintln!("skipped, this machine has none: {error}"),
+        }
+        let mapped = prometheus::serve("[::ffff:192.0.2.1]:0", recorder());
+        assert_eq!(mapped.err().map(|e| e.kind()), Some(std::io::ErrorKind::InvalidInput));
+    });
+}
+
+#[test]
+fn pages_are_whole_while_pools_are_built_and_end() {
+    let _alone = alone();
+    within(LIMIT, "pages beside short-lived pools", || {
+        let endpoint = Endpoint::builder(recorder()).debug_pools(true).serve("127.0.0.1:0");
+        let endpoint = endpoint.expect("there is a free port");
+        let address = endpoint.local_addr();
+        let get = |path: &str| {
+            let request = format!("GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n");
+            let answer = send(address, request.as_bytes());
+            assert!([200, 503].contains(&status(&answer)), "{answer}");
+            answer.split_once("\r\n\r\n").expect("a text").1.to_owned()
+        };
+        let over = AtomicBool::new(false);
+        thread::scope(|scope| {
+            scope.spawn(|| {
+                while !over.load(Ordering::SeqCst) {
+                    let builder = Pool::builder("brief").workers(1..=2);
+                    let pool = build(builder.histogram_sink(HistogramSink::Exact));
+                    pool.submit(|| ()).expect("room").join().expect("it only returns");
+                }
+            });
+            let mut counted = 0;
+            while counted < 100 {
+                let page = get("/metrics");
+                let series = page.lines().filter_map(|line| line.rsplit_once(' '));
+                let mut series: Vec<&str> = series.map(|(series, _)| series).collect();
+                let lines = series.len();
+                series.sort_unstable();
+                series.dedup();
+                assert_eq!(series.len(), lines, "a series is there twice: {page}");
+                let runs = "springtide_run_seconds_count{pool=\"brief\"} ";
+                let now = page.lines().find_map(|line| line.strip_prefix(runs));
+                let now = now.map_or(0, |count| count.parse::<u64>().expect("a count"));
+                assert!(now >= counted, "{now} after {counted}");
+                counted = now;
+                let shown = get("/debug/pools");
+                assert!(serde_json::from_str::<serde_json::Value>(&shown).is_ok(), "{shown}");
+                get("/healthz");
+            }
+            over.store(true, Ordering::SeqCst);
+        });
     });
 }
 

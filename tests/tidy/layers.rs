@@ -29,7 +29,6 @@ pub(crate) const RANKS: &[&[&str]] = &[
         "compose::lane::keys",
         "compose::lane",
         "prometheus::json",
-        "prometheus::response",
     ],
     &[
         "time",
@@ -52,7 +51,8 @@ pub(crate) const RANKS: &[&[&str]] = &[
         "run::gate::entrance",
         "compose::progress",
         "run::seat",
-        "prometheus::request",
+        "prometheus::press",
+        "prometheus::response",
         "metrics_source",
     ],
     &[
@@ -81,7 +81,7 @@ pub(crate) const RANKS: &[&[&str]] = &[
         "run::figures",
         "compose::retry::budget",
         "compose::rhythm",
-        "prometheus::connection",
+        "prometheus::request",
     ],
     &[
         "run::queue",
@@ -98,9 +98,16 @@ pub(crate) const RANKS: &[&[&str]] = &[
         "compose::lane::settings",
         "compose::promise",
         "compose::retry::retry_error",
+        "prometheus::connection",
+    ],
+    &[
+        "run::context",
+        "scale::sample",
+        "sim::machine",
+        "run::stuck",
+        "compose::retry::policy",
         "prometheus::server",
     ],
-    &["run::context", "scale::sample", "sim::machine", "run::stuck", "compose::retry::policy"],
     &["run::job", "scale::policy"],
     &[
         "run::slot",
