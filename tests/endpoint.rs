@@ -16,7 +16,7 @@ use std::time::Duration;
 use springtide::prometheus::{self, Endpoint};
 use springtide::{HistogramSink, Pool};
 
-use common::{LIMIT, alone, build, recorder, within};
+use common::{LIMIT, alone, build, recorder, until, until_no_thread_is_named, within};
 
 fn serve() -> Endpoint {
     prometheus::serve("127.0.0.1:0", recorder()).expect("there is a free port")
@@ -360,5 +360,69 @@ fn nothing_but_get_is_allowed() {
                 "{answer}"
             );
         }
+    });
+}
+
+#[test]
+fn endpoints_that_end_leave_no_thread() {
+    let _alone = alone();
+    within(LIMIT, "threads of endpoints", || {
+        let endpoints: Vec<Endpoint> = (0..20).map(|_| serve()).collect();
+        endpoints.iter().for_each(|endpoint| scrape(endpoint.local_addr(), "/metrics"));
+        drop(endpoints);
+        ["springtide-http", "springtide-keep"].into_iter().for_each(until_no_thread_is_named);
+    });
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn without_file_descriptors_it_rests_and_later_serves_who_came_meanwhile() {
+    let _alone = alone();
+    let this = std::env::current_exe().expect("it has a path");
+    let said = std::process::Command::new("sh")
+        .args(["-c", "ulimit -n 64 && exec \"$0\" --ignored --exact --nocapture few_descriptors"])
+        .arg(this)
+        .output()
+        .expect("there is a shell");
+    let text = String::from_utf8_lossy(&[said.stdout, said.stderr].concat()).into_owned();
+    assert!(said.status.success() && text.contains("1 passed"), "{text}");
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+#[ignore = "for a process of its own, which the test above starts"]
+fn few_descriptors() {
+    use std::fs::{File, read_dir, read_to_string};
+    use std::io::{Seek, SeekFrom};
+
+    within(LIMIT / 4, "an endpoint without descriptors", || {
+        let endpoint = serve();
+        let tasks = read_dir("/proc/self/task").expect("it is Linux");
+        let mut folders = tasks.map(|task| task.expect("a thread").path());
+        let doorman = folders.find(|task| {
+            read_to_string(task.join("comm")).is_ok_and(|name| name.trim() == "springtide-http")
+        });
+        // Opened while that is possible.
+        let path = doorman.expect("it listens").join("status");
+        let file = File::open(path).expect("its own status");
+        let rests = move || {
+            let mut text = String::new();
+            (&file).seek(SeekFrom::Start(0)).expect("it can be read again");
+            (&file).read_to_string(&mut text).expect("it is text");
+            let mut lines = text.lines();
+            let count = lines.find_map(|line| line.strip_prefix("voluntary_ctxt_switches:"));
+            count.and_then(|count| count.trim().parse::<u64>().ok()).expect("a count")
+        };
+        let mut files: Vec<File> = std::iter::from_fn(|| File::open("/dev/null").ok()).collect();
+        drop(files.pop());
+        let mut stream = TcpStream::connect(endpoint.local_addr()).expect("the system lets it in");
+        stream.write_all(b"GET /livez HTTP/1.1\r\n\r\n").expect("there is room");
+        // A thread that tries again and again never rests.
+        let before = rests();
+        until(|| rests() >= before + 5);
+        drop(files);
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).expect("an answer");
+        assert_eq!(status(&answer), 200);
     });
 }
