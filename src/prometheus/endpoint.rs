@@ -10,8 +10,8 @@ use metrics_exporter_prometheus::PrometheusHandle;
 use super::press::Press;
 use super::request::Request;
 use super::response::{METRICS, Response, Status};
-use super::server::{Answer, Server};
-use super::{debug, pools, scrape};
+use super::server::Server;
+use super::{debug, pools, render};
 use crate::run::panics::contain;
 use crate::run::spawner::{Spawner, SystemSpawner};
 use crate::stats::{self, Trouble};
@@ -130,17 +130,9 @@ impl EndpointBuilder {
         }
         let listener = TcpListener::bind(&addrs[..])?;
         let upkeep = Upkeep::begin(self.handle.clone())?;
-        let server = Server::open(listener, spawner, self.into_answer())?;
+        let answer = Box::new(answers(self.shows_pools, move || scrape::render(&self.handle)));
+        let server = Server::open(listener, spawner, answer)?;
         Ok(Endpoint { server, _upkeep: upkeep })
-    }
-
-    fn into_answer(self) -> Box<Answer> {
-        let (page, pools) = (Press::default(), Press::default());
-        Box::new(move |request| {
-            let page = || page.print(|| scrape::render(&self.handle));
-            let pools = || pools.print(debug::pools_as_json);
-            route(request, page, self.shows_pools.then_some(pools))
-        })
     }
 }
 
@@ -176,6 +168,15 @@ impl Endpoint {
 impl std::fmt::Debug for Endpoint {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Endpoint").field("local_addr", &self.local_addr()).finish_non_exhaustive()
+    }
+}
+
+/// What is answered to whoever asks, on many threads at once.
+fn answers(shows_pools: bool, page: impl Fn() -> String) -> impl Fn(&Request) -> Response {
+    let (pages, views) = (Press::default(), Press::default());
+    move |request| {
+        let view = shows_pools.then_some(|| views.print(debug::pools_as_json));
+        route(request, || pages.print(&page), view)
     }
 }
 
