@@ -11,7 +11,7 @@ use super::press::Press;
 use super::request::Request;
 use super::response::{METRICS, Response, Status};
 use super::server::Server;
-use super::{debug, pools, render};
+use super::{debug, pools, scrape};
 use crate::run::panics::contain;
 use crate::run::spawner::{Spawner, SystemSpawner};
 use crate::stats::{self, Trouble};

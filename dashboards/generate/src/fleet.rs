@@ -25,8 +25,9 @@ const FILL: &str = "0.7";
 
 fn size() -> Row {
     let wanted = format!(
-        "ceil(sum(avg_over_time(springtide_demand_workers[1m])) / \
-         ({FILL} * avg(springtide_workers_max > 0)))"
+        "sum(max by (job) (ceil(\
+         sum by (job, pool) (avg_over_time(springtide_demand_workers[1m])) / \
+         ({FILL} * avg by (job, pool) (springtide_workers_max > 0)))))"
     );
     let there = "count(count by (instance) (springtide_workers_max > 0))";
     let panels = vec![
@@ -36,7 +37,7 @@ fn size() -> Row {
             .query(there, "there"),
         Panel::stat("Machines wanted", Unit::Count)
             .asks("How many would carry the load at 70 % of their bound?")
-            .advice("What an autoscaler makes of the demand. Choose one job and one pool.")
+            .advice("What an autoscaler makes of the demand: of each job's pools the one that needs most.")
             .query(&wanted, "wanted"),
         Panel::stat("Demand", Unit::Count)
             .asks("How many workers does the load need?")
@@ -46,19 +47,23 @@ fn size() -> Row {
             .asks("Does the load fit on the machines there are?")
             .advice("70 % is the aim. Above 95 % the autoscaler is late or at its own limit.")
             .limits(0.8, 0.95)
-            .query("sum(springtide_demand_workers) / sum(springtide_workers_max)", "demand"),
+            .query(
+                "max(sum by (pool) (springtide_demand_workers) / \
+                 sum by (pool) (springtide_workers_max))",
+                "demand",
+            ),
         Panel::stat("Refused", Unit::PerSecond)
             .asks("Is work turned away somewhere?")
             .advice("See *Refused* below for where.")
             .limits(1e-9, 1.0)
             .query("sum(rate(springtide_jobs_refused_total[$__rate_interval]))", "refused"),
         Panel::stat("Wait, 99th percentile", Unit::Seconds)
-            .asks("What do the users of the whole fleet see?")
+            .asks("What do the users see, of the whole fleet and the pool that is slowest?")
             .advice("Alert on it; do not scale by it. It is nothing until the machines are full.")
             .limits(0.01, 0.25)
             .query(
-                "histogram_quantile(0.99, sum by (le) (rate(\
-                 springtide_queue_wait_seconds_bucket[$__rate_interval])))",
+                "max(histogram_quantile(0.99, sum by (pool, le) (rate(\
+                 springtide_queue_wait_seconds_bucket[$__rate_interval]))))",
                 "p99",
             ),
         Panel::lines("Demand and what there is", Unit::Count)
@@ -91,8 +96,8 @@ fn even() -> Row {
             .advice("One above the others: look at the balancer, or at what only it does.")
             .limits(0.8, 0.95)
             .query(
-                "sum by (instance) (springtide_demand_workers) / \
-                 sum by (instance) (springtide_workers_max)",
+                "max by (instance) (sum by (instance, pool) (springtide_demand_workers) / \
+                 sum by (instance, pool) (springtide_workers_max))",
                 "{{instance}}",
             ),
         Panel::lines("Jobs in", Unit::PerSecond)
@@ -111,8 +116,8 @@ fn even() -> Row {
             .advice("One: that machine. All: the fleet is too small.")
             .limits(0.01, 0.25)
             .query(
-                "histogram_quantile(0.99, sum by (instance, le) (rate(\
-                 springtide_queue_wait_seconds_bucket[$__rate_interval])))",
+                "max by (instance) (histogram_quantile(0.99, sum by (instance, pool, le) (rate(\
+                 springtide_queue_wait_seconds_bucket[$__rate_interval]))))",
                 "{{instance}}",
             ),
         Panel::lines("Queue", Unit::Count)
@@ -123,9 +128,10 @@ fn even() -> Row {
             .asks("Is a machine slow?")
             .advice("Same jobs, longer run time: a noisy neighbour, or a throttled quota.")
             .query(
-                "sum by (instance) (rate(springtide_run_seconds_sum[$__rate_interval])) / \
-                 sum by (instance) (rate(springtide_run_seconds_count[$__rate_interval]))",
-                "{{instance}}",
+                "sum by (instance, pool) (rate(springtide_run_seconds_sum[$__rate_interval])) / \
+                 sum by (instance, pool) (rate(\
+                 springtide_run_seconds_count[$__rate_interval]))",
+                "{{instance}} {{pool}}",
             ),
     ];
     Row { title: "Is the load even?", panels }
@@ -146,9 +152,9 @@ fn trouble() -> Row {
             .advice("One machine: balance. All: more machines, or a higher bound.")
             .limits(0.5, 0.9)
             .query(
-                "sum by (instance) (rate(\
+                "max by (instance) (sum by (instance, pool) (rate(\
                  springtide_scale_suppressed_total{reason=\"at_max\"}[$__rate_interval])) / \
-                 sum by (instance) (rate(springtide_evaluations_total[$__rate_interval]))",
+                 sum by (instance, pool) (rate(springtide_evaluations_total[$__rate_interval])))",
                 "{{instance}}",
             ),
         Panel::lines("Processor", Unit::Share)

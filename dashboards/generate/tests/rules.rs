@@ -37,6 +37,13 @@ fn rules_ask_for_what_there_is() {
 }
 
 #[test]
+fn rules_keep_pools_apart() {
+    none(rules().pools_apart());
+    let wrong = "groups: [{rules: [{alert: A, expr: sum(springtide_demand_workers) / 2}]}]";
+    assert_eq!(Rules::read(&[wrong]).expect("it is a rule").pools_apart().len(), 1);
+}
+
+#[test]
 fn every_rule_has_its_cases_and_every_case_its_rule() {
     let tests = tests();
     let texts = tests.each_ref().map(String::as_str);
