@@ -389,7 +389,8 @@ fn figures() -> Row {
             .advice("Empty is well: it may sleep while nothing waits. See the runbook.")
             .limits(5.0, 10.0)
             .query(
-                "max by (instance, pool) (time() - \
+                "max by (instance, pool) (\
+                 timestamp(springtide_supervisor_last_tick_timestamp_seconds) - \
                  springtide_supervisor_last_tick_timestamp_seconds and on (job, instance, pool) \
                  sum by (job, instance, pool) (springtide_queue_jobs) > 0)",
                 "{{pool}} on {{instance}}",

@@ -111,6 +111,40 @@ fn the_runbook_explains_every_reason() {
     assert_eq!(explained(&text, [&"boredom".to_owned()]).len(), 1);
 }
 
+/// A number with a gap between thousands.
+fn spaced(number: f64) -> String {
+    let digits = format!("{number:.0}");
+    let from_behind: Vec<&[u8]> = digits.as_bytes().rchunks(3).rev().collect();
+    let groups = from_behind.into_iter().map(|group| String::from_utf8_lossy(group).into_owned());
+    groups.collect::<Vec<_>>().join(" ")
+}
+
+#[test]
+fn the_runbook_computes_what_the_alerts_on_waiting_burn() {
+    let (text, alerts) = (file("RUNBOOK.md"), file("prometheus/alerts.yml"));
+    let (allowed, month) = (0.01, 30.0 * 24.0);
+    for (name, times, long, short) in [("Fast", 14.4, 1.0, "5m"), ("Slowly", 6.0, 6.0, "30m")] {
+        let row = format!(
+            "| SpringtideWaitBurns{name} | {times} | {:.4} % | {:.4} % in {long} h | {:.0} h |",
+            times * allowed * 100.0,
+            times * long / month * 100.0,
+            month / times,
+        );
+        let row = row.replace(".0000 %", " %").replace("000 %", " %");
+        assert!(text.contains(&row), "the runbook lacks {row}");
+        for window in [format!("{long}h"), short.to_owned()] {
+            let bound = format!(":late_rate{window} > {times} * {allowed}\n");
+            assert!(alerts.contains(&bound), "no alert has {bound}");
+        }
+    }
+    let (jobs, late) = (100.0 * month * 3600.0, 14.4 * allowed * 100.0 * 3600.0);
+    let text = text.replace('\n', " ");
+    for number in [jobs, jobs * allowed, late] {
+        assert!(text.contains(&format!(" {} ", spaced(number))), "{}", spaced(number));
+    }
+    assert!((late / (jobs * allowed) - 0.02_f64).abs() < 1e-9);
+}
+
 /// Runs promtool in a folder. Without one the test passes, unless the environment insists.
 fn promtool(below: &str, arguments: &[&str]) {
     let said = Command::new("promtool").args(arguments).current_dir(folder().join(below)).output();

@@ -93,8 +93,9 @@ fn one_page_is_made_at_a_time_and_probes_do_not_wait_for_it() {
             assert_eq!(get("/livez").status, Status::Ok);
             std::thread::yield_now();
         }
-        assert_eq!(made.load(Ordering::SeqCst), 1);
+        let meanwhile = made.load(Ordering::SeqCst);
         is_open.store(true, Ordering::SeqCst);
+        assert_eq!(meanwhile, 1);
         for scraper in scrapers {
             assert_eq!(&*scraper.join().unwrap(), "page");
         }
