@@ -321,10 +321,10 @@ fn the_page_on_scaling_computes_what_a_fleet_does() {
     let load = Load::step(rate, 3.0 * rate, step..end);
     let work = Work::sleeping(Length::Constant(Duration::from_secs_f64(run_time)));
     let outcome = run("the example", &fleet, &load.of(work).jobs(1, end), end);
-    let from = |moment| outcome.looks.iter().filter(move |look| look.at > moment);
-    let asked_for: Vec<u32> = from(step).map(|look| look.pods).take(2).collect();
+    let looks = outcome.looks.iter().filter(|look| look.at > step);
+    let asked_for: Vec<u32> = looks.map(|look| look.pods).take(2).collect();
     // As chance has it, for arrivals are drawn.
     assert!(asked_for[0] == few + added && asked_for[1].abs_diff(asked) <= 1, "{asked_for:?}");
-    let last = from(step).last().expect("it looks until the end");
+    let last = outcome.looks.last().expect("it looks until the end");
     assert_eq!(last.pods, rest);
 }
