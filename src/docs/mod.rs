@@ -27,7 +27,8 @@ macro_rules! picture {
 macro_rules! board {
     () => {
         concat!(
-            "\n\n# The board of a pool\n\nAs the preview shows it, of a pool in every kind of trouble.\n\n",
+            "\n\n# The board of a pool\n\n",
+            "As the preview shows it, of a pool in every kind of trouble.\n\n",
             "<div>\n<img alt=\"The first rows of the board: stats, workers, demand, queue\" ",
             "width=\"1100\" style=\"max-width:100%\" src=\"data:image/png;base64,\n",
             include_str!("pictures/board.base64"),

@@ -1,10 +1,10 @@
 //! The server: so many clients at a time, none for long, and room for the next one.
 //!
 //! Whoever is served has a thread, and there are [`CONNECTIONS`] of those at most. When all are
-//! taken, the next client waits in the system's backlog until one leaves, and whoever has been waited
-//! for beyond [`patience`] meanwhile is cut off for it: so a scrape is answered beside any number of
-//! clients that say nothing, or do not take what they asked for. Without others who wait, a client
-//! is bounded by the moments in `connection` alone.
+//! taken, the next client waits in the system's backlog until one leaves, and whoever has been
+//! waited for beyond [`patience`] meanwhile is cut off for it: so a scrape is answered beside any
+//! number of clients that say nothing, or do not take what they asked for. Without others who wait,
+//! a client is bounded by the moments in `connection` alone.
 
 use std::cmp::Reverse;
 use std::io;

@@ -23,22 +23,38 @@ pub fn board() -> Board {
 /// What the autoscaler is to fill a machine to; the rest is for bursts while pods start.
 const FILL: &str = "0.7";
 
-fn size() -> Row {
-    let wanted = format!(
+/// The pools of a job are on the same machines.
+fn machines_wanted() -> String {
+    format!(
         "sum(max by (job) (ceil(\
          sum by (job, pool) (avg_over_time(springtide_demand_workers[1m])) / \
          ({FILL} * avg by (job, pool) (springtide_workers_max > 0)))))"
-    );
-    let there = "count(count by (instance) (springtide_workers_max > 0))";
+    )
+}
+
+const THERE: &str = "count(count by (instance) (springtide_workers_max > 0))";
+
+fn wanted_and_there() -> Panel {
+    Panel::lines("Machines wanted and there", Unit::Count)
+        .asks("How late is the autoscaler?")
+        .advice("The gap after a step up is scrape, evaluation and start of a pod together.")
+        .width(12)
+        .query(&machines_wanted(), "wanted")
+        .query(THERE, "there")
+}
+
+fn size() -> Row {
     let panels = vec![
         Panel::stat("Machines", Unit::Count)
             .asks("How many report?")
             .advice("Fewer than there are pods: a scrape fails. Ended pools do not count.")
-            .query(there, "there"),
+            .query(THERE, "there"),
         Panel::stat("Machines wanted", Unit::Count)
             .asks("How many would carry the load at 70 % of their bound?")
-            .advice("What an autoscaler makes of the demand: of each job's pools the one that needs most.")
-            .query(&wanted, "wanted"),
+            .advice(
+                "What an autoscaler makes of the demand, by the pool of each job that needs most.",
+            )
+            .query(&machines_wanted(), "wanted"),
         Panel::stat("Demand", Unit::Count)
             .asks("How many workers does the load need?")
             .advice("It adds up over machines and no bound caps it.")
@@ -79,12 +95,7 @@ fn size() -> Row {
             .query("sum(springtide_workers_max)", "bound")
             .bound("aim", "text")
             .bound("bound", "red"),
-        Panel::lines("Machines wanted and there", Unit::Count)
-            .asks("How late is the autoscaler?")
-            .advice("The gap after a step up is scrape, evaluation and start of a pod together.")
-            .width(12)
-            .query(&wanted, "wanted")
-            .query(there, "there"),
+        wanted_and_there(),
     ];
     Row { title: "How many machines?", panels }
 }

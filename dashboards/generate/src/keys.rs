@@ -10,8 +10,8 @@ use serde_json::Value;
 /// Keys by the path of their object. Lists are no step of a path; panels begin one, and what
 /// depends on their type begins with the type. A key that must be there has a `!` before it. Behind
 /// a colon is what its values can be: `s`, a text; `n`, `i`, a number and a whole one; `b`, true or
-/// false; `o`, an object; `l`, a list; `null`; or one of the words between commas. What has no colon
-/// is known and not used here.
+/// false; `o`, an object; `l`, a list; `null`; or one of the words between commas. What has no
+/// colon is known and not used here.
 const OBJECTS: &[(&str, &str)] = &[
     (
         "board",
@@ -28,9 +28,10 @@ const OBJECTS: &[(&str, &str)] = &[
     ("board.templating", "!list:l"),
     (
         "board.templating.list",
-        "!type:query,datasource,interval,textbox,custom,constant,adhoc !name:s label:s hide:0,1,2,3 \
-         skipUrlSync description query:s/o datasource:o current:o multi:b options refresh:0,1,2 \
-         sort:0,1,2,3,4,5,6,7,8 includeAll:b allValue:s regex:s definition:s allowCustomValue",
+        "!type:query,datasource,interval,textbox,custom,constant,adhoc !name:s label:s \
+         hide:0,1,2,3 skipUrlSync description query:s/o datasource:o current:o multi:b options \
+         refresh:0,1,2 sort:0,1,2,3,4,5,6,7,8 includeAll:b allValue:s regex:s definition:s \
+         allowCustomValue",
     ),
     ("board.templating.list.datasource", "type:s uid:s"),
     ("board.templating.list.current", "selected:b !text:s/l !value:s/l"),

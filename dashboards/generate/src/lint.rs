@@ -235,8 +235,8 @@ fn target_counter_agg(look: &Look<'_>) -> Vec<String> {
     complaints
 }
 
-/// Where several pools are chosen, a share or a percentile of all of them together hides the one that
-/// is in trouble behind those that rest.
+/// Where several pools are chosen, a share or a percentile of all of them together hides the one
+/// that is in trouble behind those that rest.
 fn target_pools_apart(look: &Look<'_>) -> Vec<String> {
     let mixed = look.readings().into_iter().filter(|(_, reading)| reading.mixes_pools);
     mixed.map(|(panel, _)| format!("{} mixes pools", panel["title"])).collect()

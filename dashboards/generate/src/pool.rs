@@ -67,8 +67,9 @@ fn answer() -> Row {
         Panel::stat("Demand over bound", Unit::Share)
             .asks("Is each pool large enough for its load?")
             .advice(
-                "Of the pool that is shortest of workers; *Demand and bound* says which. Above 100 % jobs wait for the upper bound: raise `workers` if the processor has \
-                 room, add machines if not.",
+                "Of the pool that is shortest of workers; *Demand and bound* says which. Above \
+                 100 % jobs wait for the upper bound: raise `workers` if the processor has room, \
+                 add machines if not.",
             )
             .limits(0.8, 0.95)
             .query(
@@ -103,8 +104,9 @@ fn keeping_up() -> Row {
         Panel::stack("Workers", Unit::Count)
             .asks("How many workers are there, and what do they do?")
             .advice(
-                "All pools that are chosen together. The marks say why the number changed. All busy and at the bound: look at *Demand \
-                 and bound*. Many blocked: jobs wait for something else than a core.",
+                "All pools that are chosen together. The marks say why the number changed. All \
+                 busy and at the bound: look at *Demand and bound*. Many blocked: jobs wait for \
+                 something else than a core.",
             )
             .width(16)
             .query("sum by (state) (springtide_workers)", "{{state}}")
@@ -353,8 +355,7 @@ fn scaling() -> Row {
                  are faults of the pool itself.",
             )
             .query(
-                "sum by (pool) (increase(\
-                 springtide_workers_started_total[$__rate_interval])) > 0",
+                "sum by (pool) (increase(springtide_workers_started_total[$__rate_interval]))",
                 "{{pool}} started",
             )
             .query(
