@@ -5,6 +5,10 @@
 
 mod common;
 
+#[cfg(feature = "prometheus")]
+use std::io::{Read, Write};
+#[cfg(feature = "prometheus")]
+use std::net::TcpStream;
 use std::panic::{self, AssertUnwindSafe};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
@@ -342,9 +346,6 @@ fn a_child_forked_inside_a_worker_hangs_neither() {
 #[cfg(feature = "prometheus")]
 #[test]
 fn an_endpoint_dropped_in_a_child_goes_on_in_the_parent() {
-    use std::io::{Read, Write};
-    use std::net::TcpStream;
-
     one_at_a_time("forkserve", || {
         let endpoint = springtide::prometheus::serve("127.0.0.1:0", common::recorder());
         let mut endpoint = Some(endpoint.expect("there is a free port"));
