@@ -325,10 +325,7 @@ fn scaling() -> Row {
     let panels = vec![
         Panel::bars("Why it grew or shrank", Unit::Count)
             .asks("Which reasons changed the number of workers?")
-            .advice(
-                "`starvation` and `escape_blocked` are rescues: jobs block the pool for others. \
-                 The page on scaling explains each reason.",
-            )
+            .advice("`starvation`, `escape_blocked` are rescues: jobs block the pool for others.")
             .width(12)
             .query(
                 "sum by (pool, direction, reason) (increase(\
