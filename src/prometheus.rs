@@ -21,6 +21,7 @@ mod endpoint;
 mod json;
 mod page;
 mod pools;
+mod press;
 mod request;
 mod response;
 mod scrape;

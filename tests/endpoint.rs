@@ -16,7 +16,7 @@ use std::time::Duration;
 use springtide::prometheus::{self, Endpoint};
 use springtide::{HistogramSink, Pool};
 
-use common::{LIMIT, alone, build, recorder, within};
+use common::{LIMIT, alone, build, recorder, until_no_thread_is_named, within};
 
 fn serve() -> Endpoint {
     prometheus::serve("127.0.0.1:0", recorder()).expect("there is a free port")
@@ -115,13 +115,16 @@ fn clients_that_never_read_hold_up_neither_scrapes_nor_jobs_nor_the_end() {
             let _ = stream.write_all(&b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n".repeat(1000));
             stream
         };
-        let clients: Vec<TcpStream> = (0..20).map(greedy).collect();
+        let clients: Vec<TcpStream> = (0..40).map(greedy).collect();
         for n in 0..100 {
             let job = pool.submit(move || n).expect("room");
             assert_eq!(job.join().expect("it only returns"), n);
         }
-        scrape(address, "/livez");
-        let more: Vec<TcpStream> = (0..20).map(greedy).collect();
+        // Whole pages, and not by cutting off who reads.
+        for path in ["/livez", "/metrics", "/healthz", "/metrics"] {
+            scrape(address, path);
+        }
+        let more: Vec<TcpStream> = (0..40).map(greedy).collect();
         // No client leaves before the endpoint has.
         drop(endpoint);
         assert!(TcpStream::connect(address).is_err(), "nobody listens any more");
@@ -133,7 +136,8 @@ fn clients_that_never_read_hold_up_neither_scrapes_nor_jobs_nor_the_end() {
 fn an_endpoint_ends_while_clients_are_at_every_stage() {
     let _alone = alone();
     within(LIMIT, "the end of an endpoint", || {
-        for _ in 0..20 {
+        // So often that it takes too long unless they are cut off.
+        for round in 0..60 {
             let endpoint = serve();
             let address = endpoint.local_addr();
             let begin = |bytes: &[u8]| {
@@ -141,8 +145,13 @@ fn an_endpoint_ends_while_clients_are_at_every_stage() {
                 stream.write_all(bytes).expect("it is let in, or waits to be");
                 stream
             };
+            // As many as are served, or more.
+            let many = if round % 6 == 0 { 60 } else { 30 };
             let stages: [&[u8]; 3] = [b"", b"GET /met", b"GET /metrics HTTP/1.1\r\n\r\n"];
-            let clients: Vec<TcpStream> = (0..30).map(|n| begin(stages[n % 3])).collect();
+            let mut clients: Vec<TcpStream> = (0..many).map(|n| begin(stages[n % 3])).collect();
+            // They are let in one after the other, so all are once the last is answered.
+            let last = clients.last_mut().expect("there are many");
+            last.read_exact(&mut [0]).expect("an answer");
             drop(endpoint);
             assert!(TcpStream::connect(address).is_err(), "nobody listens any more");
             drop(clients);
@@ -228,6 +237,117 @@ fn half_a_request_is_answered_once_the_client_says_no_more() {
 }
 
 #[test]
+fn one_request_is_answered_and_nothing_behind_it() {
+    let _alone = alone();
+    within(LIMIT, "requests in a row", || {
+        let endpoint = serve();
+        let address = endpoint.local_addr();
+        let two = b"GET /livez HTTP/1.1\r\nHost: x\r\n\r\nGET /gone HTTP/1.1\r\nHost: x\r\n\r\n";
+        let answer = send(address, two);
+        assert_eq!((status(&answer), answer.matches("HTTP/1.1").count()), (200, 1), "{answer}");
+        // A client that says no more after its request is answered all the same.
+        let mut stream = TcpStream::connect(address).expect("somebody listens");
+        stream.write_all(b"GET /livez HTTP/1.1\r\n\r\n").expect("it is let in");
+        stream.shutdown(Shutdown::Write).expect("it is open");
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).expect("an answer");
+        assert_eq!(status(&answer), 200);
+    });
+}
+
+#[test]
+fn a_path_is_itself_and_nothing_that_comes_to_the_same() {
+    let _alone = alone();
+    within(LIMIT, "paths", || {
+        let endpoint = serve();
+        for (target, expected) in [
+            ("/livez?", 200),
+            ("/livez?a=/debug/pools&b=%00", 200),
+            ("/livez/", 404),
+            ("//livez", 404),
+            ("/./livez", 404),
+            ("/x/../livez", 404),
+            ("/%6civez", 404),
+            ("/livez%00", 404),
+            ("/livez;a=b", 404),
+            ("/livez#a", 404),
+            ("/LIVEZ", 404),
+            ("http://localhost/livez", 404),
+            ("localhost:80", 404),
+            ("*", 404),
+            ("?", 404),
+        ] {
+            let request = format!("GET {target} HTTP/1.1\r\nHost: x\r\n\r\n");
+            let answer = send(endpoint.local_addr(), request.as_bytes());
+            assert_eq!(status(&answer), expected, "{target}");
+        }
+    });
+}
+
+#[test]
+fn an_endpoint_serves_the_sixth_version_of_addresses_too() {
+    let _alone = alone();
+    within(LIMIT, "the sixth version", || {
+        match Endpoint::builder(recorder()).debug_pools(true).serve("[::1]:0") {
+            Ok(endpoint) => {
+                let host = endpoint.local_addr();
+                let request = format!("GET /debug/pools HTTP/1.1\r\nHost: {host}\r\n\r\n");
+                assert_eq!(status(&send(host, request.as_bytes())), 200);
+            }
+            Err(error) => eprintln!("skipped, this machine has none: {error}"),
+        }
+        let mapped = prometheus::serve("[::ffff:192.0.2.1]:0", recorder());
+        assert_eq!(mapped.err().map(|e| e.kind()), Some(std::io::ErrorKind::InvalidInput));
+    });
+}
+
+#[test]
+fn pages_are_whole_while_pools_are_built_and_end() {
+    let _alone = alone();
+    within(LIMIT, "pages beside short-lived pools", || {
+        let endpoint = Endpoint::builder(recorder()).debug_pools(true).serve("127.0.0.1:0");
+        let endpoint = endpoint.expect("there is a free port");
+        let address = endpoint.local_addr();
+        let get = |path: &str| {
+            let request = format!("GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n");
+            let answer = send(address, request.as_bytes());
+            assert!([200, 503].contains(&status(&answer)), "{answer}");
+            answer.split_once("\r\n\r\n").expect("a text").1.to_owned()
+        };
+        let over = AtomicBool::new(false);
+        thread::scope(|scope| {
+            scope.spawn(|| {
+                // Not for ever, should the others fail.
+                for _ in (0..10_000).take_while(|_| !over.load(Ordering::SeqCst)) {
+                    let builder = Pool::builder("brief").workers(1..=2);
+                    let pool = build(builder.histogram_sink(HistogramSink::Exact));
+                    pool.submit(|| ()).expect("room").join().expect("it only returns");
+                }
+            });
+            let mut counted = 0;
+            while counted < 100 {
+                let page = get("/metrics");
+                let series = page.lines().filter_map(|line| line.rsplit_once(' '));
+                let mut series: Vec<&str> = series.map(|(series, _)| series).collect();
+                let lines = series.len();
+                series.sort_unstable();
+                series.dedup();
+                assert_eq!(series.len(), lines, "a series is there twice: {page}");
+                let runs = "springtide_run_seconds_count{pool=\"brief\"} ";
+                let now = page.lines().find_map(|line| line.strip_prefix(runs));
+                let now = now.map_or(0, |count| count.parse::<u64>().expect("a count"));
+                assert!(now >= counted, "{now} after {counted}");
+                counted = now;
+                let shown = get("/debug/pools");
+                assert!(serde_json::from_str::<serde_json::Value>(&shown).is_ok(), "{shown}");
+                get("/healthz");
+            }
+            over.store(true, Ordering::SeqCst);
+        });
+    });
+}
+
+#[test]
 fn nothing_but_get_is_allowed() {
     let _alone = alone();
     within(LIMIT, "methods", || {
@@ -245,6 +365,85 @@ fn nothing_but_get_is_allowed() {
                 answer.starts_with("HTTP/1.1 405 ") && answer.ends_with("\r\n\r\n"),
                 "{answer}"
             );
+        }
+    });
+}
+
+#[test]
+fn endpoints_that_end_leave_no_thread() {
+    let _alone = alone();
+    within(LIMIT, "threads of endpoints", || {
+        let endpoints: Vec<Endpoint> = (0..20).map(|_| serve()).collect();
+        endpoints.iter().for_each(|endpoint| scrape(endpoint.local_addr(), "/metrics"));
+        drop(endpoints);
+        ["springtide-http", "springtide-keep"].into_iter().for_each(until_no_thread_is_named);
+    });
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn without_file_descriptors_it_rests_and_later_serves_who_came_meanwhile() {
+    let _alone = alone();
+    let this = std::env::current_exe().expect("it has a path");
+    let said = std::process::Command::new("sh")
+        .args(["-c", "ulimit -n 64 && exec \"$0\" --ignored --exact --nocapture few_descriptors"])
+        .arg(this)
+        .output()
+        .expect("there is a shell");
+    let text = String::from_utf8_lossy(&[said.stdout, said.stderr].concat()).into_owned();
+    assert!(said.status.success() && text.contains("1 passed"), "{text}");
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+#[ignore = "for a process of its own, which the test above starts"]
+fn few_descriptors() {
+    use std::fs::{File, read_dir, read_to_string};
+    use std::io::{Seek, SeekFrom};
+
+    within(LIMIT / 4, "an endpoint without descriptors", || {
+        let endpoint = serve();
+        // Its thread has its name once it has let somebody in, and is older than who serves.
+        scrape(endpoint.local_addr(), "/livez");
+        let tasks = read_dir("/proc/self/task").expect("it is Linux");
+        let mut folders = tasks.map(|task| task.expect("a thread").path());
+        let doorman = folders.find(|task| {
+            read_to_string(task.join("comm")).is_ok_and(|name| name.trim() == "springtide-http")
+        });
+        let file = File::open(doorman.expect("it listens").join("status")).expect("it may");
+        let rests = move || {
+            let mut text = String::new();
+            (&file).seek(SeekFrom::Start(0)).expect("it can be read again");
+            (&file).read_to_string(&mut text).expect("it is text");
+            let mut lines = text.lines();
+            let count = lines.find_map(|line| line.strip_prefix("voluntary_ctxt_switches:"));
+            count.and_then(|count| count.trim().parse::<u64>().ok()).expect("a count")
+        };
+        let mut files: Vec<File> = Vec::new();
+        let fill = |files: &mut Vec<File>| {
+            files.extend(std::iter::from_fn(|| File::open("/dev/null").ok()));
+        };
+        fill(&mut files);
+        // Whoever waits for a client has a descriptor for it already: the first may be let in.
+        let mut streams: Vec<TcpStream> = Vec::new();
+        while streams.len() < 3 {
+            files.pop();
+            if let Ok(mut stream) = TcpStream::connect(endpoint.local_addr()) {
+                stream.write_all(b"GET /livez HTTP/1.1\r\n\r\n").expect("there is room");
+                streams.push(stream);
+            }
+        }
+        // A thread that tries again and again hardly ever rests.
+        let before = rests();
+        while rests() < before + 15 {
+            fill(&mut files);
+            thread::sleep(Duration::from_millis(1));
+        }
+        drop(files);
+        for mut stream in streams {
+            let mut answer = String::new();
+            stream.read_to_string(&mut answer).expect("an answer");
+            assert_eq!(status(&answer), 200);
         }
     });
 }

@@ -274,3 +274,57 @@ fn periods_of_zero_do_not_stop_the_time() {
     let outcome = fleet.run(&[], secs(2));
     assert_eq!(outcome.completed, 0);
 }
+
+/// Pods for so much, each of which is to carry `each`.
+fn pods(total: f64, each: f64) -> u32 {
+    (total / each).ceil() as u32
+}
+
+#[test]
+fn the_page_on_scaling_computes_what_a_fleet_does() {
+    let page = include_str!("../src/docs/scaling.md");
+    let page = page.split_whitespace().collect::<Vec<_>>().join(" ");
+    let (workers, rate, run_time) = (16.0, 20.0, 1.5);
+    let (per_pod, busy) = (0.7 * workers, rate * run_time);
+    let few = pods(busy, per_pod);
+    let (more, may) = (3.0 * busy, f64::from(few) * workers);
+    let left_over = 3.0 * rate - may / run_time;
+    let queue = 30.0 * left_over;
+    let clear = queue * run_time / 60.0;
+    let demand = more + clear;
+    let by_use = |pods: u32| (f64::from(pods) / 0.7).ceil() as u32;
+    let (asked, rest) = (pods(demand, per_pod), pods(more, per_pod));
+    let added = Hpa::default().up_pods.max(few);
+    let (second, handled) = (by_use(few), workers / run_time);
+    let waiting = (handled * 30.0 / 10.0_f64).round() * 10.0;
+    for spoken in [
+        format!("one is to carry {per_pod:.1}."),
+        format!("of 1.5 s occupy {busy} workers: {busy} / {per_pod:.1} → {few} pods"),
+        format!("need {more} workers, the three pods may have {may}"),
+        format!(
+            "each second {left_over:.0} jobs are left over, and after half a minute {queue:.0} wait"
+        ),
+        format!("takes another {clear:.0} workers. Demand says {demand:.0}, so {asked} pods."),
+        format!("{} are asked for at one look and {asked} at the next", few + added),
+        format!("once it is gone {rest} are left"),
+        format!("{few} / 0.7 → {second} pods, and when those are full {}", by_use(second)),
+        format!("handles {handled:.1} messages a second"),
+        format!("the target is {waiting} messages a pod: {queue:.0} in the queue"),
+        format!("of the broker are {} pods", pods(queue, waiting)),
+    ] {
+        assert!(page.contains(&spoken), "the page does not say: {spoken}");
+    }
+
+    let (step, end) = (secs(600), secs(1200));
+    let signal = Signal::Demand { per_pod };
+    let fleet = Fleet::new(Machine::new(4.0).workers(1, workers as u32), signal).pods(few);
+    let load = Load::step(rate, 3.0 * rate, step..end);
+    let work = Work::sleeping(Length::Constant(Duration::from_secs_f64(run_time)));
+    let outcome = run("the example", &fleet, &load.of(work).jobs(1, end), end);
+    let looks = outcome.looks.iter().filter(|look| look.at > step);
+    let asked_for: Vec<u32> = looks.map(|look| look.pods).take(2).collect();
+    // As chance has it, for arrivals are drawn.
+    assert!(asked_for[0] == few + added && asked_for[1].abs_diff(asked) <= 1, "{asked_for:?}");
+    let last = outcome.looks.last().expect("it looks until the end");
+    assert_eq!(last.pods, rest);
+}

@@ -5,6 +5,10 @@
 
 mod common;
 
+#[cfg(feature = "prometheus")]
+use std::io::{Read, Write};
+#[cfg(feature = "prometheus")]
+use std::net::TcpStream;
 use std::panic::{self, AssertUnwindSafe};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
@@ -336,5 +340,24 @@ fn a_child_forked_inside_a_worker_hangs_neither() {
         });
         job.expect("open").join().expect("the child was fine");
         assert_submitted(&pool, 1);
+    });
+}
+
+#[cfg(feature = "prometheus")]
+#[test]
+fn an_endpoint_dropped_in_a_child_goes_on_in_the_parent() {
+    one_at_a_time("forkserve", || {
+        let endpoint = springtide::prometheus::serve("127.0.0.1:0", common::recorder());
+        let mut endpoint = Some(endpoint.expect("there is a free port"));
+        let address = endpoint.as_ref().expect("it was just made").local_addr();
+        let mut answer = String::new();
+        let mut stream = TcpStream::connect(address).expect("somebody listens");
+        stream.write_all(b"GET /liv").expect("it is let in");
+        in_child(|| drop(endpoint.take()));
+        stream.write_all(b"ez HTTP/1.1\r\n\r\n").expect("the child has not cut it off");
+        stream.read_to_string(&mut answer).expect("an answer");
+        assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
+        drop(endpoint);
+        assert!(TcpStream::connect(address).is_err(), "nobody listens any more");
     });
 }

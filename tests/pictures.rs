@@ -4,6 +4,8 @@
 //!
 //! `UPDATE_EXPECT=1 cargo test --test pictures` draws them anew.
 
+#[path = "support/base64.rs"]
+mod base64;
 #[path = "support/program.rs"]
 #[allow(dead_code, reason = "the tests of command lines ask for more")]
 mod program;
@@ -171,4 +173,18 @@ fn captions_of_measured_pictures_say_what_these_show() {
         }
     }
     assert!(strange.is_empty(), "\n{}\n", strange.join("\n"));
+}
+
+#[test]
+fn the_board_in_rustdoc_is_the_one_in_the_readme() {
+    assert_eq!(base64::base64(b"pool"), "cG9vbA==");
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let png = std::fs::read(root.join("docs/board.png")).expect("the README has a picture");
+    let text = read(&folder().join("board.base64"));
+    assert!(text == base64::base64(&png), "UPDATE_EXPECT=1 cargo test --test observability");
+    assert!(text.len() <= 150_000, "every user gets it with the crate: {}", text.len());
+    for page in ["README.md", "dashboards/README.md"] {
+        assert!(read(&root.join(page)).contains("docs/board.png"), "{page} does not show it");
+    }
+    assert!(read(&folder().join("../mod.rs")).contains("pictures/board.base64"));
 }

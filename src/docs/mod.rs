@@ -23,6 +23,20 @@ macro_rules! picture {
     };
 }
 
+/// The board, by its bytes: a page of rustdoc has no files beside it.
+macro_rules! board {
+    () => {
+        concat!(
+            "\n\n# The board of a pool\n\n",
+            "As the preview shows it, of a pool in every kind of trouble.\n\n",
+            "<div>\n<img alt=\"The first rows of the board: stats, workers, demand, queue\" ",
+            "width=\"1100\" style=\"max-width:100%\" src=\"data:image/png;base64,\n",
+            include_str!("pictures/board.base64"),
+            "\">\n</div>\n"
+        )
+    };
+}
+
 #[doc = include_str!("limits.md")]
 pub mod limits {}
 
@@ -30,6 +44,7 @@ pub mod limits {}
 pub mod migrating {}
 
 #[cfg_attr(feature = "prometheus", doc = include_str!("metrics.md"))]
+#[cfg_attr(feature = "prometheus", doc = board!())]
 #[cfg_attr(not(feature = "prometheus"), doc = "Shown when built with the feature `prometheus`.")]
 pub mod metrics {}
 

@@ -1,6 +1,7 @@
 //! One client: its request, its answer, and the moments by which both must be over.
 
 use std::io::{ErrorKind, Read, Write};
+use std::iter;
 use std::net::{Shutdown, TcpStream};
 use std::time::{Duration, Instant};
 
@@ -12,6 +13,8 @@ use crate::time::instant_now;
 const ASK_WITHIN: Duration = Duration::from_secs(2);
 /// And so long to take the answer.
 const TAKE_WITHIN: Duration = Duration::from_secs(5);
+/// The most that is sent at once; what is taken sooner is noticed sooner.
+const PART: usize = 64 << 10;
 /// And so long to hang up, having been told that there is no more.
 const LEAVE_WITHIN: Duration = Duration::from_secs(1);
 /// What it has sent beyond its head is read up to this, so that the system does not reset the
@@ -42,22 +45,38 @@ pub(crate) fn ask(mut stream: &TcpStream) -> Option<Result<Request, Status>> {
     }
 }
 
-/// Sends the answer. Whoever does not take it goes without.
-pub(crate) fn answer(mut stream: &TcpStream, response: Response, to_head: bool) {
-    let bytes = response.into_bytes(to_head);
-    let (end, mut sent) = (instant_now() + TAKE_WITHIN, 0);
-    while sent < bytes.len() {
-        let Some(left) = left(end) else { return };
-        if stream.set_write_timeout(Some(left)).is_err() {
+/// Sends the answer, and tells of each part that the client has taken. Whoever does not take it
+/// goes without.
+pub(crate) fn answer(
+    stream: &TcpStream,
+    response: &Response,
+    to_head: bool,
+    mut taken: impl FnMut(),
+) {
+    let text = if to_head { "" } else { &*response.text };
+    let (beginning, rest) = text.as_bytes().split_at(text.len().min(PART));
+    let first = [response.head().as_bytes(), beginning].concat();
+    let end = instant_now() + TAKE_WITHIN;
+    for part in iter::once(first.as_slice()).chain(rest.chunks(PART)) {
+        if send(stream, part, end).is_none() {
             return;
         }
-        match stream.write(&bytes[sent..]) {
-            Ok(0) => return,
-            Ok(count) => sent += count,
+        taken();
+    }
+}
+
+/// `None` if the client has left, or has not taken it in time.
+fn send(mut stream: &TcpStream, mut part: &[u8], end: Instant) -> Option<()> {
+    while !part.is_empty() {
+        stream.set_write_timeout(Some(left(end)?)).ok()?;
+        match stream.write(part) {
+            Ok(0) => return None,
+            Ok(count) => part = &part[count..],
             Err(error) if error.kind() == ErrorKind::Interrupted => {}
-            Err(_) => return,
+            Err(_) => return None,
         }
     }
+    Some(())
 }
 
 /// Tells the client that there is no more, and waits for a moment until it has heard.

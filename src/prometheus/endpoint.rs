@@ -2,20 +2,22 @@
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, ToSocketAddrs};
+use std::process;
 use std::time::Duration;
 
 use metrics_exporter_prometheus::PrometheusHandle;
 
+use super::press::Press;
 use super::request::Request;
 use super::response::{METRICS, Response, Status};
-use super::server::{Answer, Server};
+use super::server::Server;
 use super::{debug, pools, scrape};
 use crate::run::panics::contain;
 use crate::run::spawner::{Spawner, SystemSpawner};
 use crate::stats::{self, Trouble};
+use crate::sync::Arc;
 use crate::sync::plain::{AtomicBool, Ordering};
 use crate::sync::thread::{Builder, JoinHandle, park};
-use crate::sync::{Arc, Mutex};
 
 /// Where to serve when there is no reason for another port: this machine only.
 pub const DEFAULT_ADDR: SocketAddr =
@@ -37,13 +39,13 @@ const UNWELL: usize = 64;
 ///
 /// A pool that is paused or closed is no reason to kill the process, hence the third. `/healthz` is
 /// about the pools whose [`Pool`](crate::Pool) has not been dropped. Other paths are 404, other
-/// methods 405.
+/// methods, `HEAD` included, 405.
 ///
-/// No client holds up another, nor the pools: sixteen are served at a time, each has two seconds to
-/// ask and five to take the answer, and one that dawdles while others wait is cut off sooner. A
-/// head of more than 8 KiB is 431, a request with a body 400, and every connection ends with its
-/// answer.
-/// One page is made at a time, so scrapes take one core at most, however many there are.
+/// No client holds up another, nor the pools: 32 are served at a time, each has two seconds to ask
+/// and five to take the answer, and while others wait one that neither asks nor takes more of its
+/// answer for 50 ms is cut off. A head of more than 8 KiB is 431, a request with a body 400, and
+/// every connection ends with its answer. One page is made at a time, for all who asked before, so
+/// scrapes take one core at most and the memory of one page or two, however many there are.
 ///
 /// The endpoint also does the recorder's upkeep. Port 0 takes any free port:
 /// [`Endpoint::local_addr`] tells which.
@@ -128,20 +130,9 @@ impl EndpointBuilder {
         }
         let listener = TcpListener::bind(&addrs[..])?;
         let upkeep = Upkeep::begin(self.handle.clone())?;
-        let server = Server::open(listener, spawner, self.into_answer())?;
+        let answer = Box::new(answers(self.shows_pools, move || scrape::render(&self.handle)));
+        let server = Server::open(listener, spawner, answer)?;
         Ok(Endpoint { server, _upkeep: upkeep })
-    }
-
-    fn into_answer(self) -> Box<Answer> {
-        let pages = Mutex::new(());
-        Box::new(move |request| {
-            let page = || {
-                // Many who ask at once take one core, not all of them.
-                let _one_at_a_time = pages.lock();
-                scrape::render(&self.handle)
-            };
-            route(request, self.shows_pools, page)
-        })
     }
 }
 
@@ -155,7 +146,7 @@ impl std::fmt::Debug for EndpointBuilder {
 }
 
 /// A running endpoint. Dropping it stops it, whatever its clients are at, and waits for its
-/// threads.
+/// threads. In a forked child there is none: there, dropping it only lets go of the port.
 #[must_use = "dropping an endpoint stops it"]
 pub struct Endpoint {
     server: Server,
@@ -180,15 +171,31 @@ impl std::fmt::Debug for Endpoint {
     }
 }
 
+/// What is answered to whoever asks, on many threads at once.
+fn answers(shows_pools: bool, page: impl Fn() -> String) -> impl Fn(&Request) -> Response {
+    let (pages, views) = (Press::default(), Press::default());
+    move |request| {
+        let view = shows_pools.then_some(|| views.print(debug::pools_as_json));
+        route(request, || pages.print(&page), view)
+    }
+}
+
 /// What there is under each path.
-fn route(request: &Request, shows_pools: bool, page: impl FnOnce() -> String) -> Response {
+fn route(
+    request: &Request,
+    page: impl FnOnce() -> Arc<str>,
+    pools: Option<impl FnOnce() -> Arc<str>>,
+) -> Response {
     let answer: Box<dyn FnOnce() -> Response> = match request.path.as_str() {
         "/metrics" => {
             Box::new(|| Response { status: Status::Ok, content_type: METRICS, text: page() })
         }
         "/healthz" => Box::new(health),
         "/livez" => Box::new(|| Response::bare(Status::Ok)),
-        "/debug/pools" if shows_pools => Box::new(|| show_pools(request)),
+        "/debug/pools" => match pools {
+            Some(pools) => Box::new(|| show_pools(request, pools)),
+            None => return Response::bare(Status::NotFound),
+        },
         _ => return Response::bare(Status::NotFound),
     };
     if request.method != "GET" {
@@ -220,17 +227,18 @@ fn health() -> Response {
     Response::plain(Status::Unavailable, lines.concat())
 }
 
-fn show_pools(request: &Request) -> Response {
+fn show_pools(request: &Request, pools: impl FnOnce() -> Arc<str>) -> Response {
     if !request.is_to_an_address() {
         return Response::bare(Status::Forbidden);
     }
-    let text = debug::pools_as_json();
-    Response { status: Status::Ok, content_type: "application/json", text }
+    Response { status: Status::Ok, content_type: "application/json", text: pools() }
 }
 
 /// The thread that has the recorder put its samples away, whether there are clients or not.
 struct Upkeep {
     is_over: Arc<AtomicBool>,
+    /// The process that has the thread.
+    home: u32,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -246,14 +254,15 @@ impl Upkeep {
             }
         };
         let thread = Builder::new().name("springtide-keep".to_owned()).spawn(body)?;
-        Ok(Upkeep { is_over, thread: Some(thread) })
+        Ok(Upkeep { is_over, home: process::id(), thread: Some(thread) })
     }
 }
 
 impl Drop for Upkeep {
     fn drop(&mut self) {
         self.is_over.store(true, Ordering::Relaxed);
-        if let Some(thread) = self.thread.take() {
+        // A forked child has no such thread to wait for.
+        if let Some(thread) = self.thread.take().filter(|_| process::id() == self.home) {
             thread.thread().unpark();
             // A panic in there was reported where it happened.
             let _ = thread.join();

@@ -1,5 +1,7 @@
 //! What a client is answered: a status, a text and its type, as the bytes that are sent.
 
+use crate::sync::Arc;
+
 /// The statuses that are used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Status {
@@ -43,13 +45,14 @@ pub(crate) const PLAIN: &str = "text/plain; charset=utf-8";
 pub(crate) struct Response {
     pub(crate) status: Status,
     pub(crate) content_type: &'static str,
-    pub(crate) text: String,
+    /// Others may be sent the same.
+    pub(crate) text: Arc<str>,
 }
 
 impl Response {
     /// A sentence for people, in lower case as the phrase of the status.
     pub(crate) fn plain(status: Status, text: impl Into<String>) -> Response {
-        Response { status, content_type: PLAIN, text: text.into() }
+        Response { status, content_type: PLAIN, text: text.into().into() }
     }
 
     /// The answer that has nothing to say but its status.
@@ -58,23 +61,19 @@ impl Response {
         Response::plain(status, format!("{}\n", phrase.to_lowercase()))
     }
 
-    /// The head and, unless it answers a `HEAD`, the text.
-    pub(crate) fn into_bytes(self, to_head: bool) -> Vec<u8> {
+    /// What comes before the text: as it would come before an answer to `GET`.
+    pub(crate) fn head(&self) -> String {
         let allow = match self.status {
             Status::MethodNotAllowed => "Allow: GET\r\n",
             _ => "",
         };
-        let mut bytes = format!(
+        format!(
             "HTTP/1.1 {}\r\nContent-Type: {}\r\nContent-Length: {}\r\n{allow}\
              Connection: close\r\n\r\n",
             self.status.line(),
             self.content_type,
             self.text.len(),
-        );
-        if !to_head {
-            bytes.push_str(&self.text);
-        }
-        bytes.into_bytes()
+        )
     }
 }
 
@@ -83,12 +82,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_answer_to_head_is_the_head_of_the_answer() {
-        let bytes = |to_head| Response::bare(Status::MethodNotAllowed).into_bytes(to_head);
-        let (whole, head) = (bytes(false), bytes(true));
-        assert!(head.ends_with(b"\r\n\r\n"));
-        assert_eq!(whole, [head.as_slice(), b"method not allowed\n"].concat());
-        let text = String::from_utf8(head).expect("it is text");
-        assert!(text.contains("\r\nAllow: GET\r\n") && text.contains("\r\nContent-Length: 19\r\n"));
+    fn a_head_says_how_long_its_text_is_and_what_is_allowed() {
+        let refused = Response::bare(Status::MethodNotAllowed);
+        assert_eq!(&*refused.text, "method not allowed\n");
+        let head = refused.head();
+        assert!(head.starts_with("HTTP/1.1 405 Method Not Allowed\r\n"), "{head}");
+        assert!(head.contains("\r\nAllow: GET\r\n") && head.contains("\r\nContent-Length: 19\r\n"));
+        assert!(head.contains("\r\nConnection: close\r\n") && head.ends_with("\r\n\r\n"));
+        assert!(!Response::bare(Status::Ok).head().contains("Allow"));
     }
 }

@@ -1,14 +1,15 @@
 //! The server: so many clients at a time, none for long, and room for the next one.
 //!
 //! Whoever is served has a thread, and there are [`CONNECTIONS`] of those at most. When all are
-//! taken, the next client waits in the system's backlog until one leaves, and whoever has outstayed
-//! its [`patience`] meanwhile is cut off for it: so a scrape is answered beside any number of
-//! clients that say nothing. Without others who wait, a client is bounded by the moments in
-//! `connection` alone.
+//! taken, the next client waits in the system's backlog until one leaves, and whoever has been
+//! waited for beyond [`patience`] meanwhile is cut off for it: so a scrape is answered beside any
+//! number of clients that say nothing, or do not take what they asked for. Without others who wait,
+//! a client is bounded by the moments in `connection` alone.
 
 use std::cmp::Reverse;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::process;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::time::{Duration, Instant};
 
@@ -23,7 +24,7 @@ use crate::sync::{Arc, Mutex};
 use crate::time::instant_now;
 
 /// Clients that are served at the same time.
-const CONNECTIONS: usize = 16;
+const CONNECTIONS: usize = 32;
 /// The pause before listening again after accepting a connection failed, most likely for want of
 /// file descriptors: trying again at once would be a busy loop.
 const AGAIN_AFTER: Duration = Duration::from_millis(50);
@@ -35,24 +36,28 @@ const KNOCK_EVERY: Duration = Duration::from_millis(50);
 /// What is answered to a request.
 pub(crate) type Answer = dyn Fn(&Request) -> Response + Send + Sync;
 
-/// How far a client is.
+/// While others wait for its place, a client that takes its answer bit by bit is given new patience
+/// with each bit for so long.
+const TAKES_AT_MOST: Duration = Duration::from_secs(1);
+
+/// Who has to do something next about a client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Stage {
-    /// It has not said yet what it wants, or has been answered and has not left.
-    Idle,
-    /// It is being answered.
-    Answered,
+enum Turn {
+    /// It: to say what it wants, to take more of the answer, or to leave.
+    Client,
+    /// The server, which makes the answer.
+    Server,
     /// It was cut off, and its thread has yet to notice.
-    Cut,
+    Over,
 }
 
-/// How long a client may be at a stage while others wait for its place.
-fn patience(stage: Stage) -> Duration {
-    match stage {
-        // Who has something to ask asks at once.
-        Stage::Idle => Duration::from_millis(50),
-        Stage::Answered => Duration::from_secs(1),
-        Stage::Cut => Duration::MAX,
+/// How long it may be a turn while others wait for the place.
+fn patience(turn: Turn) -> Duration {
+    match turn {
+        // Who has something to ask asks at once, and reads what it asked for.
+        Turn::Client => Duration::from_millis(50),
+        // Nothing that the client could hurry, and the place is not free before.
+        Turn::Server | Turn::Over => Duration::MAX,
     }
 }
 
@@ -67,9 +72,9 @@ enum Room {
 }
 
 /// The one to go is the one that has overstayed most.
-fn make_room(stays: impl Iterator<Item = (Stage, Duration)>) -> Room {
-    let left = |(index, (stage, stay)): (usize, (Stage, Duration))| {
-        let patience = patience(stage);
+fn make_room(stays: impl Iterator<Item = (Turn, Duration)>) -> Room {
+    let left = |(index, (turn, stay)): (usize, (Turn, Duration))| {
+        let patience = patience(turn);
         (patience.saturating_sub(stay), Reverse(stay.saturating_sub(patience)), index)
     };
     match stays.enumerate().map(left).min() {
@@ -82,7 +87,7 @@ fn make_room(stays: impl Iterator<Item = (Stage, Duration)>) -> Room {
 /// A client that is being served.
 struct Visit {
     stream: Arc<TcpStream>,
-    stage: Stage,
+    turn: Turn,
     since: Instant,
 }
 
@@ -98,6 +103,8 @@ struct Hall {
 pub(crate) struct Server {
     local_addr: SocketAddr,
     hall: Arc<Hall>,
+    /// The process that has the threads.
+    home: u32,
     /// Nothing is ever sent: it hangs up when the last thread has ended.
     threads: Receiver<()>,
 }
@@ -120,7 +127,7 @@ impl Server {
         let doorman = Arc::clone(&hall);
         let body = Box::new(move || doorman.attend(&listener, &alive));
         hall.spawner.spawn("springtide-http".to_owned(), None, body)?;
-        Ok(Server { local_addr, hall, threads })
+        Ok(Server { local_addr, hall, home: process::id(), threads })
     }
 
     pub(crate) fn local_addr(&self) -> SocketAddr {
@@ -140,6 +147,10 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
+        // In a forked child the clients are still the parent's, and there is nobody to wait for.
+        if process::id() != self.home {
+            return;
+        }
         // Before the visits are looked through: who is let in later looks at this afterwards, under
         // the same lock.
         self.hall.is_closing.store(true, Ordering::Release);
@@ -184,7 +195,7 @@ impl Hall {
         let body = Box::new(move || place.serve());
         if self.spawner.spawn("springtide-http".to_owned(), None, body).is_err() {
             // The place was given back with the body. What is new has room for so few bytes.
-            connection::answer(&stream, Response::bare(Status::Unavailable), false);
+            connection::answer(&stream, &Response::bare(Status::Unavailable), false, || ());
         }
     }
 
@@ -196,10 +207,10 @@ impl Hall {
         }
         let now = instant_now();
         if visits.len() < CONNECTIONS {
-            visits.push(Visit { stream: Arc::clone(stream), stage: Stage::Idle, since: now });
+            visits.push(Visit { stream: Arc::clone(stream), turn: Turn::Client, since: now });
             return Ok(());
         }
-        match make_room(visits.iter().map(|visit| (visit.stage, now.duration_since(visit.since)))) {
+        match make_room(visits.iter().map(|visit| (visit.turn, now.duration_since(visit.since)))) {
             Room::Cut(index) => {
                 visits[index].cut();
                 Err(AGAIN_AFTER)
@@ -216,7 +227,7 @@ impl Hall {
 impl Visit {
     /// Ends whatever its thread is at with the client.
     fn cut(&mut self) {
-        self.stage = Stage::Cut;
+        self.turn = Turn::Over;
         // One that has left by itself is as good.
         let _ = self.stream.shutdown(Shutdown::Both);
     }
@@ -233,7 +244,7 @@ struct Place {
 impl Place {
     fn serve(&self) {
         let Some(asked) = connection::ask(&self.stream) else { return };
-        self.enter(Stage::Answered);
+        self.it_is(Turn::Server);
         let to_head = asked.as_ref().is_ok_and(|request| request.method == "HEAD");
         let response = match asked {
             // What panics costs this answer, not the endpoint.
@@ -241,17 +252,23 @@ impl Place {
                 .unwrap_or_else(|_| Response::bare(Status::InternalError)),
             Err(status) => Response::bare(status),
         };
-        connection::answer(&self.stream, response, to_head);
-        self.enter(Stage::Idle);
+        self.it_is(Turn::Client);
+        let begun = instant_now();
+        connection::answer(&self.stream, &response, to_head, || {
+            if begun.elapsed() < TAKES_AT_MOST {
+                self.it_is(Turn::Client);
+            }
+        });
+        drop(response);
         connection::hang_up(&self.stream);
     }
 
-    fn enter(&self, stage: Stage) {
+    fn it_is(&self, turn: Turn) {
         let now = instant_now();
         let mut visits = self.hall.visits.lock();
         let mut mine = visits.iter_mut().filter(|visit| Arc::ptr_eq(&visit.stream, &self.stream));
-        if let Some(visit) = mine.find(|visit| visit.stage != Stage::Cut) {
-            (visit.stage, visit.since) = (stage, now);
+        if let Some(visit) = mine.find(|visit| visit.turn != Turn::Over) {
+            (visit.turn, visit.since) = (turn, now);
         }
     }
 }

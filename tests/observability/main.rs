@@ -7,8 +7,11 @@
 
 #![cfg(all(unix, feature = "prometheus"))]
 
+#[path = "../support/base64.rs"]
+mod base64;
 mod browser;
 mod expressions;
+mod picture;
 #[path = "../support/program.rs"]
 #[allow(dead_code, reason = "other tests use the rest of it")]
 mod program;

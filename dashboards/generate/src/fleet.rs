@@ -23,21 +23,38 @@ pub fn board() -> Board {
 /// What the autoscaler is to fill a machine to; the rest is for bursts while pods start.
 const FILL: &str = "0.7";
 
+/// The pools of a job are on the same machines.
+fn machines_wanted() -> String {
+    format!(
+        "sum(max by (job) (ceil(\
+         sum by (job, pool) (avg_over_time(springtide_demand_workers[1m])) / \
+         ({FILL} * avg by (job, pool) (springtide_workers_max > 0)))))"
+    )
+}
+
+const THERE: &str = "count(count by (instance) (springtide_workers_max > 0))";
+
+fn wanted_and_there() -> Panel {
+    Panel::lines("Machines wanted and there", Unit::Count)
+        .asks("How late is the autoscaler?")
+        .advice("The gap after a step up is scrape, evaluation and start of a pod together.")
+        .width(12)
+        .query(&machines_wanted(), "wanted")
+        .query(THERE, "there")
+}
+
 fn size() -> Row {
-    let wanted = format!(
-        "ceil(sum(avg_over_time(springtide_demand_workers[1m])) / \
-         ({FILL} * avg(springtide_workers_max > 0)))"
-    );
-    let there = "count(count by (instance) (springtide_workers_max > 0))";
     let panels = vec![
         Panel::stat("Machines", Unit::Count)
             .asks("How many report?")
             .advice("Fewer than there are pods: a scrape fails. Ended pools do not count.")
-            .query(there, "there"),
+            .query(THERE, "there"),
         Panel::stat("Machines wanted", Unit::Count)
             .asks("How many would carry the load at 70 % of their bound?")
-            .advice("What an autoscaler makes of the demand. Choose one job and one pool.")
-            .query(&wanted, "wanted"),
+            .advice(
+                "What an autoscaler makes of the demand, by the pool of each job that needs most.",
+            )
+            .query(&machines_wanted(), "wanted"),
         Panel::stat("Demand", Unit::Count)
             .asks("How many workers does the load need?")
             .advice("It adds up over machines and no bound caps it.")
@@ -46,19 +63,23 @@ fn size() -> Row {
             .asks("Does the load fit on the machines there are?")
             .advice("70 % is the aim. Above 95 % the autoscaler is late or at its own limit.")
             .limits(0.8, 0.95)
-            .query("sum(springtide_demand_workers) / sum(springtide_workers_max)", "demand"),
+            .query(
+                "max(sum by (pool) (springtide_demand_workers) / \
+                 sum by (pool) (springtide_workers_max))",
+                "demand",
+            ),
         Panel::stat("Refused", Unit::PerSecond)
             .asks("Is work turned away somewhere?")
             .advice("See *Refused* below for where.")
             .limits(1e-9, 1.0)
             .query("sum(rate(springtide_jobs_refused_total[$__rate_interval]))", "refused"),
         Panel::stat("Wait, 99th percentile", Unit::Seconds)
-            .asks("What do the users of the whole fleet see?")
+            .asks("What do the users see, of the whole fleet and the pool that is slowest?")
             .advice("Alert on it; do not scale by it. It is nothing until the machines are full.")
             .limits(0.01, 0.25)
             .query(
-                "histogram_quantile(0.99, sum by (le) (rate(\
-                 springtide_queue_wait_seconds_bucket[$__rate_interval])))",
+                "max(histogram_quantile(0.99, sum by (pool, le) (rate(\
+                 springtide_queue_wait_seconds_bucket[$__rate_interval]))))",
                 "p99",
             ),
         Panel::lines("Demand and what there is", Unit::Count)
@@ -74,12 +95,7 @@ fn size() -> Row {
             .query("sum(springtide_workers_max)", "bound")
             .bound("aim", "text")
             .bound("bound", "red"),
-        Panel::lines("Machines wanted and there", Unit::Count)
-            .asks("How late is the autoscaler?")
-            .advice("The gap after a step up is scrape, evaluation and start of a pod together.")
-            .width(12)
-            .query(&wanted, "wanted")
-            .query(there, "there"),
+        wanted_and_there(),
     ];
     Row { title: "How many machines?", panels }
 }
@@ -91,8 +107,8 @@ fn even() -> Row {
             .advice("One above the others: look at the balancer, or at what only it does.")
             .limits(0.8, 0.95)
             .query(
-                "sum by (instance) (springtide_demand_workers) / \
-                 sum by (instance) (springtide_workers_max)",
+                "max by (instance) (sum by (instance, pool) (springtide_demand_workers) / \
+                 sum by (instance, pool) (springtide_workers_max))",
                 "{{instance}}",
             ),
         Panel::lines("Jobs in", Unit::PerSecond)
@@ -111,8 +127,8 @@ fn even() -> Row {
             .advice("One: that machine. All: the fleet is too small.")
             .limits(0.01, 0.25)
             .query(
-                "histogram_quantile(0.99, sum by (instance, le) (rate(\
-                 springtide_queue_wait_seconds_bucket[$__rate_interval])))",
+                "max by (instance) (histogram_quantile(0.99, sum by (instance, pool, le) (rate(\
+                 springtide_queue_wait_seconds_bucket[$__rate_interval]))))",
                 "{{instance}}",
             ),
         Panel::lines("Queue", Unit::Count)
@@ -123,9 +139,10 @@ fn even() -> Row {
             .asks("Is a machine slow?")
             .advice("Same jobs, longer run time: a noisy neighbour, or a throttled quota.")
             .query(
-                "sum by (instance) (rate(springtide_run_seconds_sum[$__rate_interval])) / \
-                 sum by (instance) (rate(springtide_run_seconds_count[$__rate_interval]))",
-                "{{instance}}",
+                "sum by (instance, pool) (rate(springtide_run_seconds_sum[$__rate_interval])) / \
+                 sum by (instance, pool) (rate(\
+                 springtide_run_seconds_count[$__rate_interval]))",
+                "{{instance}} {{pool}}",
             ),
     ];
     Row { title: "Is the load even?", panels }
@@ -146,9 +163,9 @@ fn trouble() -> Row {
             .advice("One machine: balance. All: more machines, or a higher bound.")
             .limits(0.5, 0.9)
             .query(
-                "sum by (instance) (rate(\
+                "max by (instance) (sum by (instance, pool) (rate(\
                  springtide_scale_suppressed_total{reason=\"at_max\"}[$__rate_interval])) / \
-                 sum by (instance) (rate(springtide_evaluations_total[$__rate_interval]))",
+                 sum by (instance, pool) (rate(springtide_evaluations_total[$__rate_interval])))",
                 "{{instance}}",
             ),
         Panel::lines("Processor", Unit::Share)

@@ -32,13 +32,15 @@ pub const RULES: &[(&str, Rule)] = &[
     ("target-instance", |look| target_matcher(look, "instance")),
     ("target-pool", |look| target_matcher(look, "pool")),
     ("target-counter-agg", target_counter_agg),
+    ("target-pools-apart", target_pools_apart),
     ("target-vocabulary", target_vocabulary),
     ("annotation-vocabulary", annotation_vocabulary),
     ("panel-question", panel_question),
+    ("panel-heatmap", panel_heatmap),
     ("panel-thresholds", panel_thresholds),
     ("panel-place", panel_place),
     ("panel-identity", panel_identity),
-    ("known-keys", |look| keys::unknown(look.board)),
+    ("schema", |look| keys::misfits(look.board)),
 ];
 
 /// Units of Grafana that a figure of a pool can have.
@@ -231,6 +233,26 @@ fn target_counter_agg(look: &Look<'_>) -> Vec<String> {
         }
     }
     complaints
+}
+
+/// Where several pools are chosen, a share or a percentile of all of them together hides the one
+/// that is in trouble behind those that rest.
+fn target_pools_apart(look: &Look<'_>) -> Vec<String> {
+    let mixed = look.readings().into_iter().filter(|(_, reading)| reading.mixes_pools);
+    mixed.map(|(panel, _)| format!("{} mixes pools", panel["title"])).collect()
+}
+
+/// How many came in each step, by the bounds of their buckets.
+fn panel_heatmap(look: &Look<'_>) -> Vec<String> {
+    let well = |panel: &Value| {
+        let mut targets = items(&panel["targets"]).iter();
+        panel["type"] != "heatmap"
+            || targets.all(|target| {
+                let expr = text(&target["expr"]);
+                target["format"] == "heatmap" && expr.starts_with("sum by (le) (increase(")
+            })
+    };
+    look.each(well, "does not sum the increase of each bucket")
 }
 
 fn target_vocabulary(look: &Look<'_>) -> Vec<String> {

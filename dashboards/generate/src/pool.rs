@@ -48,15 +48,15 @@ pub fn board() -> Board {
 fn answer() -> Row {
     let panels = vec![
         Panel::stat("Wait, 99th percentile", Unit::Seconds)
-            .asks("How long do jobs wait before they start?")
+            .asks("How long do jobs wait before they start, in the pool where they wait longest?")
             .advice(
                 "Orange is above the default target, red above what the alerts allow. Look at \
                  *Workers* and at *Why it did not change*.",
             )
             .limits(0.01, 0.25)
             .query(
-                "histogram_quantile(0.99, sum by (le) (rate(\
-                 springtide_queue_wait_seconds_bucket[$__rate_interval])))",
+                "max(histogram_quantile(0.99, sum by (pool, le) (rate(\
+                 springtide_queue_wait_seconds_bucket[$__rate_interval]))))",
                 "p99",
             ),
         Panel::stat("Refused", Unit::PerSecond)
@@ -65,13 +65,18 @@ fn answer() -> Row {
             .limits(1e-9, 1.0)
             .query("sum(rate(springtide_jobs_refused_total[$__rate_interval]))", "refused"),
         Panel::stat("Demand over bound", Unit::Share)
-            .asks("Is the pool large enough for its load?")
+            .asks("Is each pool large enough for its load?")
             .advice(
-                "Above 100 % jobs wait for the upper bound: raise `workers` if the processor has \
-                 room, add machines if not.",
+                "Of the pool that is shortest of workers; *Demand and bound* says which. Above \
+                 100 % jobs wait for the upper bound: raise `workers` if the processor has room, \
+                 add machines if not.",
             )
             .limits(0.8, 0.95)
-            .query("sum(springtide_demand_workers) / sum(springtide_workers_max)", "demand"),
+            .query(
+                "max(sum by (pool) (springtide_demand_workers) / \
+                 sum by (pool) (springtide_workers_max))",
+                "demand",
+            ),
         Panel::stat("Oldest waiting job", Unit::Seconds)
             .asks("Is somebody waiting for ever?")
             .advice("Percentiles only know jobs that started; this one is about the others.")
@@ -99,8 +104,9 @@ fn keeping_up() -> Row {
         Panel::stack("Workers", Unit::Count)
             .asks("How many workers are there, and what do they do?")
             .advice(
-                "The marks say why the number changed. All busy and at the bound: look at *Demand \
-                 and bound*. Many blocked: jobs wait for something else than a core.",
+                "All pools that are chosen together. The marks say why the number changed. All \
+                 busy and at the bound: look at *Demand and bound*. Many blocked: jobs wait for \
+                 something else than a core.",
             )
             .width(16)
             .query("sum by (state) (springtide_workers)", "{{state}}")
@@ -189,11 +195,11 @@ fn jobs() -> Row {
             )
             .limits(0.01, 0.05)
             .query(
-                "sum by (outcome) (rate(\
+                "sum by (pool, outcome) (rate(\
                  springtide_jobs_completed_total{outcome!=\"ok\"}[$__rate_interval])) / \
                  ignoring (outcome) group_left () \
-                 sum(rate(springtide_jobs_completed_total[$__rate_interval]))",
-                "{{outcome}}",
+                 sum by (pool) (rate(springtide_jobs_completed_total[$__rate_interval])) > 0",
+                "{{pool}} {{outcome}}",
             ),
         unaccounted(),
     ];
@@ -319,15 +325,12 @@ fn scaling() -> Row {
     let panels = vec![
         Panel::bars("Why it grew or shrank", Unit::Count)
             .asks("Which reasons changed the number of workers?")
-            .advice(
-                "`starvation` and `escape_blocked` are rescues: jobs block the pool for others. \
-                 The page on scaling explains each reason.",
-            )
+            .advice("`starvation`, `escape_blocked` are rescues: jobs block the pool for others.")
             .width(12)
             .query(
-                "sum by (direction, reason) (increase(\
+                "sum by (pool, direction, reason) (increase(\
                  springtide_scale_events_total[$__rate_interval])) > 0",
-                "{{direction}}: {{reason}}",
+                "{{pool}} {{direction}}: {{reason}}",
             ),
         Panel::bars("Why it did not change", Unit::PerSecond)
             .asks("Jobs waited and no worker was added, or none left that was to: why?")
@@ -338,9 +341,9 @@ fn scaling() -> Row {
             )
             .width(12)
             .query(
-                "sum by (reason) (rate(\
+                "sum by (pool, reason) (rate(\
                  springtide_scale_suppressed_total[$__rate_interval])) > 0",
-                "{{reason}}",
+                "{{pool}} {{reason}}",
             ),
         Panel::bars("Threads started and stopped", Unit::Count)
             .asks("Does the pool start again what it has just retired?")
@@ -348,11 +351,14 @@ fn scaling() -> Row {
                 "As many starts as stops, all the time: a longer `keep_alive`. Stops by `panic` \
                  are faults of the pool itself.",
             )
-            .query("sum(increase(springtide_workers_started_total[$__rate_interval]))", "started")
             .query(
-                "sum by (cause) (increase(\
+                "sum by (pool) (increase(springtide_workers_started_total[$__rate_interval]))",
+                "{{pool}} started",
+            )
+            .query(
+                "sum by (pool, cause) (increase(\
                  springtide_workers_stopped_total[$__rate_interval])) > 0",
-                "{{cause}}",
+                "{{pool}} {{cause}}",
             ),
         Panel::bars("Threads refused", Unit::Count)
             .asks("Does the system refuse threads?")
@@ -381,7 +387,8 @@ fn figures() -> Row {
             .advice("Empty is well: it may sleep while nothing waits. See the runbook.")
             .limits(5.0, 10.0)
             .query(
-                "max by (instance, pool) (time() - \
+                "max by (instance, pool) (\
+                 timestamp(springtide_supervisor_last_tick_timestamp_seconds) - \
                  springtide_supervisor_last_tick_timestamp_seconds and on (job, instance, pool) \
                  sum by (job, instance, pool) (springtide_queue_jobs) > 0)",
                 "{{pool}} on {{instance}}",

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use promql_parser::label::MatchOp;
-use promql_parser::parser::token::T_SUB;
+use promql_parser::parser::token::{T_DIV, T_SUB};
 use promql_parser::parser::{BinModifier, BinaryExpr, Expr, LabelModifier, VectorSelector, parse};
 
 /// What Grafana puts in the place of its two variables of time; here, lengths that nobody writes.
@@ -47,6 +47,8 @@ pub struct Reading {
     pub labels: BTreeSet<String>,
     /// For each `histogram_quantile`, whether `le` is kept below it.
     pub quantiles: Vec<bool>,
+    /// It has a quantile or a quotient of several pools taken together.
+    pub mixes_pools: bool,
 }
 
 /// Reads an expression, with or without Grafana's variables.
@@ -76,8 +78,9 @@ impl Reading {
             Expr::Binary(binary) => self.both(binary),
             Expr::Call(call) => {
                 if call.func.name == "histogram_quantile" {
-                    let keeps = call.args.args.iter().any(|argument| keeps_bounds(argument));
-                    self.quantiles.push(keeps);
+                    let keeps = |label| call.args.last().is_some_and(|of| keeps(&of, label));
+                    self.quantiles.push(keeps("le"));
+                    self.mixes_pools |= !keeps("pool");
                 }
                 for argument in &call.args.args {
                     self.walk(argument, Some(call.func.name));
@@ -90,6 +93,9 @@ impl Reading {
     fn both(&mut self, binary: &BinaryExpr) {
         if let Some(modifier) = &binary.modifier {
             self.matching(modifier);
+        }
+        if binary.op.id() == T_DIV {
+            self.mixes_pools |= !(keeps(&binary.lhs, "pool") && keeps(&binary.rhs, "pool"));
         }
         let before = self.selectors.len();
         self.walk(&binary.lhs, None);
@@ -139,16 +145,18 @@ fn labels(modifier: &LabelModifier) -> Vec<String> {
     labels.labels.clone()
 }
 
-/// Whether what comes out of an expression still has the bounds of the buckets.
-fn keeps_bounds(expr: &Expr) -> bool {
+/// Whether what comes out of an expression still has a label that its series have: `le`, the bounds
+/// of the buckets, or `pool`. A number has none to lose.
+fn keeps(expr: &Expr, name: &str) -> bool {
     match expr {
         Expr::Aggregate(aggregate) => match &aggregate.modifier {
-            Some(LabelModifier::Include(labels)) => labels.labels.iter().any(|label| label == "le"),
-            Some(LabelModifier::Exclude(labels)) => labels.labels.iter().all(|label| label != "le"),
+            Some(LabelModifier::Include(labels)) => labels.labels.iter().any(|label| label == name),
+            Some(LabelModifier::Exclude(labels)) => labels.labels.iter().all(|label| label != name),
             None => false,
         },
-        Expr::Paren(paren) => keeps_bounds(&paren.expr),
-        Expr::NumberLiteral(_) => false,
+        Expr::Paren(paren) => keeps(&paren.expr, name),
+        Expr::Binary(binary) => keeps(&binary.lhs, name) && keeps(&binary.rhs, name),
+        Expr::Call(call) => call.args.args.iter().all(|argument| keeps(argument, name)),
         _ => true,
     }
 }
@@ -189,5 +197,27 @@ mod tests {
         assert_eq!(keeps("histogram_quantile(0.9, sum by (le) (rate(x_bucket[1m])))"), [true]);
         assert_eq!(keeps("histogram_quantile(0.9, sum by (a) (rate(x_bucket[1m])))"), [false]);
         assert_eq!(keeps("histogram_quantile(0.9, rate(x_bucket[1m]))"), [true]);
+    }
+
+    #[test]
+    fn pools_are_kept_apart_where_the_sum_of_them_means_nothing() {
+        let mixes = |text| read(text).expect("it is an expression").mixes_pools;
+        for apart in [
+            "max(sum by (pool) (a) / sum by (pool) (b))",
+            "sum(a) + sum(b)",
+            "sum by (pool) (a) / (0.7 * avg by (job, pool) (b > 0))",
+            "max(histogram_quantile(0.9, sum by (pool, le) (rate(x_bucket[1m]))))",
+        ] {
+            assert!(!mixes(apart), "{apart}");
+        }
+        for mixed in [
+            "sum(a) / sum(b)",
+            "max(sum by (pool) (a) / (0.7 * avg(b)))",
+            "ceil(sum by (job) (avg_over_time(a[1m]))) / b",
+            "sum without (pool) (a) / b",
+            "histogram_quantile(0.9, sum by (le) (rate(x_bucket[1m])))",
+        ] {
+            assert!(mixes(mixed), "{mixed}");
+        }
     }
 }

@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::Deserialize;
 use serde_json::Value;
 
+use crate::promql::read;
 use crate::vocabulary::Vocabulary;
 
 /// A file of rules.
@@ -88,6 +89,12 @@ impl Rules {
     pub fn vocabulary(&self) -> Vec<String> {
         let vocabulary = Vocabulary::new(self.recorded().map(str::to_owned));
         self.all().flat_map(|rule| vocabulary.check(&rule.expr)).collect()
+    }
+
+    /// No share and no percentile is one of several pools together.
+    pub fn pools_apart(&self) -> Vec<String> {
+        let mixed = self.all().filter(|rule| read(&rule.expr).is_ok_and(|read| read.mixes_pools));
+        mixed.map(|rule| format!("it mixes pools: {}", rule.expr)).collect()
     }
 
     /// Each alert has a case that fires and one that does not, each recorded name one that

@@ -56,11 +56,22 @@ fn set_new(board: &mut Value, path: &str, key: &str) {
     board.pointer_mut(path).expect("the path is there")[key] = json!(1);
 }
 
+fn drop_key(board: &mut Value, path: &str, key: &str) {
+    let object = board.pointer_mut(path).and_then(Value::as_object_mut).expect("it is an object");
+    object.remove(key).expect("it was there");
+}
+
 /// Adds a key somewhere in the first panel of a type.
 fn misspell(board: &mut Value, kind: &str, path: &str, key: &str) {
     let panels = board["panels"].as_array_mut().expect("it has panels");
     let panel = panels.iter_mut().find(|panel| panel["type"] == kind).expect("there is one");
     set_new(panel, path, key);
+}
+
+fn hurt_heatmap(board: &mut Value, key: &str, value: &str) {
+    let panels = board["panels"].as_array_mut().expect("it has panels");
+    let panel = panels.iter_mut().find(|panel| panel["type"] == "heatmap").expect("there is one");
+    panel["targets"][0][key] = json!(value);
 }
 
 /// Adds an override to the first panel of lines.
@@ -134,6 +145,23 @@ const BROKEN: &[(&str, &[Break])] = &[
     ("target-instance", &[|b| expr(b, "springtide_queue_jobs")]),
     ("target-pool", &[|b| expr(b, "springtide_queue_jobs{pool=~\"$job\"}")]),
     ("target-counter-agg", &[|b| expr(b, "sum(springtide_steals_total)")]),
+    (
+        "target-pools-apart",
+        &[
+            |b| expr(b, "sum(springtide_demand_workers) / sum(springtide_workers_max)"),
+            |b| {
+                let rate = "rate(springtide_run_seconds_bucket[$__rate_interval])";
+                expr(b, &format!("histogram_quantile(0.9, sum by (instance, le) ({rate}))"));
+            },
+        ],
+    ),
+    (
+        "panel-heatmap",
+        &[
+            |b| hurt_heatmap(b, "format", "time_series"),
+            |b| hurt_heatmap(b, "expr", "sum by (le) (rate(springtide_run_seconds_bucket[1m]))"),
+        ],
+    ),
     ("target-vocabulary", &[|b| expr(b, "springtide_workers{state=\"lazy\"}")]),
     (
         "annotation-vocabulary",
@@ -175,7 +203,7 @@ const BROKEN: &[(&str, &[Break])] = &[
         ],
     ),
     (
-        "known-keys",
+        "schema",
         &[
             |b| misspell(b, "timeseries", "/fieldConfig/defaults/custom", "fillOpacty"),
             |b| misspell(b, "timeseries", "/fieldConfig/defaults/custom/stacking", "grup"),
@@ -195,6 +223,23 @@ const BROKEN: &[(&str, &[Break])] = &[
             |b| set_new(b, "/annotations/list/0", "colour"),
             |b| set_new(b, "/time", "until"),
             |b| set_new(b, "", "pannels"),
+            // What Grafana needs.
+            |b| drop_key(b, "", "schemaVersion"),
+            |b| drop_key(b, "/panels/0", "collapsed"),
+            |b| drop_key(b, "/panels/1/options", "reduceOptions"),
+            |b| drop_key(b, "/panels/1/targets/0", "refId"),
+            |b| drop_key(b, "/annotations/list/0", "iconColor"),
+            // Values that it does not take.
+            |b| set(b, "/schemaVersion", json!("39")),
+            |b| set(b, "/graphTooltip", json!(3)),
+            |b| set(b, "/panels/1/gridPos/x", json!(0.5)),
+            |b| set(b, "/panels/1/options/graphMode", json!("areas")),
+            |b| set(b, "/panels/1/targets/0/instant", json!("true")),
+            |b| set(b, "/templating/list/1/refresh", json!("2")),
+            |b| over(b, "custom.lineWidth", json!("1")),
+            |b| over(b, "custom.lineStyle", json!({ "fill": "dashes" })),
+            // Nobody has looked up what this one takes.
+            |b| set_new(b, "/panels/1", "maxPerRow"),
         ],
     ),
 ];

@@ -37,6 +37,13 @@ fn rules_ask_for_what_there_is() {
 }
 
 #[test]
+fn rules_keep_pools_apart() {
+    none(rules().pools_apart());
+    let wrong = "groups: [{rules: [{alert: A, expr: sum(springtide_demand_workers) / 2}]}]";
+    assert_eq!(Rules::read(&[wrong]).expect("it is a rule").pools_apart().len(), 1);
+}
+
+#[test]
 fn every_rule_has_its_cases_and_every_case_its_rule() {
     let tests = tests();
     let texts = tests.each_ref().map(String::as_str);
@@ -102,6 +109,40 @@ fn the_runbook_explains_every_reason() {
         none(explained(&text, &family.labels["reason"]));
     }
     assert_eq!(explained(&text, [&"boredom".to_owned()]).len(), 1);
+}
+
+/// A number with a gap between thousands.
+fn spaced(number: f64) -> String {
+    let digits = format!("{number:.0}");
+    let from_behind: Vec<&[u8]> = digits.as_bytes().rchunks(3).rev().collect();
+    let groups = from_behind.into_iter().map(|group| String::from_utf8_lossy(group).into_owned());
+    groups.collect::<Vec<_>>().join(" ")
+}
+
+#[test]
+fn the_runbook_computes_what_the_alerts_on_waiting_burn() {
+    let (text, alerts) = (file("RUNBOOK.md"), file("prometheus/alerts.yml"));
+    let (allowed, month) = (0.01, 30.0 * 24.0);
+    for (name, times, long, short) in [("Fast", 14.4, 1.0, "5m"), ("Slowly", 6.0, 6.0, "30m")] {
+        let row = format!(
+            "| SpringtideWaitBurns{name} | {times} | {:.4} % | {:.4} % in {long} h | {:.0} h |",
+            times * allowed * 100.0,
+            times * long / month * 100.0,
+            month / times,
+        );
+        let row = row.replace(".0000 %", " %").replace("000 %", " %");
+        assert!(text.contains(&row), "the runbook lacks {row}");
+        for window in [format!("{long}h"), short.to_owned()] {
+            let bound = format!(":late_rate{window} > {times} * {allowed}\n");
+            assert!(alerts.contains(&bound), "no alert has {bound}");
+        }
+    }
+    let (jobs, late) = (100.0 * month * 3600.0, 14.4 * allowed * 100.0 * 3600.0);
+    let text = text.replace('\n', " ");
+    for number in [jobs, jobs * allowed, late] {
+        assert!(text.contains(&format!(" {} ", spaced(number))), "{}", spaced(number));
+    }
+    assert!((late / (jobs * allowed) - 0.02_f64).abs() < 1e-9);
 }
 
 /// Runs promtool in a folder. Without one the test passes, unless the environment insists.

@@ -3,6 +3,7 @@ use std::net::TcpStream;
 
 use super::*;
 use crate::prometheus::{PrometheusBuilder, configure};
+use crate::sync::plain::AtomicUsize;
 
 fn handle() -> PrometheusHandle {
     let recorder = configure(PrometheusBuilder::new()).build_recorder();
@@ -66,4 +67,37 @@ fn dropping_the_endpoint_frees_its_port() {
     drop(endpoint);
     let refused = TcpStream::connect((Ipv4Addr::LOCALHOST, addr.port())).unwrap_err();
     assert_eq!(refused.kind(), io::ErrorKind::ConnectionRefused);
+}
+
+#[test]
+fn one_page_is_made_at_a_time_and_probes_do_not_wait_for_it() {
+    let (is_open, made) = (AtomicBool::new(false), AtomicUsize::new(0));
+    let (is_open, made) = (&is_open, &made);
+    let answer = answers(false, move || {
+        made.fetch_add(1, Ordering::SeqCst);
+        while !is_open.load(Ordering::SeqCst) {
+            std::thread::yield_now();
+        }
+        "page".to_owned()
+    });
+    let get = |path: &str| {
+        let text = format!("GET {path} HTTP/1.1\r\n\r\n");
+        answer(&Request::parse(text.as_bytes()).unwrap().unwrap())
+    };
+    std::thread::scope(|scope| {
+        let scrapers: Vec<_> = (0..10).map(|_| scope.spawn(|| get("/metrics").text)).collect();
+        while made.load(Ordering::SeqCst) == 0 {
+            std::thread::yield_now();
+        }
+        for _ in 0..1000 {
+            assert_eq!(get("/livez").status, Status::Ok);
+            std::thread::yield_now();
+        }
+        let meanwhile = made.load(Ordering::SeqCst);
+        is_open.store(true, Ordering::SeqCst);
+        assert_eq!(meanwhile, 1);
+        for scraper in scrapers {
+            assert_eq!(&*scraper.join().unwrap(), "page");
+        }
+    });
 }

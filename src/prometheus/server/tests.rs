@@ -9,16 +9,16 @@ fn millis(n: u64) -> Duration {
 }
 
 #[test]
-fn room_is_made_by_whoever_has_overstayed_most_and_by_nobody_before() {
-    let room = |stays: &[(Stage, u64)]| {
-        make_room(stays.iter().map(|(stage, stay)| (*stage, millis(*stay))))
-    };
-    let (idle, answered, cut) = (Stage::Idle, Stage::Answered, Stage::Cut);
-    assert_eq!(room(&[(idle, 10), (idle, 30), (answered, 900)]), Room::Wait(millis(20)));
-    assert_eq!(room(&[(idle, 50), (idle, 70), (idle, 60)]), Room::Cut(1));
-    assert_eq!(room(&[(idle, 49), (answered, 1000)]), Room::Cut(1));
-    assert_eq!(room(&[(idle, 80), (answered, 1010)]), Room::Cut(0));
-    assert_eq!(room(&[(cut, 100_000), (idle, 49)]), Room::Wait(millis(1)));
+fn room_is_made_by_whoever_has_been_waited_for_longest_and_by_nobody_before() {
+    let room =
+        |stays: &[(Turn, u64)]| make_room(stays.iter().map(|(turn, stay)| (*turn, millis(*stay))));
+    let (client, server, over) = (Turn::Client, Turn::Server, Turn::Over);
+    assert_eq!(room(&[(client, 10), (client, 30), (server, 900)]), Room::Wait(millis(20)));
+    assert_eq!(room(&[(client, 50), (client, 70), (client, 60)]), Room::Cut(1));
+    assert_eq!(room(&[(over, 100_000), (client, 49)]), Room::Wait(millis(1)));
+    // Whose answer is being made is not to blame for that.
+    assert_eq!(room(&[(server, 100_000), (client, 50)]), Room::Cut(1));
+    assert_eq!(room(&[(server, 100_000)]), Room::Wait(Duration::MAX - millis(100_000)));
 }
 
 /// Refuses threads by their number, counted from 0, which is the one that listens.
