@@ -5,7 +5,7 @@ use std::backtrace::Backtrace;
 use std::fmt;
 
 pub use crate::build_error::{BuildError, ConfigError};
-use crate::outcome::Refusal;
+use crate::outcome::{Outcome, Refusal};
 use crate::run::panics::{PanicReport, contain};
 
 /// Why a job has no result.
@@ -23,6 +23,7 @@ enum Cause {
     /// The report if it panicked besides, after its time was up.
     TimedOut(Option<Box<PanicReport>>),
     Forked,
+    Lost,
 }
 
 /// Who cancelled a job.
@@ -72,6 +73,19 @@ impl JobError {
         JobError { cause: Cause::Forked }
     }
 
+    pub(crate) fn lost() -> JobError {
+        JobError { cause: Cause::Lost }
+    }
+
+    /// Of a job that was never run, or not to its end.
+    pub(crate) fn outcome_unrun(&self) -> Outcome {
+        match self.cause {
+            Cause::Expired => Outcome::Expired,
+            Cause::Lost => Outcome::Lost,
+            _ => Outcome::Cancelled,
+        }
+    }
+
     /// The job panicked.
     pub fn is_panicked(&self) -> bool {
         matches!(self.cause, Cause::Panicked(_))
@@ -97,6 +111,12 @@ impl JobError {
     /// The handle was used in a forked child, where the pool has no threads.
     pub fn is_forked(&self) -> bool {
         matches!(self.cause, Cause::Forked)
+    }
+
+    /// The worker that had taken the job died of a defect in the pool itself, and another took its
+    /// place. Whether the job has begun is not known; it will not be run again.
+    pub fn is_lost(&self) -> bool {
+        matches!(self.cause, Cause::Lost)
     }
 
     /// Who cancelled the job, if it was cancelled.
@@ -186,6 +206,7 @@ impl fmt::Display for JobError {
                 f.write_str("job ran longer than its timeout, or past its deadline")
             }
             Cause::Forked => f.write_str("the pool's threads live in the parent of this fork"),
+            Cause::Lost => f.write_str("job lost: its worker died of a defect in the pool"),
         }
     }
 }

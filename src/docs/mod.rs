@@ -41,6 +41,7 @@ pub mod metrics {}
 #[doc = include_str!("patterns/lanes.md")]
 #[doc = include_str!("patterns/time_and_retry.md")]
 #[doc = include_str!("patterns/figures.md")]
+#[doc = include_str!("patterns/state_failure.md")]
 pub mod patterns {}
 
 #[doc = include_str!("performance.md")]

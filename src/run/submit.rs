@@ -12,6 +12,7 @@ use super::gate::{Joined, NoEntry, Patience, Waiter};
 use super::handle::JobHandle;
 use super::job::{self, Job, Task, Tracked};
 use super::news::{self, Arrival};
+use super::outside;
 use super::priority::Priority;
 use super::shared::Shared;
 use super::terms::Terms;
@@ -387,7 +388,7 @@ fn hand_over(shared: &Arc<Shared>, entry: Entry, task: Task) {
         }
         Entry::Queue => push(shared, None, job),
         Entry::Desk(desk) => push(shared, Some(&desk), job),
-        Entry::Here => return attempt::run_on_submitter(shared, job),
+        Entry::Here => return outside::run_on_submitter(shared, job),
     }
     shared.sleep.announce(1, || shared.gate.queued());
 }

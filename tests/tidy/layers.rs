@@ -24,7 +24,6 @@ pub(crate) const RANKS: &[&[&str]] = &[
         "sim::random",
         "sim::sharing",
         "sim::trace::stamp",
-        "run::closure",
         "run::priority",
         "compose::lane::keys",
         "compose::lane",
@@ -53,6 +52,8 @@ pub(crate) const RANKS: &[&[&str]] = &[
         "compose::progress",
         "run::seat",
         "prometheus::request",
+        "run::need",
+        "run::restraints",
     ],
     &["run::trace", "run::untraced"],
     &[
@@ -61,7 +62,6 @@ pub(crate) const RANKS: &[&[&str]] = &[
         "run::locals",
         "run::meter",
         "run::quiet",
-        "run::returned",
         "run::sleep",
         "run::ticket",
         "scale::arrivals",
@@ -82,8 +82,10 @@ pub(crate) const RANKS: &[&[&str]] = &[
         "compose::retry::budget",
         "compose::rhythm",
         "prometheus::connection",
+        "run::wrecks",
     ],
     &[
+        "run::closure",
         "run::queue",
         "config",
         "run::kinds",
@@ -100,6 +102,7 @@ pub(crate) const RANKS: &[&[&str]] = &[
         "prometheus::server",
     ],
     &[
+        "run::returned",
         "run::context",
         "observer",
         "compose::retry::retry_error",
@@ -163,6 +166,7 @@ pub(crate) const RANKS: &[&[&str]] = &[
         "run::terms",
         "scale::lane_table",
         "run::due",
+        "run::defect",
     ],
     &[
         "scale::telemetry",
@@ -174,7 +178,7 @@ pub(crate) const RANKS: &[&[&str]] = &[
         "compose::waiting",
         "scale::refresh",
     ],
-    &["scale::core", "run::handle", "run::worker", "sim::fleet"],
+    &["scale::core", "run::handle", "run::worker", "sim::fleet", "run::outside"],
     &[
         "control",
         "ending",
