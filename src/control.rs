@@ -7,7 +7,6 @@ use crate::error::{ConfigError, WaitIdleError};
 use crate::run::desk::Inside;
 use crate::scale::Core;
 use crate::sync::Arc;
-use crate::sync::atomic::Ordering;
 
 /// Changes the settings, all or nothing. `change` is the caller's code and runs outside every lock;
 /// if the settings have changed meanwhile, it is called again for the new ones.
@@ -66,11 +65,11 @@ fn adjust_queue(core: &Core) {
 }
 
 pub(crate) fn pause(core: &Core) {
-    core.shared.paused.store(true, Ordering::Release);
+    core.shared.restraints.pause();
 }
 
 pub(crate) fn resume(core: &Core) {
-    core.shared.paused.store(false, Ordering::Release);
+    core.shared.restraints.resume();
     core.shared.sleep.announce_to_all();
 }
 

@@ -32,9 +32,10 @@ const PUSH_GRACE: Duration = Duration::from_millis(20);
 /// How things stood when a call that ends the pool returned.
 ///
 /// The counts are those of the pool's whole life, so two calls agree and the accounting can be
-/// checked: accepted = completed + errored + panicked + timed out + cancelled + expired + returned,
-/// plus those running (and those still delayed or queued, if the call could not wait until there
-/// were none: inside one of the pool's own jobs, which cannot wait for itself, or at its deadline).
+/// checked: accepted = completed + errored + panicked + timed out + cancelled + expired + lost +
+/// returned, plus those running (and those still delayed or queued, if the call could not wait
+/// until there were none: inside one of the pool's own jobs, which cannot wait for itself, or at
+/// its deadline).
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct ShutdownReport {
@@ -53,6 +54,8 @@ pub struct ShutdownReport {
     pub expired: u64,
     /// Jobs that ran past their timeout.
     pub timed_out: u64,
+    /// Jobs whose worker died of a defect in the pool itself.
+    pub lost: u64,
     /// Fire-and-forget jobs that were never run, over all calls.
     pub returned_count: u64,
     /// Those jobs, for whoever asks first: run them, store them, or drop them.
@@ -83,6 +86,7 @@ pub(crate) fn report(core: &Core) -> ShutdownReport {
         cancelled: of(Outcome::Cancelled),
         expired: of(Outcome::Expired),
         timed_out: of(Outcome::TimedOut),
+        lost: of(Outcome::Lost),
         returned_count: of(Outcome::Returned),
         returned: shared.returned.take(),
         still_delayed: totals.delayed,
@@ -95,6 +99,12 @@ pub(crate) fn report(core: &Core) -> ShutdownReport {
 
 /// Lets no more jobs in; the queued ones run, and then the threads end.
 pub(crate) fn begin_drain(shared: &Shared) {
+    let_nobody_in(shared);
+    // Nobody waits for a state any more.
+    shared.rouse_held();
+}
+
+fn let_nobody_in(shared: &Shared) {
     shared.close();
     if shared.phase.advance(Stage::Draining) {
         news::tell(shared, |to, pool| to.pool_ending(&PoolEnding { pool }));
@@ -126,12 +136,13 @@ pub(crate) fn settle_delayed(shared: &Shared, patience: Option<Nanos>) {
 
 /// Starts no more jobs: cancels or takes back what is queued and asks the running jobs to stop.
 pub(crate) fn stop(shared: &Shared) {
-    begin_drain(shared);
+    let_nobody_in(shared);
     shared.phase.advance(Stage::Stopping);
     shared.tokens.cancel_all();
     settle_delayed(shared, Some(shared.now().after(PUSH_GRACE)));
     sweep(shared, Some(shared.now().after(PUSH_GRACE)));
     shared.sleep.announce_to_all();
+    shared.rouse_held();
 }
 
 /// Empties the rooms and the queue of a closed pool: handles are told, fire-and-forget jobs are
@@ -237,7 +248,6 @@ mod tests {
     use super::*;
     use crate::Pool;
     use crate::run::submit;
-    use crate::sync::atomic::Ordering;
 
     fn pool(name: &str) -> Pool {
         Pool::builder(name).workers(1..=1).build().expect("settings that can be used")
@@ -268,7 +278,7 @@ mod tests {
         let last = pool.submit(|| 7).expect("open");
         let shared = &pool.handle().core.shared;
         begin_drain(shared);
-        shared.paused.store(true, Ordering::Release);
+        shared.restraints.pause();
         drop(release);
         assert!(pool.shutdown_timeout(Duration::from_secs(20)).ended);
         assert_eq!(last.join().expect("it ran in the drain"), 7);

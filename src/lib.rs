@@ -110,6 +110,7 @@ mod error;
 mod fallible;
 #[cfg(not(loom))]
 mod job_builder;
+mod job_error;
 #[cfg(not(loom))]
 mod metrics_source;
 #[cfg(not(loom))]
@@ -187,7 +188,7 @@ pub use {
     metrics_source::MetricsSource,
     observer::{
         Failure, JobAccepted, JobEnded, JobRefused, JobStarting, Observer, PoolEnded, PoolEnding,
-        RetryStopped, WorkerStarted, WorkerStopped,
+        RetryStopped, StateFailed, WorkerStarted, WorkerStopped,
     },
     outcome::{Outcome, Refusal, StopCause},
     permits::{MAX_PERMITS, Permits, ReserveAsync},
@@ -212,7 +213,7 @@ pub use {
         Constants, Decision, FAST_TICK, Fixed, HistogramSink, KICK_SPACING, Plan, PredictedWait,
         QueueDepth, Reason, SLOW_TICK, Sample, ScalingPolicy,
     },
-    stateful::{InitError, Stateful},
+    stateful::{InitError, StateFailure, Stateful},
     stats::{Health, Quantiles, Stats, Trouble, WorkerCounts},
     submit_async::SubmitAsync,
     submit_batch::Batch,

@@ -151,6 +151,10 @@ pub trait Observer: Send + Sync + 'static {
     /// only after it has stopped.
     fn worker_started(&self, _worker: &WorkerStarted<'_>) {}
 
+    /// A worker could not build the [state](crate::PoolHandle::with_state) that a job needed; on
+    /// its thread, once for each time that it has tried.
+    fn state_failed(&self, _failed: &StateFailed<'_>) {}
+
     /// A worker has run its last job; on its thread, after its
     /// [state](crate::PoolHandle::with_state) was dropped. One for each
     /// [`Observer::worker_started`].
@@ -306,6 +310,22 @@ pub struct WorkerStarted<'a> {
     pub was_there: bool,
 }
 
+/// A state that could not be built.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub struct StateFailed<'a> {
+    /// The pool's name.
+    pub pool: &'a str,
+    /// The worker's index; `None` on a thread that is none of the pool's workers.
+    pub worker: Option<usize>,
+    /// How often this worker has tried in a row.
+    pub attempts: u32,
+    /// After how long it will try again.
+    pub retry_in: Duration,
+    /// What went wrong.
+    pub failure: Failure<'a>,
+}
+
 /// A worker that has stopped.
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
@@ -367,6 +387,10 @@ impl<O: Observer + ?Sized> Observer for Arc<O> {
 
     fn worker_started(&self, worker: &WorkerStarted<'_>) {
         (**self).worker_started(worker);
+    }
+
+    fn state_failed(&self, failed: &StateFailed<'_>) {
+        (**self).state_failed(failed);
     }
 
     fn worker_stopped(&self, worker: &WorkerStopped<'_>) {

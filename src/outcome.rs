@@ -19,11 +19,13 @@ pub enum Outcome {
     TimedOut,
     /// It was handed back, unrun, in a shutdown report.
     Returned,
+    /// A worker had taken it and died of a defect in the pool itself; it may have begun.
+    Lost,
 }
 
 impl Outcome {
     /// Every outcome, in the order of their discriminants.
-    pub const ALL: [Outcome; 7] = [
+    pub const ALL: [Outcome; 8] = [
         Outcome::Ok,
         Outcome::Error,
         Outcome::Panicked,
@@ -31,6 +33,7 @@ impl Outcome {
         Outcome::Expired,
         Outcome::TimedOut,
         Outcome::Returned,
+        Outcome::Lost,
     ];
 
     /// The metric label.
@@ -43,6 +46,7 @@ impl Outcome {
             Outcome::Expired => "expired",
             Outcome::TimedOut => "timeout",
             Outcome::Returned => "returned",
+            Outcome::Lost => "lost",
         }
     }
 }

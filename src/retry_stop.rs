@@ -30,6 +30,8 @@ pub enum RetryStop {
     Refused(Refusal),
     /// The handle was used in a forked child, where the pool has no threads.
     Forked,
+    /// The worker that had taken it died of a defect in the pool itself.
+    Lost,
 }
 
 impl fmt::Display for RetryStop {
@@ -46,6 +48,7 @@ impl fmt::Display for RetryStop {
             RetryStop::Cancelled(_) => f.write_str("it was cancelled"),
             RetryStop::Refused(reason) => write!(f, "the pool refused it ({})", reason.as_str()),
             RetryStop::Forked => f.write_str("the pool's threads live in the parent of this fork"),
+            RetryStop::Lost => f.write_str("its worker died of a defect in the pool"),
         }
     }
 }

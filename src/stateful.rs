@@ -5,15 +5,20 @@ use std::fmt;
 use std::time::Duration;
 
 use crate::error::SubmitError;
+use crate::observer::Failure;
 use crate::pool_handle::PoolHandle;
 use crate::run::context::{Fallible, JobContext};
 use crate::run::desk::Desk;
 use crate::run::handle::JobHandle;
 use crate::run::locals::{self, Kept, Owner};
-use crate::run::panics::{contain, halt};
+use crate::run::need::Need;
+use crate::run::news;
+use crate::run::panics::{PanicReport, catch, contain, halt};
+use crate::run::shared::Shared;
 use crate::run::submit;
 use crate::run::terms::Terms;
-use crate::sync::Arc;
+use crate::sync::plain::Ordering;
+use crate::sync::{Arc, Weak};
 use crate::time::Nanos;
 
 /// How long a worker that could not build its state waits before it tries again, after the first
@@ -61,15 +66,63 @@ const LONGEST_HOLD: Duration = Duration::from_secs(10);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 ///
+/// A state that is always there needs an error that never is:
+///
+/// ```
+/// use std::convert::Infallible;
+///
+/// let pool = springtide::Pool::builder("buffers").workers(1..=2).build()?;
+/// let buffers = pool.with_state(|_worker| Ok::<_, Infallible>(Vec::with_capacity(1 << 16)));
+/// let length = buffers.submit(|buffer, _cx| {
+///     buffer.clear();
+///     buffer.extend_from_slice(b"a page");
+///     buffer.len()
+/// })?;
+/// assert_eq!(length.join_flat()?, 6);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
 /// # If the state cannot be built
 ///
-/// Then the job that needed it ends with an [`InitError`], counted as
-/// [`Outcome::Error`](crate::Outcome::Error), and the worker goes on. For 10 ms, and twice as long
-/// after each further failure in a row, up to 10 s, jobs on that worker end with the same error at
-/// once; the next one after that tries again. Workers that have their state are not concerned, but
-/// one that fails at once is soon free again, and may get most of the jobs. What panics while it
-/// builds is a job that panicked, and the next one tries again.
-pub struct Stateful<S: 'static, E: 'static>(Arc<Front<S, E>>);
+/// An error and a panic of what builds it are the same: the worker has no state, and tries again
+/// after 10 ms, and twice as long after each further failure in a row, up to 10 s. What becomes of
+/// the jobs meanwhile is [`Stateful::on_failure`]. Either way [`Trouble::StateFailed`] shows in
+/// [`health`](PoolHandle::health) until it is built, and the observer is told of each failure
+/// ([`Observer::state_failed`](crate::Observer::state_failed)).
+///
+/// [`Trouble::StateFailed`]: crate::Trouble::StateFailed
+pub struct Stateful<S: 'static, E: 'static> {
+    front: Arc<Front<S, E>>,
+    on_failure: StateFailure,
+}
+
+/// What becomes of the jobs that need a state where it cannot be built; for
+/// [`Stateful::on_failure`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum StateFailure {
+    /// The worker holds: it leaves the job in the queue, for workers that have their state, takes
+    /// no job at all, and tries again when that is due. The job's time in the queue goes on, so it
+    /// may expire or be cancelled there. The default, because a worker that fails its jobs is done
+    /// with them sooner than one that does them, and would get most of the queue.
+    ///
+    /// If no worker has the state, the jobs wait. The pool says so: in its health, in
+    /// [`WorkerCounts::held`](crate::WorkerCounts::held), in the age of its oldest job, and to
+    /// submitters once the queue is full. It starts no more workers until one of them has it. A job
+    /// that needs no state waits as well, where every worker holds: give jobs with a state a pool
+    /// of their own, or let them fail.
+    ///
+    /// A pool that is shut down waits for no state: its jobs are run by whoever is there, and end
+    /// with an [`InitError`] where the state cannot be built. So does a job that is not taken from
+    /// the queue: that another job of the worker joins, that its submitter runs, and whatever uses
+    /// [`Stateful::with`].
+    #[default]
+    Hold,
+    /// The job ends with an [`InitError`], counted as [`Outcome::Error`](crate::Outcome::Error),
+    /// and so do the next ones on that worker, at once, until it is time to try again. For callers
+    /// that would rather hear soon than wait, and have something else to do then.
+    Fail,
+}
 
 type Build<S, E> = dyn Fn(Option<usize>) -> Result<S, E> + Send + Sync;
 
@@ -98,10 +151,46 @@ enum Slot<S, E> {
 }
 
 struct Failed<E> {
-    error: Arc<E>,
+    cause: Cause<E>,
     /// In a row.
     times: u32,
     until: Nanos,
+    _missing: Option<Missing>,
+}
+
+/// Why there is no state.
+#[derive(Debug)]
+enum Cause<E> {
+    Returned(Arc<E>),
+    Panicked(Arc<PanicReport>),
+}
+
+impl<E> Clone for Cause<E> {
+    fn clone(&self) -> Self {
+        match self {
+            Cause::Returned(error) => Cause::Returned(Arc::clone(error)),
+            Cause::Panicked(report) => Cause::Panicked(Arc::clone(report)),
+        }
+    }
+}
+
+/// While it lives, its worker is known to lack a state.
+struct Missing {
+    shared: Arc<Shared>,
+    worker: usize,
+}
+
+impl Missing {
+    fn at(shared: &Arc<Shared>, worker: usize) -> Missing {
+        shared.roster.slot(worker).states_missing.fetch_add(1, Ordering::Relaxed);
+        Missing { shared: Arc::clone(shared), worker }
+    }
+}
+
+impl Drop for Missing {
+    fn drop(&mut self) {
+        self.shared.roster.slot(self.worker).states_missing.fetch_sub(1, Ordering::Relaxed);
+    }
 }
 
 /// How long to wait after so many failures in a row.
@@ -123,7 +212,8 @@ impl PoolHandle {
         S: 'static,
         E: Send + Sync + 'static,
     {
-        Stateful(Arc::new(Front { pool: self.clone(), build: Box::new(build) }))
+        let front = Arc::new(Front { pool: self.clone(), build: Box::new(build) });
+        Stateful { front, on_failure: StateFailure::default() }
     }
 }
 
@@ -132,6 +222,26 @@ where
     S: 'static,
     E: Send + Sync + 'static,
 {
+    /// What becomes of the jobs submitted by this one and its clones to come where the state cannot
+    /// be built. [`StateFailure::Hold`] unless this is called; clones may differ, and share the
+    /// states.
+    ///
+    /// ```
+    /// use springtide::{Pool, StateFailure};
+    ///
+    /// let pool = Pool::builder("lookups").workers(1..=1).build()?;
+    /// let stores = pool.with_state(|_| Err::<(), _>("no route to the store"));
+    /// let eager = stores.clone().on_failure(StateFailure::Fail);
+    /// let error = eager.submit(|_store, _cx| 7)?.join_flat().unwrap_err();
+    /// assert!(error.to_string().contains("no route to the store"));
+    /// assert!(!pool.health().is_healthy());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn on_failure(self, rule: StateFailure) -> Self {
+        Stateful { on_failure: rule, ..self }
+    }
+
     /// [`PoolHandle::submit`] of a job that uses the state of its worker. It is counted as ok if
     /// there was one, whatever it returns.
     ///
@@ -143,9 +253,14 @@ where
         F: FnOnce(&mut S, &JobContext<'_>) -> T + Send + 'static,
         T: Send + 'static,
     {
-        let (pool, front) = (&self.0.pool, self.clone());
-        let body = |job: F| Fallible(move |cx: &JobContext<'_>| front.with(|state| job(state, cx)));
-        submit::enter(&pool.core.shared, Terms::default(), pool.when_full(), job, body)
+        let (pool, mine) = (&self.front.pool, self.clone());
+        let body = |job: F| Fallible(move |cx: &JobContext<'_>| mine.with(|state| job(state, cx)));
+        let mut terms = Terms::default();
+        if self.on_failure == StateFailure::Hold {
+            let need: Weak<dyn Need> = Arc::downgrade(&self.front) as _;
+            terms.special().need = Some(need);
+        }
+        submit::enter(&pool.core.shared, terms, pool.when_full(), job, body)
     }
 
     /// Does some work with the state of the calling worker; for jobs that are submitted in another
@@ -156,15 +271,42 @@ where
     ///
     /// [`InitError`] if there is no state and it cannot be built. Then the work was not done.
     pub fn with<T>(&self, work: impl FnOnce(&mut S) -> T) -> Result<T, InitError<E>> {
-        let worker = Desk::of(&self.0.pool.core.shared).map(|desk| desk.index);
-        let owner: Arc<dyn Owner> = Arc::clone(&self.0) as _;
+        let worker = Desk::of(&self.front.pool.core.shared).map(|desk| desk.index);
+        Front::visit(&self.front, worker, work)
+    }
+}
+
+impl<S, E> Need for Front<S, E>
+where
+    S: 'static,
+    E: Send + Sync + 'static,
+{
+    fn meet(self: Arc<Self>, worker: usize) -> Result<(), Duration> {
+        // A panic here is one of a destructor: of an error that is forgotten.
+        let met = catch(|| Front::visit(&self, Some(worker), |_state| ()));
+        met.map_or(Err(FIRST_HOLD), |met| met.map_err(|error| error.retry_in))
+    }
+}
+
+impl<S, E> Front<S, E>
+where
+    S: 'static,
+    E: Send + Sync + 'static,
+{
+    /// Lends the state that the calling thread keeps, or one for the time being.
+    fn visit<T>(
+        front: &Arc<Self>,
+        worker: Option<usize>,
+        work: impl FnOnce(&mut S) -> T,
+    ) -> Result<T, InitError<E>> {
+        let owner: Arc<dyn Owner> = Arc::clone(front) as _;
         let kept = if worker.is_some() { locals::take(&owner) } else { Kept::InUse };
         let (mut slot, is_kept) = match kept {
             Kept::Value(slot) => (slot.downcast().expect("an owner keeps one type"), true),
             Kept::Nothing => (Box::new(Slot::Empty), true),
             Kept::InUse => (Box::new(Slot::Empty), false),
         };
-        let result = halt(|| self.0.serve(&mut slot, worker, work));
+        let result = halt(|| front.fill(&mut slot, worker).map(work));
         if is_kept && result.is_ok() {
             locals::put(&owner, Some(slot));
         } else {
@@ -175,37 +317,55 @@ where
         }
         result.unwrap_or_else(|unwinding| unwinding.go_on())
     }
-}
 
-impl<S, E> Front<S, E> {
-    fn serve<T>(
+    /// Builds the state, unless it is there or it is too early to try again.
+    fn fill<'a>(
         &self,
-        slot: &mut Slot<S, E>,
+        slot: &'a mut Slot<S, E>,
         worker: Option<usize>,
-        work: impl FnOnce(&mut S) -> T,
-    ) -> Result<T, InitError<E>> {
+    ) -> Result<&'a mut S, InitError<E>> {
+        let now = || self.pool.core.shared.now();
         let times = match slot {
-            Slot::Ready(state) => return Ok(work(state)),
-            Slot::Empty => 0,
+            Slot::Ready(_) | Slot::Empty => 0,
             Slot::Failed(failed) => {
-                let wait = failed.until.since(self.pool.core.shared.now());
-                if !wait.is_zero() {
-                    return Err(InitError::held_off(&failed.error, wait));
+                let retry_in = failed.until.since(now());
+                if !retry_in.is_zero() {
+                    return Err(InitError {
+                        cause: failed.cause.clone(),
+                        held_off: true,
+                        retry_in,
+                    });
                 }
                 failed.times
             }
         };
-        match (self.build)(worker) {
-            Ok(state) => {
-                *slot = Slot::Ready(state);
-                self.serve(slot, worker, work)
-            }
-            Err(error) => {
-                let (error, times) = (Arc::new(error), times.saturating_add(1));
-                let until = self.pool.core.shared.now().after(hold(times));
-                *slot = Slot::Failed(Failed { error: Arc::clone(&error), times, until });
-                Err(InitError { error, held_off: false, retry_in: hold(times) })
-            }
+        if !matches!(slot, Slot::Ready(_)) {
+            let cause = match catch(|| (self.build)(worker)) {
+                Ok(Ok(state)) => {
+                    *slot = Slot::Ready(state);
+                    return self.fill(slot, worker);
+                }
+                Ok(Err(error)) => Cause::Returned(Arc::new(error)),
+                Err(report) => Cause::Panicked(Arc::new(report)),
+            };
+            let times = times.saturating_add(1);
+            let (retry_in, shared) = (hold(times), &self.pool.core.shared);
+            let _missing = worker.map(|worker| Missing::at(shared, worker));
+            let (until, again) = (now().after(retry_in), cause.clone());
+            *slot = Slot::Failed(Failed { cause: again, times, until, _missing });
+            news::state_failed(shared, worker, (times, retry_in), cause.failure());
+            return Err(InitError { cause, held_off: false, retry_in });
+        }
+        let Slot::Ready(state) = slot else { unreachable!("it is ready, as was seen just now") };
+        Ok(state)
+    }
+}
+
+impl<E: Send + Sync + 'static> Cause<E> {
+    fn failure(&self) -> Failure<'_> {
+        match self {
+            Cause::Returned(error) => Failure::Returned(&**error),
+            Cause::Panicked(report) => Failure::Panicked(report),
         }
     }
 }
@@ -213,19 +373,26 @@ impl<S, E> Front<S, E> {
 /// Why a job had no state to work with.
 #[derive(Debug)]
 pub struct InitError<E> {
-    error: Arc<E>,
+    cause: Cause<E>,
     held_off: bool,
     retry_in: Duration,
 }
 
 impl<E> InitError<E> {
-    fn held_off(error: &Arc<E>, retry_in: Duration) -> InitError<E> {
-        InitError { error: Arc::clone(error), held_off: true, retry_in }
+    /// What went wrong when the worker last tried to build it; `None` if that panicked.
+    pub fn error(&self) -> Option<&E> {
+        match &self.cause {
+            Cause::Returned(error) => Some(error),
+            Cause::Panicked(_) => None,
+        }
     }
 
-    /// What went wrong when the worker last tried to build it.
-    pub fn error(&self) -> &E {
-        &self.error
+    /// What is known of the panic, if that is what went wrong.
+    pub fn panic_report(&self) -> Option<&PanicReport> {
+        match &self.cause {
+            Cause::Returned(_) => None,
+            Cause::Panicked(report) => Some(report),
+        }
     }
 
     /// The worker did not try again for this job, because it had failed a short while before.
@@ -241,25 +408,29 @@ impl<E> InitError<E> {
 
 impl<E: fmt::Display> fmt::Display for InitError<E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "the state of the worker could not be built: {}", self.error)
+        f.write_str("the state of the worker could not be built: ")?;
+        match &self.cause {
+            Cause::Returned(error) => error.fmt(f),
+            Cause::Panicked(report) => write!(f, "panicked: {}", report.message()),
+        }
     }
 }
 
 impl<E: Error + 'static> Error for InitError<E> {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
-        Some(&*self.error)
+        self.error().map(|error| error as _)
     }
 }
 
 impl<S, E> Clone for Stateful<S, E> {
     fn clone(&self) -> Self {
-        Stateful(Arc::clone(&self.0))
+        Stateful { front: Arc::clone(&self.front), on_failure: self.on_failure }
     }
 }
 
 impl<S, E> fmt::Debug for Stateful<S, E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Stateful").field("pool", &self.0.pool.name()).finish_non_exhaustive()
+        f.debug_struct("Stateful").field("pool", &self.front.pool.name()).finish_non_exhaustive()
     }
 }
 

@@ -13,7 +13,7 @@ use crate::time::Nanos;
 
 /// The pool at one moment. In every snapshot `accepted` equals
 /// `delayed + queued + running + ok + errored + panicked + cancelled + expired + timed_out +
-/// returned`.
+/// returned + lost`.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Stats {
@@ -53,6 +53,9 @@ pub struct Stats {
     pub timed_out: u64,
     /// Jobs handed back by a shutdown.
     pub returned: u64,
+    /// Jobs whose worker died of a defect in the pool itself: see
+    /// [`JobError::is_lost`](crate::JobError::is_lost).
+    pub lost: u64,
     /// Of those running, jobs that have outrun their timeout or deadline by the grace of
     /// [`Builder::stuck_after`](crate::Builder::stuck_after).
     pub stuck: u32,
@@ -116,6 +119,9 @@ pub struct WorkerCounts {
     pub busy: u32,
     /// Inside a job that waits: a declared blocking section, or for another job of the pool.
     pub blocked: u32,
+    /// Without a job, and taking none, because they could not build a state that one needed: see
+    /// [`StateFailure::Hold`](crate::StateFailure::Hold).
+    pub held: u32,
     /// On their way out.
     pub retiring: u32,
 }
@@ -180,6 +186,7 @@ pub(crate) fn stats(core: &Core) -> Stats {
         expired: of(Outcome::Expired),
         timed_out: of(Outcome::TimedOut),
         returned: of(Outcome::Returned),
+        lost: of(Outcome::Lost),
         stuck: levels.stuck_jobs,
         stuck_total: totals.stuck_jobs,
         retries: totals.retries,
@@ -212,11 +219,12 @@ pub(crate) fn stats(core: &Core) -> Stats {
 
 fn worker_counts(levels: &Levels) -> WorkerCounts {
     WorkerCounts {
-        total: levels.starting + levels.idle + levels.busy + levels.blocked,
+        total: levels.starting + levels.idle + levels.busy + levels.blocked + levels.held,
         starting: levels.starting,
         idle: levels.idle,
         busy: levels.busy + levels.blocked,
         blocked: levels.blocked,
+        held: levels.held,
         retiring: levels.retiring,
     }
 }
@@ -253,6 +261,9 @@ pub enum Trouble {
     ThreadsRefused,
     /// Jobs wait and there is no worker.
     NoWorkers,
+    /// A worker could not build the state that its jobs need when it last tried, and takes none of
+    /// them, or fails them, until it can: see [`StateFailure`](crate::StateFailure).
+    StateFailed,
     /// Jobs wait and the supervisor's next look is seconds late.
     SupervisorSilent,
 }
@@ -266,6 +277,7 @@ impl Trouble {
             Trouble::Stalled => "stalled",
             Trouble::ThreadsRefused => "threads_refused",
             Trouble::NoWorkers => "no_workers",
+            Trouble::StateFailed => "state_failed",
             Trouble::SupervisorSilent => "supervisor_silent",
         }
     }
@@ -290,6 +302,7 @@ pub(crate) fn health(core: &Core) -> Health {
         (queued && stalled, Trouble::Stalled),
         (refused, Trouble::ThreadsRefused),
         (queued && shared.sleep.look().live() == 0, Trouble::NoWorkers),
+        (shared.roster.any_state_missing(), Trouble::StateFailed),
         (queued && silent, Trouble::SupervisorSilent),
     ];
     Health {

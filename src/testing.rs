@@ -278,7 +278,7 @@ impl Steps {
 
     fn result(&self, times: u64) {
         let end = |(job, handle): (Arc<dyn Tracked>, JobHandle<u64>)| {
-            if let Some(started) = Started::of(job) {
+            if let Some(started) = Started::of(&*job, job.ticket()) {
                 let (outcome, ran) = started.run(&*self.shared, None, Nanos::default());
                 black_box(outcome);
                 ran.publish();

@@ -8,6 +8,8 @@ mod common;
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use serde_json::Value;
 use springtide::prometheus::{self, Endpoint};
@@ -99,6 +101,29 @@ fn a_stalled_pool_is_unwell_until_its_jobs_move() {
         assert!(text.starts_with("\"stalled\": ") && text.contains("stalled"), "{text}");
         held.release();
         waiting.join().expect("it only returns");
+        until(|| health(&endpoint).0 == 200);
+    });
+}
+
+#[test]
+fn a_pool_with_a_worker_that_cannot_build_its_state_is_unwell_until_it_can() {
+    let _alone = alone();
+    within(LIMIT, "a state that cannot be built", || {
+        let endpoint = serve(true);
+        let pool = fixed("stateless", 1, 8);
+        let works = Arc::new(AtomicBool::new(false));
+        let asks = Arc::clone(&works);
+        let states =
+            pool.with_state(move |_| if asks.load(Ordering::SeqCst) { Ok(7) } else { Err("gone") });
+        let waiting = states.submit(|state, _| *state).expect("room");
+        until(|| pool.stats().workers.held == 1);
+        let (status, text) = health(&endpoint);
+        assert_eq!(status, 503);
+        assert!(text.starts_with("\"stateless\": ") && text.contains("state_failed"), "{text}");
+        let text = shown(&endpoint).to_string();
+        assert!(text.contains("\"held\":1") && text.contains("state_failed"), "{text}");
+        works.store(true, Ordering::SeqCst);
+        assert_eq!(waiting.join_flat().expect("there is a state now"), 7);
         until(|| health(&endpoint).0 == 200);
     });
 }

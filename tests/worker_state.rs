@@ -3,6 +3,7 @@
 mod common;
 
 use std::cell::Cell;
+use std::convert::Infallible;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -12,7 +13,10 @@ use std::time::Duration;
 
 use common::{PATIENCE, assert_submitted, build, fixed, fixed_with, occupy, until, within};
 use springtide::testing::ManualClock;
-use springtide::{FallibleError, InitError, Observer, Overflow, Pool, Stateful, WorkerStopped};
+use springtide::{
+    FallibleError, InitError, Observer, Overflow, PanicReport, Pool, StateFailure, Stateful,
+    Trouble, WorkerStopped,
+};
 
 /// Counts the states of a test.
 #[derive(Clone, Debug, Default)]
@@ -251,6 +255,7 @@ fn a_state_that_cannot_be_built_is_an_error_of_the_job_and_is_tried_again_later(
                 if works.load(Ordering::SeqCst) { Ok(worker) } else { Err(n) }
             }
         });
+        let states = states.on_failure(StateFailure::Fail);
         let job = || match states.submit(|worker, _| *worker).expect("open").join_flat() {
             Ok(worker) => Ok(worker),
             Err(FallibleError::Returned(error)) => Err(error),
@@ -258,11 +263,12 @@ fn a_state_that_cannot_be_built_is_an_error_of_the_job_and_is_tried_again_later(
         };
         let failed = |n, held_off: bool, retry_in| {
             let error: InitError<usize> = job().expect_err("it cannot be built");
-            assert_eq!((*error.error(), error.is_held_off()), (n, held_off));
+            assert_eq!((error.error(), error.is_held_off()), (Some(&n), held_off));
             assert_eq!(error.retry_in(), Duration::from_millis(retry_in));
         };
         failed(1, false, 10);
         failed(1, true, 10);
+        assert_eq!(pool.health().troubles, [Trouble::StateFailed]);
         clock.advance(Duration::from_millis(9));
         failed(1, true, 1);
         clock.advance(Duration::from_millis(1));
@@ -286,6 +292,7 @@ fn workers_that_have_their_state_go_on_where_another_cannot_build_it() {
         let bad = pool.running_jobs().first().map(|job| job.worker);
         let states =
             pool.with_state(move |worker| if worker == bad { Err("not here") } else { Ok(()) });
+        let states = states.on_failure(StateFailure::Fail);
         let served = |n: usize| {
             let jobs = (0..n).map(|_| states.submit(|(), _| ()).expect("open"));
             let jobs: Vec<_> = jobs.collect();
@@ -297,29 +304,39 @@ fn workers_that_have_their_state_go_on_where_another_cannot_build_it() {
         for result in &results {
             match result {
                 Ok(()) => {}
-                Err(FallibleError::Returned(error)) => assert_eq!(*error.error(), "not here"),
+                Err(FallibleError::Returned(error)) => assert_eq!(error.error(), Some(&"not here")),
                 Err(FallibleError::Lost(error)) => panic!("{error}"),
             }
         }
         let stats = assert_submitted(&pool, 221);
         assert_eq!(stats.errored as usize, results.iter().filter(|r| r.is_err()).count());
-        assert!(pool.health().is_healthy());
+        let is_told = pool.health().troubles == [Trouble::StateFailed];
+        assert_eq!(is_told, stats.errored > 0, "{stats:?}");
     });
 }
 
 #[test]
-fn a_panic_while_a_state_is_built_is_the_jobs_and_the_next_job_tries_again() {
+fn a_panic_while_a_state_is_built_is_as_an_error_and_is_tried_again_later() {
     within(PATIENCE, "build", || {
-        let pool = fixed("build", 1, 64);
+        let clock = ManualClock::new();
+        let pool = build(Pool::builder("build").workers(1..=1).clock(clock.clock()));
         let first = AtomicBool::new(true);
         let states = pool.with_state(move |_| {
             assert!(!first.swap(false, Ordering::SeqCst), "not yet");
-            Ok::<_, Never>(7)
+            Ok::<_, Infallible>(7)
         });
-        let broken = states.submit(|seven, _| *seven).expect("open").join();
-        assert!(broken.is_err_and(|error| error.is_panicked()));
-        let next = states.submit(|seven, _| *seven).expect("open");
-        assert_eq!(next.join_flat().expect("it is built now"), 7);
+        let states = states.on_failure(StateFailure::Fail);
+        let job = || states.submit(|seven, _| *seven).expect("open").join_flat();
+        for held_off in [false, true] {
+            let Err(FallibleError::Returned(error)) = job() else { panic!("it has no state") };
+            assert!(error.error().is_none() && error.is_held_off() == held_off);
+            assert_eq!(error.panic_report().map(PanicReport::message), Some("not yet"));
+            assert!(error.to_string().ends_with("panicked: not yet"), "{error}");
+        }
+        clock.advance(Duration::from_millis(10));
+        assert_eq!(job().expect("it is built now"), 7);
+        let stats = assert_submitted(&pool, 3);
+        assert_eq!((stats.ok, stats.errored, stats.panicked), (1, 2, 0));
     });
 }
 

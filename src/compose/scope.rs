@@ -24,6 +24,7 @@ use crate::pool_handle::PoolHandle;
 use crate::run::attempt;
 use crate::run::desk::Desk;
 use crate::run::job::Tracked;
+use crate::run::outside;
 use crate::run::panics::{catch, contain};
 use crate::run::submission::Submitter;
 use crate::run::waiter::JobWaiter;
@@ -324,7 +325,7 @@ impl Crew {
             let shared = &self.pool.core.shared;
             match Desk::of(shared) {
                 Some(desk) => attempt::take_over(&desk, ticket),
-                None => attempt::take_over_outside(shared, ticket),
+                None => outside::take_over_outside(shared, ticket),
             }
         }
         // There is no ticket, or it never runs: the pool was shut down.

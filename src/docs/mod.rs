@@ -24,6 +24,7 @@ macro_rules! picture {
 }
 
 /// The board, by its bytes: a page of rustdoc has no files beside it.
+#[cfg(feature = "prometheus")]
 macro_rules! board {
     () => {
         concat!(
@@ -56,6 +57,7 @@ pub mod metrics {}
 #[doc = include_str!("patterns/lanes.md")]
 #[doc = include_str!("patterns/time_and_retry.md")]
 #[doc = include_str!("patterns/figures.md")]
+#[doc = include_str!("patterns/state_failure.md")]
 pub mod patterns {}
 
 #[doc = include_str!("performance.md")]

@@ -71,6 +71,7 @@ fn write_stats(json: &mut Json, stats: &Stats) {
         ("expired", stats.expired),
         ("timed_out", stats.timed_out),
         ("returned", stats.returned),
+        ("lost", stats.lost),
         ("stuck", stats.stuck.into()),
         ("stuck_total", stats.stuck_total),
         ("retries", stats.retries),
@@ -112,6 +113,7 @@ fn write_workers(json: &mut Json, workers: WorkerCounts) {
         ("idle", workers.idle),
         ("busy", workers.busy),
         ("blocked", workers.blocked),
+        ("held", workers.held),
         ("retiring", workers.retiring),
     ];
     write_counts(json, counts.map(|(name, count)| (name, count.into())));

@@ -4,28 +4,29 @@
 //! account, publish, note as ended. So a job is always found in the queue or running, a result is
 //! never seen before it is counted, and a pool that reads as idle has published everything.
 
-use std::time::Duration;
+use std::mem;
 
 use super::closure::Closure;
-use super::core_time;
 use super::current::Running;
 use super::deadline::Bequest;
-use super::desk::{Desk, Inside};
-use super::job::{Job, Started, Task, Tracked, Withdrawn};
+use super::defect::{self, Step};
+use super::desk::Desk;
+use super::job::{Job, Started, Task, Tracked, Unpublished, Withdrawn};
 use super::news::{self, About, Left};
 use super::overdue::Watch;
-use super::panics::catch;
+use super::panics::{catch, contain};
 use super::priority::Priority;
 use super::seat::TakeOver;
 use super::shared::Shared;
 use super::slot::Slot;
-use super::tape::{Ran, Tape};
+use super::tape::Record;
 use super::ticket::{KindId, Ticket};
 use super::trace::{self, Origin, Run};
+use super::wrecks::{self, OnUnwind};
 use crate::error::{CancelReason, JobError};
 use crate::outcome::Outcome;
 use crate::sync::Arc;
-use crate::sync::plain::Ordering;
+use crate::sync::plain::panicking;
 use crate::time::Nanos;
 
 /// Deals with a job that a worker has taken: runs it, or drops its shell, or lets it expire.
@@ -37,27 +38,30 @@ pub(crate) fn take_on(desk: &Desk, job: Job, now: Nanos) -> Nanos {
     let ended = match task {
         Task::Plain(body, origin) => {
             slot.current.begin(describe(None, now));
+            let over = Over::not_yet(slot, None);
             shared.gate.release_by(desk.index);
             let told = tell_plain(shared, &origin, Some(desk.index), queued_at);
-            run_on_worker(shared, slot, queued_at, now, told, |_| call(body))
+            run_on_worker(shared, over, queued_at, now, told, |_| call(body))
         }
         Task::Tracked(tracked) => {
             // Once: what is asked of a job of an unknown type is a call.
             let ticket = tracked.ticket();
             if ticket.limits.is_some()
-                && let Some(done) = turn_away(desk, &*tracked, now)
+                && let Some(done) = turn_away(desk, &tracked, now)
             {
                 return done;
             }
-            let (running, priority) = (describe(Some(ticket), now), ticket.priority);
-            let Some(job) = Started::of(tracked) else {
-                discard_shell(shared, priority);
+            let Some(job) = Started::of(&*tracked, ticket) else {
+                discard_shell(shared, ticket.priority);
                 return now;
             };
-            slot.current.begin(running);
+            slot.current.begin(describe(Some(ticket), now));
+            let over = Over::not_yet(slot, Some(&tracked));
             shared.gate.release_by(desk.index);
-            let told = tell_tracked(shared, &job, Some(desk.index), queued_at);
-            run_on_worker(shared, slot, queued_at, now, told, |started| watched(desk, job, started))
+            let told = tell_tracked(shared, &*tracked, Some(desk.index), queued_at);
+            run_on_worker(shared, over, queued_at, now, told, |started| {
+                watched(desk, &tracked, job, started)
+            })
         }
     };
     slot.current.end();
@@ -65,11 +69,19 @@ pub(crate) fn take_on(desk: &Desk, job: Job, now: Nanos) -> Nanos {
 }
 
 /// Lets a job expire that has waited too long, or drops the shell of one that was taken back into
-/// its room; then the time when that was done.
-fn turn_away(desk: &Desk, tracked: &dyn Tracked, now: Nanos) -> Option<Nanos> {
+/// its room, or leaves one to others that needs what this worker has not; then the time when that
+/// was done.
+fn turn_away(desk: &Desk, tracked: &Arc<dyn Tracked>, now: Nanos) -> Option<Nanos> {
+    let in_hand = OnUnwind(|| wrecks::leave(Wreck::Taken(Arc::clone(tracked))));
+    let done = turned_away(desk, tracked, now);
+    mem::forget(in_hand);
+    done
+}
+
+fn turned_away(desk: &Desk, tracked: &Arc<dyn Tracked>, now: Nanos) -> Option<Nanos> {
     let shared = &*desk.shared;
     if tracked.ticket().has_expired(now)
-        && let Some(withdrawn) = Withdrawn::of(tracked)
+        && let Some(withdrawn) = Withdrawn::of(&**tracked)
     {
         let slot = shared.roster.slot(desk.index);
         slot.current.begin(describe(Some(tracked.ticket()), now));
@@ -81,7 +93,18 @@ fn turn_away(desk: &Desk, tracked: &dyn Tracked, now: Nanos) -> Option<Nanos> {
         discard_shell(shared, tracked.ticket().priority);
         return Some(now);
     }
-    None
+    let need = tracked.ticket().need()?;
+    // To build a state may take long, and is done for this job.
+    let slot = shared.roster.slot(desk.index);
+    slot.current.begin(describe(Some(tracked.ticket()), now));
+    let is_met = need.upgrade().is_none_or(|need| need.meet(desk.index).is_ok());
+    slot.current.end();
+    // A pool that takes no more jobs waits for no state: the job is run and finds out for itself.
+    if is_met || !shared.phase.is_running() {
+        return None;
+    }
+    desk.leave_to_others(tracked, need);
+    Some(shared.now())
 }
 
 /// Deals with the job that one of this worker's jobs waits for: runs it in the waiting job's place,
@@ -106,30 +129,48 @@ pub(crate) fn take_over(desk: &Desk, tracked: Arc<dyn Tracked>) {
         resolve(shared, withdrawn, Outcome::Expired, JobError::expired());
         return;
     }
-    let priority = tracked.ticket().priority;
-    let Some(job) = Started::of(tracked) else {
+    let ticket = tracked.ticket();
+    let Some(job) = Started::of(&*tracked, ticket) else {
         if from_room {
             // Whoever was first found it no longer in the room, and left word of a shell.
-            discard_shell(shared, priority);
+            discard_shell(shared, ticket.priority);
         }
         return;
     };
     let slot = shared.roster.slot(desk.index);
-    let waiting = slot.current.look();
-    let ticket = job.tracked().ticket();
+    let inline = Inline { desk, waiting: slot.current.look() };
     // Never, of one that was taken out of its room just now.
     let queued_at = ticket.waits_from().min(now);
     slot.current.begin(describe(Some(ticket), now));
-    if !from_room {
-        leave_shell(shared, Some(desk), &**job.tracked());
-    }
+    let over = Over::not_yet(slot, Some(&tracked));
     shared.gate.release_by(desk.index);
+    if !from_room {
+        leave_shell(shared, Some(desk), &*tracked);
+    }
     let nothing = Bequest::nothing();
-    let told = tell_tracked(shared, &job, Some(desk.index), queued_at);
-    run_on_worker(shared, slot, queued_at, now, told, |started| watched(desk, job, started));
-    drop(nothing);
-    if let Some(waiting) = waiting {
-        slot.current.begin(waiting);
+    let told = tell_tracked(shared, &*tracked, Some(desk.index), queued_at);
+    run_on_worker(shared, over, queued_at, now, told, |started| {
+        watched(desk, &tracked, job, started)
+    });
+    drop((nothing, inline));
+}
+
+/// A job that is run inside one that waits for it. When it is over the worker is in that one again,
+/// also if a defect of ours ends both.
+struct Inline<'a> {
+    desk: &'a Desk,
+    waiting: Option<Running>,
+}
+
+impl Drop for Inline<'_> {
+    fn drop(&mut self) {
+        let Desk { shared, index, .. } = self.desk;
+        if panicking() {
+            contain(|| settle(shared, *index, true));
+        }
+        if let Some(waiting) = self.waiting {
+            shared.roster.slot(*index).current.begin(waiting);
+        }
     }
 }
 
@@ -141,40 +182,109 @@ fn describe(ticket: Option<&Ticket>, started: Nanos) -> Running {
 
 /// What the observer is to know of a job that is about to run, and the span that it runs in, which
 /// the thread enters here.
-type Told = (Option<About>, Run);
+pub(super) type Told = (Option<About>, Run);
 
 #[inline(always)]
-fn tell_tracked(shared: &Shared, job: &Started, worker: Option<usize>, queued_at: Nanos) -> Told {
-    let job = &**job.tracked();
+pub(super) fn tell_tracked(
+    shared: &Shared,
+    job: &dyn Tracked,
+    worker: Option<usize>,
+    queued_at: Nanos,
+) -> Told {
     let about = news::about(shared, Some(job), worker, queued_at);
     let named = || shared.named(job.ticket().kind, Some(job.ticket().id));
     (about, trace::start(|| &job.ticket().origin, worker, named))
 }
 
 #[inline(always)]
-fn tell_plain(shared: &Shared, origin: &Origin, worker: Option<usize>, queued_at: Nanos) -> Told {
+pub(super) fn tell_plain(
+    shared: &Shared,
+    origin: &Origin,
+    worker: Option<usize>,
+    queued_at: Nanos,
+) -> Told {
     let about = news::about(shared, None, worker, queued_at);
     (about, trace::start(|| origin, worker, || shared.named(KindId::default(), None)))
 }
 
+/// A worker dies that has taken this job out of the queue and done nothing with it yet (C8). One
+/// without a handle leaves itself behind.
+#[cold]
+pub(super) fn abandon(job: Option<&Job>) {
+    if let Some(Job { task: Task::Tracked(tracked), .. }) = job {
+        wrecks::leave(Wreck::Taken(Arc::clone(tracked)));
+    }
+}
+
+/// What is to be done yet about the job that a worker is in, if the worker dies (C8). Forgotten
+/// where nothing is, so whoever does not die pays nothing.
+struct Over<'a> {
+    slot: &'a Slot,
+    job: Option<&'a Arc<dyn Tracked>>,
+    /// As what it is to be counted.
+    uncounted: Option<Outcome>,
+    has_run: bool,
+}
+
+impl<'a> Over<'a> {
+    fn not_yet(slot: &'a Slot, job: Option<&'a Arc<dyn Tracked>>) -> Over<'a> {
+        Over { slot, job, uncounted: Some(Outcome::Lost), has_run: false }
+    }
+}
+
+impl Drop for Over<'_> {
+    // Always, and the values one by one: so they need no place in memory.
+    #[inline(always)]
+    fn drop(&mut self) {
+        die(self.slot, self.job, self.uncounted, self.has_run);
+    }
+}
+
+#[cold]
+#[inline(never)]
+fn die(slot: &Slot, job: Option<&Arc<dyn Tracked>>, uncounted: Option<Outcome>, has_run: bool) {
+    if let Some(outcome) = uncounted {
+        slot.meter().job_over(outcome);
+    }
+    if let Some(job) = job.map(Arc::clone) {
+        wrecks::leave(if has_run { Wreck::Ran(job) } else { Wreck::Begun(job) });
+    }
+}
+
+/// A job with a handle whose worker died.
+enum Wreck {
+    /// It was taken out of the queue, and perhaps nobody has won its claim.
+    Taken(Arc<dyn Tracked>),
+    /// The worker had won its claim.
+    Begun(Arc<dyn Tracked>),
+    /// And had run it.
+    Ran(Arc<dyn Tracked>),
+}
+
 /// Runs a job, accounts for it and publishes what is left to be.
-fn run_on_worker(
+fn run_on_worker<'a>(
     shared: &Shared,
-    slot: &Slot,
+    mut over: Over<'a>,
     queued_at: Nanos,
     now: Nanos,
     (about, span): Told,
-    run: impl FnOnce(Nanos) -> (Outcome, Left),
+    run: impl FnOnce(Nanos) -> (Outcome, Left<'a>),
 ) -> Nanos {
+    let slot = over.slot;
+    defect::strike(shared, Step::Release);
     let started = news::starting(shared, &about, now);
-    let recorded = Record::begin(shared);
+    let recorded = Record::begin(&shared.tapes);
     let (outcome, left) = run(started);
+    (over.uncounted, over.has_run) = (Some(outcome), true);
+    defect::strike(shared, Step::Run);
     let mut ended = shared.stamp();
     let meter = slot.meter();
     if shared.metered {
         meter.job_took(queued_at, started, ended);
     }
     meter.job_over(outcome);
+    over.uncounted = None;
+    defect::strike(shared, Step::Count);
     if let Some(record) = recorded {
         record.end(queued_at, started, ended);
         // That took a while, which belongs neither to this job nor to the next one.
@@ -183,105 +293,13 @@ fn run_on_worker(
     let free = news::ended(shared, &about, (started, ended), outcome, &left);
     // Before the result is shown: who has joined the job finds its span closed.
     let free = if span.end(outcome) { shared.stamp() } else { free };
+    mem::forget(over);
     left.publish();
     free
 }
 
-/// What is written down about a job that somebody records.
-struct Record {
-    tapes: Arc<Vec<Arc<Tape>>>,
-    on_core_before: Option<Duration>,
-}
-
-impl Record {
-    fn begin(shared: &Shared) -> Option<Record> {
-        let tapes = shared.tapes.running()?;
-        Some(Record { tapes, on_core_before: core_time::of_this_thread() })
-    }
-
-    #[cold]
-    fn end(self, queued_at: Nanos, started: Nanos, ended: Nanos) {
-        let on_core = self.on_core_before.zip(core_time::of_this_thread());
-        let cpu = on_core.map(|(before, after)| after.saturating_sub(before));
-        self.tapes.iter().for_each(|tape| tape.append(Ran { queued_at, started, ended, cpu }));
-    }
-}
-
-/// Runs a job on the thread that submitted it, because the queue is full and the pool's rule says
-/// so. The job has been admitted.
-pub(crate) fn run_on_submitter(shared: &Shared, job: Job) {
-    let Job { task, queued_at } = job;
-    match task {
-        Task::Plain(body, origin) => {
-            let told = tell_plain(shared, &origin, None, queued_at);
-            outside(shared, queued_at, told, |_| call(body));
-        }
-        Task::Tracked(tracked) => {
-            let priority = tracked.ticket().priority;
-            let Some(tracked) = Started::of(tracked) else {
-                // Its token was cancelled first.
-                discard_shell(shared, priority);
-                return;
-            };
-            tracked_outside(shared, tracked);
-        }
-    }
-}
-
-/// Deals with a queued job that the calling thread, which is no worker of the pool, would otherwise
-/// wait for: runs it here, or lets it expire, unless somebody else has it. As a job that its
-/// submitter runs it is counted, and no timeout is watched.
-pub(crate) fn take_over_outside(shared: &Shared, tracked: Arc<dyn Tracked>) {
-    if tracked.ticket().has_expired(shared.now())
-        && let Some(withdrawn) = Withdrawn::of(&*tracked)
-    {
-        leave_shell(shared, None, &*tracked);
-        resolve(shared, withdrawn, Outcome::Expired, JobError::expired());
-        return;
-    }
-    let Some(job) = Started::of(tracked) else { return };
-    leave_shell(shared, None, &**job.tracked());
-    tracked_outside(shared, job);
-}
-
-/// Runs a job with a handle here, which is no worker's thread.
-fn tracked_outside(shared: &Shared, job: Started) {
-    let queued_at = job.tracked().ticket().queued_at;
-    let told = tell_tracked(shared, &job, None, queued_at);
-    outside(shared, queued_at, told, |started| {
-        let (outcome, unpublished) = job.run(shared, None, started);
-        (outcome, Left::Result(unpublished))
-    });
-}
-
-/// The same for a job that has been claimed.
-fn outside(
-    shared: &Shared,
-    queued_at: Nanos,
-    (about, span): Told,
-    run: impl FnOnce(Nanos) -> (Outcome, Left),
-) {
-    shared.outside.running.fetch_add(1, Ordering::AcqRel);
-    let (inside, nothing) = (Inside::enter(shared), Bequest::nothing());
-    shared.gate.release();
-    let started = news::starting(shared, &about, shared.now());
-    let recorded = Record::begin(shared);
-    let (outcome, left) = run(started);
-    let ended = shared.now();
-    shared.outside.meter.lock().job_ran(outcome, queued_at, started, ended);
-    if let Some(record) = recorded {
-        record.end(queued_at, started, ended);
-    }
-    news::ended(shared, &about, (started, ended), outcome, &left);
-    span.end(outcome);
-    left.publish();
-    drop((nothing, inside));
-    shared.outside.running.fetch_sub(1, Ordering::AcqRel);
-    shared.ring();
-}
-
 /// Runs a job without a handle.
-fn call(body: Closure) -> (Outcome, Left) {
+pub(super) fn call<'a>(body: Closure) -> (Outcome, Left<'a>) {
     match catch(|| body.call()) {
         Ok(()) => (Outcome::Ok, Left::Nothing),
         Err(report) => (Outcome::Panicked, Left::Panic(Box::new(report))),
@@ -289,18 +307,63 @@ fn call(body: Closure) -> (Outcome, Left) {
 }
 
 /// Runs a job with a handle on this worker, listed meanwhile if it must be over by a moment.
-fn watched(desk: &Desk, job: Started, started: Nanos) -> (Outcome, Left) {
+fn watched<'a>(
+    desk: &Desk,
+    tracked: &Arc<dyn Tracked>,
+    job: Started<'a>,
+    started: Nanos,
+) -> (Outcome, Left<'a>) {
     let shared = &*desk.shared;
-    let watch = Watch::begin(shared, desk.index, job.tracked(), started);
+    let watch = Watch::begin(shared, desk.index, tracked, started);
     let (outcome, unpublished) = job.run(shared, Some(desk.index), started);
     drop(watch);
     (outcome, Left::Result(unpublished))
 }
 
+/// A worker has died: accounts for the job that it had, and tells its handle (C8). A job that was
+/// begun is out of the queue and counted by now, see [`Over`].
+#[cold]
+pub(crate) fn settle(shared: &Shared, index: usize, is_begun: bool) {
+    let count = |ticket: Option<&Ticket>| {
+        if !is_begun {
+            shared.gate.release_by(index);
+            shared.roster.slot(index).meter().job_over(Outcome::Lost);
+        }
+        news::lost(shared, ticket);
+    };
+    for left in wrecks::take() {
+        let wreck = match left.downcast::<Closure>() {
+            Ok(body) => {
+                count(None);
+                contain(|| drop(body));
+                continue;
+            }
+            Err(left) => left.downcast::<Wreck>(),
+        };
+        match wreck.map(|wreck| *wreck) {
+            Ok(Wreck::Taken(job)) => match Withdrawn::of(&*job) {
+                Some(withdrawn) => {
+                    count(Some(job.ticket()));
+                    withdrawn.refuse(JobError::lost());
+                }
+                None if is_begun => {}
+                None => discard_shell(shared, job.ticket().priority),
+            },
+            Ok(Wreck::Begun(job)) => {
+                count(Some(job.ticket()));
+                Started::left_behind(&*job).lose();
+            }
+            Ok(Wreck::Ran(job)) => Unpublished::left_behind(&*job).publish(),
+            Err(_) => {}
+        }
+    }
+    shared.ring();
+}
+
 /// Lets a job out of the queue that will never run, accounts for it and tells its handle. It is
 /// counted before its closure is dropped: what a closure captured may wait for the pool to be idle,
 /// or to end, which wait for the count.
-fn resolve(shared: &Shared, withdrawn: Withdrawn<'_>, outcome: Outcome, why: JobError) {
+pub(super) fn resolve(shared: &Shared, withdrawn: Withdrawn<'_>, outcome: Outcome, why: JobError) {
     shared.gate.release();
     shared.outside.count_outcome(outcome);
     news::withdrawn(shared, &withdrawn, outcome);
@@ -374,7 +437,7 @@ pub(crate) fn leave_shell(shared: &Shared, desk: Option<&Desk>, tracked: &dyn Tr
 
 /// A shell was taken out of the queue, which is rare beside jobs.
 #[cold]
-fn discard_shell(shared: &Shared, priority: Priority) {
+pub(super) fn discard_shell(shared: &Shared, priority: Priority) {
     shared.gate.shells_removed(1);
     shared.queue.levels.shell_removed(priority);
 }

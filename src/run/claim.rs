@@ -24,6 +24,9 @@
 //! * **C6** So are letting go and publishing: whoever is second drops the result, once.
 //! * **C7** A waiter is put and taken under its lock, each in place of the one before, so it is the
 //!   latest that is woken; whoever has taken one out wakes or drops it outside.
+//! * **C8** Who has a turn at a job and unwinds leaves it in the [`wrecks`](super::wrecks). Whoever
+//!   catches that accounts for the job, and then says to its handle that it is lost, or what came
+//!   of it, if it had been run.
 
 #[cfg(loom)]
 use crate::run::omit::omitted;

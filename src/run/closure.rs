@@ -9,6 +9,8 @@
 use std::marker::PhantomData;
 use std::mem::{ManuallyDrop, MaybeUninit};
 
+use super::wrecks;
+
 /// What a closure may capture to lie in place.
 type Words = MaybeUninit<[usize; 2]>;
 
@@ -86,6 +88,12 @@ impl Closure {
 
 impl Drop for Closure {
     fn drop(&mut self) {
+        if wrecks::is_worker_dying() {
+            // It was a job, and nobody called it (C8).
+            let Closure { verbs, words, any } = *self;
+            wrecks::leave(Closure { verbs, words, any });
+            return;
+        }
         // SAFETY: as in `call`, which does not come here.
         unsafe { (self.verbs.drop)(&mut self.words) }
     }

@@ -7,10 +7,11 @@
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
-use super::job::Job;
+use super::job::{Job, Task, Tracked};
+use super::need::Need;
 use super::queue::LocalQueue;
 use super::shared::Shared;
-use crate::sync::{Arc, thread_local};
+use crate::sync::{Arc, Weak, thread_local};
 
 /// Shells in the own deque before it is searched for them.
 const SHELLS_TOLERATED: u64 = 64;
@@ -21,6 +22,8 @@ pub(crate) struct Desk {
     pub(crate) local: LocalQueue<Job>,
     /// Jobs dealt with by jobs of this worker whose shells may still be in its deque.
     shells: Cell<u64>,
+    /// What this worker lacks, and so takes no job.
+    pub(crate) lacks: RefCell<Option<Weak<dyn Need>>>,
 }
 
 thread_local! {
@@ -57,7 +60,8 @@ impl Desk {
     /// Opens the desk of slot `index` on the calling thread.
     pub(crate) fn open(shared: Arc<Shared>, index: usize) -> Rc<Desk> {
         let local = shared.queue.open(index);
-        let desk = Rc::new(Desk { shared, index, local, shells: Cell::new(0) });
+        let desk =
+            Rc::new(Desk { shared, index, local, shells: Cell::new(0), lacks: RefCell::default() });
         DESK.with(|here| *here.borrow_mut() = Some(Rc::clone(&desk)));
         desk
     }
@@ -96,6 +100,17 @@ impl Desk {
             self.shells.set(0);
             self.announce_moved();
         }
+    }
+
+    /// This worker cannot do a job that it has taken. The job goes back to the queue, unclaimed,
+    /// and with it what is in this deque; the worker is to hold (H2).
+    pub(crate) fn leave_to_others(&self, job: &Arc<dyn Tracked>, need: &Weak<dyn Need>) {
+        *self.lacks.borrow_mut() = Some(Weak::clone(need));
+        self.shared.restraints.hold();
+        let queued_at = job.ticket().waits_from();
+        let job = Job { task: Task::Tracked(Arc::clone(job)), queued_at };
+        let jobs = self.local.leave_to_others(job);
+        self.shared.sleep.announce(jobs as u32, || self.shared.gate.queued());
     }
 
     /// Tells of the jobs that were moved into this deque and could not be seen on their way.

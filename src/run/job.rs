@@ -4,15 +4,13 @@
 //! holds the claim word, the closure and the result; queue and handle each own a reference to it.
 //! The result passes through two stages so that the counts are right when somebody sees it: `run`
 //! leaves it computed, the worker accounts for the job, and `publish` shows it and wakes whoever
-//! waits. Everything a user wrote (closures, results, their destructors, wakers) runs outside the
-//! lock in this file.
+//! waits. What a user wrote (closures, results, wakers) runs outside the lock in this file.
 //!
 //! Closure and result lie in a place without a lock; the claim word says whose it is (C1–C7). So
 //! that nobody goes there out of turn, the turns are types: [`Started`] is who won the claim to run
 //! the job, [`Unpublished`] who has run it, [`Withdrawn`] who won it to refuse the job, and
 //! [`Receipt`] the handle. With place and waiter in one lock, taken five times a job and at each
-//! look of whoever joined it, a job was run, published and joined in 318 instructions instead of
-//! 194 (`.ci/instructions steps`, `result`).
+//! look of whoever joined, a job took 318 instructions instead of 194 (`.ci/instructions steps`).
 
 #![expect(unsafe_code, reason = "a job's closure and result change hands by its claim, unlocked")]
 
@@ -80,23 +78,23 @@ pub(crate) trait Tracked: Send + Sync {
 }
 
 /// A tracked job whose claim was won: the caller's to run, once (C1).
-pub(crate) struct Started(Arc<dyn Tracked>);
+pub(crate) struct Started<'a>(&'a dyn Tracked);
 
-impl Started {
-    /// `None` if somebody was first.
+impl<'a> Started<'a> {
+    /// `None` if somebody was first. The ticket is the job's.
     #[inline]
-    pub(crate) fn of(job: Arc<dyn Tracked>) -> Option<Started> {
-        // Once: what is asked of a job of an unknown type is a call.
-        let ticket = job.ticket();
-        if !ticket.claim.start() {
-            return None;
-        }
-        ticket.leave_token();
-        Some(Started(job))
+    pub(crate) fn of(job: &'a dyn Tracked, ticket: &Ticket) -> Option<Started<'a>> {
+        ticket.claim.start().then_some(Started(job))
     }
 
-    pub(crate) fn tracked(&self) -> &Arc<dyn Tracked> {
-        &self.0
+    /// As by [`Started::of`]: whoever died with the job had won its claim, and not run it (C8).
+    pub(crate) fn left_behind(job: &'a dyn Tracked) -> Started<'a> {
+        Started(job)
+    }
+
+    /// It will not be run, or not to its end: frees what is left of it and tells its handle (C8).
+    pub(crate) fn lose(self) {
+        Withdrawn(self.0).refuse(JobError::lost());
     }
 
     /// Runs the job; the result is not shown yet.
@@ -107,13 +105,16 @@ impl Started {
         pool: &dyn Surroundings,
         worker: Option<usize>,
         started: Nanos,
-    ) -> (Outcome, Unpublished) {
+    ) -> (Outcome, Unpublished<'a>) {
         let ticket = self.0.ticket();
-        // SAFETY: this is who won `start`, and it is gone afterwards.
+        // SAFETY: this is who won `start`, and it is gone once that has returned.
         let run = || unsafe { self.0.run(&JobContext { pool, ticket, worker, started }) };
         let outcome = match &ticket.limits {
             None => run(),
-            Some(_) => limited(pool, ticket, started, run),
+            Some(_) => {
+                ticket.leave_token();
+                limited(pool, ticket, started, run)
+            }
         };
         if ticket.claim.look().has_lent_token() {
             pool.forget_token_of(ticket);
@@ -124,10 +125,14 @@ impl Started {
 
 /// A tracked job that has been run by the caller.
 #[must_use = "its handle waits"]
-pub(crate) struct Unpublished(Arc<dyn Tracked>);
+pub(crate) struct Unpublished<'a>(&'a dyn Tracked);
 
-impl Unpublished {
-    /// Shows what has gone wrong.
+impl<'a> Unpublished<'a> {
+    /// As by [`Started::run`]: whoever died with the job had run it, and not published (C8).
+    pub(crate) fn left_behind(job: &'a dyn Tracked) -> Unpublished<'a> {
+        Unpublished(job)
+    }
+
     pub(crate) fn lend_failure(&self, look: &mut dyn FnMut(Option<Failure<'_>>)) {
         // SAFETY: made by `Started::run`, and `publish` would take it away.
         unsafe { self.0.lend_failure(look) }
@@ -141,7 +146,7 @@ impl Unpublished {
     }
 }
 
-/// A tracked job that will never run, for the caller has won its claim (C1).
+/// A tracked job that the caller will not run, and whose claim it has won (C1).
 #[must_use = "its handle waits"]
 pub(crate) struct Withdrawn<'a>(&'a dyn Tracked);
 
@@ -164,8 +169,8 @@ impl<'a> Withdrawn<'a> {
     pub(crate) fn refuse(self, why: JobError) {
         self.0.ticket().leave_token();
         self.0.ticket().origin.close();
-        let outcome = if why.is_expired() { Outcome::Expired } else { Outcome::Cancelled };
-        // SAFETY: this is who won `withdraw`, and it is gone afterwards.
+        let outcome = why.outcome_unrun();
+        // SAFETY: this is who won `withdraw`, or `start` and did not run it; gone afterwards.
         unsafe {
             self.0.refuse(why);
             self.0.ticket().leave_seat(outcome, None);

@@ -10,7 +10,8 @@
 //! * [`queue`] holds them: an injector, and a deque for each worker; [`levels`] those that are not
 //!   normal, and [`priority`] says whose turn it is.
 //! * [`sleep`] decides who wakes up for them, and loses nobody.
-//! * [`worker`] finds the next one; [`attempt`] runs it: claim, run, account, publish.
+//! * [`worker`] finds the next one; [`attempt`] runs it: claim, run, account, publish; [`outside`]
+//!   does where it is no worker that runs it.
 //! * [`job`] is what is carried, a [`closure`] or a cell shared with a handle, [`ticket`] what is
 //!   fixed about it, [`claim`] who may run it, [`context`] what it sees while it runs, [`handle`]
 //!   its submitter's end, [`waiter`] who waits there.
@@ -20,7 +21,10 @@
 //! * [`overdue`] gives up jobs whose time is up, and notices the [`stuck`] ones.
 //! * [`meter`] counts; [`roster`], [`slot`] and [`current`] know who is there and at what;
 //!   [`phase`] how far the end is, [`quiet`] who waits for it.
-//! * [`locals`] is what a worker keeps for the jobs it runs.
+//! * [`wrecks`] are what a worker leaves that dies with a job in its hands; [`defect`] kills one in
+//!   tests. [`restraints`] are why workers may not just take jobs.
+//! * [`locals`] is what a worker keeps for the jobs it runs, [`need`] what one must have before it
+//!   takes a job.
 //! * [`news`] is what an observer is told of all that.
 //! * `trace` puts it in spans, with the feature `tracing`.
 //! * [`rooms`] count the jobs that were accepted and may not start yet, each in its [`seat`].
@@ -39,6 +43,7 @@ pub(crate) mod delayed;
 pub(crate) mod gate;
 pub(crate) mod job;
 pub(crate) mod levels;
+pub(crate) mod need;
 #[cfg(loom)]
 pub(crate) mod omit;
 pub(crate) mod panics;
@@ -51,11 +56,14 @@ pub(crate) mod tokens;
 #[cfg_attr(any(not(feature = "tracing"), loom), path = "untraced.rs")]
 pub(crate) mod trace;
 pub(crate) mod waiter;
+pub(crate) mod wrecks;
 
 #[cfg(not(loom))]
 pub(crate) mod attempt;
 #[cfg(not(loom))]
 pub(crate) mod core_time;
+#[cfg(not(loom))]
+pub(crate) mod defect;
 #[cfg(not(loom))]
 pub(crate) mod desk;
 #[cfg(not(loom))]
@@ -81,6 +89,8 @@ pub(crate) mod observers;
 #[cfg(not(loom))]
 pub(crate) mod on_cancel;
 #[cfg(not(loom))]
+pub(crate) mod outside;
+#[cfg(not(loom))]
 pub(crate) mod overdue;
 #[cfg(not(loom))]
 pub(crate) mod phase;
@@ -88,6 +98,8 @@ pub(crate) mod phase;
 pub(crate) mod queue;
 #[cfg(not(loom))]
 pub(crate) mod quiet;
+#[cfg(not(loom))]
+pub(crate) mod restraints;
 #[cfg(not(loom))]
 pub(crate) mod returned;
 #[cfg(not(loom))]

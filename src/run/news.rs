@@ -8,8 +8,8 @@ use super::panics::{PanicReport, contain};
 use super::shared::Shared;
 use super::ticket::{JobId, KindId, Ticket};
 use crate::observer::{
-    Failure, JobAccepted, JobEnded, JobRefused, JobStarting, Observer, PoolEnded, WorkerStarted,
-    WorkerStopped,
+    Failure, JobAccepted, JobEnded, JobRefused, JobStarting, Observer, PoolEnded, StateFailed,
+    WorkerStarted, WorkerStopped,
 };
 use crate::outcome::{Outcome, Refusal, StopCause};
 use crate::sync::Arc;
@@ -63,13 +63,13 @@ impl About {
 }
 
 /// What is left of a job that has been run.
-pub(crate) enum Left {
+pub(crate) enum Left<'a> {
     Nothing,
     Panic(Box<PanicReport>),
-    Result(Unpublished),
+    Result(Unpublished<'a>),
 }
 
-impl Left {
+impl Left<'_> {
     /// Shows the result to the handle, if there is one.
     // Always: for a job without a handle it is nothing.
     #[inline(always)]
@@ -159,7 +159,7 @@ pub(crate) fn ended(
     job: &Option<About>,
     (started, ended): (Nanos, Nanos),
     outcome: Outcome,
-    left: &Left,
+    left: &Left<'_>,
 ) -> Nanos {
     let Some(job) = job else { return ended };
     let run = Some(ended.since(started));
@@ -169,7 +169,7 @@ pub(crate) fn ended(
 }
 
 #[cold]
-fn tell_ended(shared: &Shared, told: usize, event: JobEnded<'_>, left: &Left) {
+fn tell_ended(shared: &Shared, told: usize, event: JobEnded<'_>, left: &Left<'_>) {
     left.lend_failure(&mut |failure| {
         let event = JobEnded { failure, ..event };
         tell_first(shared, told, |to| to.job_ended(&event));
@@ -184,6 +184,13 @@ pub(crate) fn withdrawn(shared: &Shared, job: &Withdrawn<'_>, outcome: Outcome) 
 /// A job without a handle was taken back; it is counted.
 pub(crate) fn returned(shared: &Shared, queued_at: Nanos) {
     unrun(shared, About::without_handle(queued_at), Outcome::Returned);
+}
+
+/// A job is lost with its worker, and is counted.
+#[cold]
+pub(crate) fn lost(shared: &Shared, ticket: Option<&Ticket>) {
+    let about = ticket.map_or_else(|| About::without_handle(shared.now()), About::of);
+    unrun(shared, about, Outcome::Lost);
 }
 
 fn unrun(shared: &Shared, job: About, outcome: Outcome) {
@@ -239,6 +246,19 @@ pub(crate) fn observe<O: Observer>(shared: &Shared, observer: O) -> Result<(), O
         contain(|| observer.worker_started(&event));
     }
     Ok(())
+}
+
+/// A state could not be built.
+#[cold]
+pub(crate) fn state_failed(
+    shared: &Shared,
+    worker: Option<usize>,
+    (attempts, retry_in): (u32, Duration),
+    failure: Failure<'_>,
+) {
+    tell(shared, |to, pool| {
+        to.state_failed(&StateFailed { pool, worker, attempts, retry_in, failure });
+    });
 }
 
 /// Tells all observers something; but not in a forked child.

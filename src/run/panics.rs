@@ -140,6 +140,12 @@ fn backtrace() -> Option<Box<Backtrace>> {
     (stack.status() == BacktraceStatus::Captured).then(|| Box::new(stack))
 }
 
+/// Whether the calling thread is in one `catch` and no more: in that of a worker's whole life, if
+/// it is a worker's.
+pub(crate) fn is_outermost() -> bool {
+    Watch::update(|watch| watch).depth == 1
+}
+
 /// Runs user code; a panic comes back as a report.
 pub(crate) fn catch<T>(code: impl FnOnce() -> T) -> Result<T, PanicReport> {
     let here = Watch::update(|w| Watch { depth: w.depth + 1, entered: w.entered + 1 }).entered;

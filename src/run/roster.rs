@@ -60,6 +60,11 @@ impl Roster {
         sum
     }
 
+    /// Whether some worker could not build a state when it last tried.
+    pub(crate) fn any_state_missing(&self) -> bool {
+        self.used().any(|(_, slot)| slot.states_missing.load(Ordering::Relaxed) > 0)
+    }
+
     /// Whether any slot still has a thread.
     pub(crate) fn anyone_left(&self) -> bool {
         self.used().any(|(_, slot)| slot.state() != State::Vacant)

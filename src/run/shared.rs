@@ -17,6 +17,7 @@ use super::phase::Phase;
 use super::priority::Priority;
 use super::queue::Queue;
 use super::quiet::QuietWatch;
+use super::restraints::Restraints;
 use super::returned::ReturnedJobs;
 use super::rooms::Rooms;
 use super::roster::Roster;
@@ -31,7 +32,7 @@ use crate::config::Overflow;
 use crate::name::PoolName;
 use crate::observer::Observer;
 use crate::outcome::{Outcome, Refusal};
-use crate::sync::atomic::{AtomicBool, AtomicU32};
+use crate::sync::atomic::AtomicU32;
 use crate::sync::plain::{AtomicU8, AtomicU64, Ordering};
 use crate::sync::{Arc, Mutex, may_be_held_up, thread};
 use crate::time::{Clock, Nanos};
@@ -65,7 +66,7 @@ pub(crate) struct Shared {
     pub(crate) sleep: Sleep,
     pub(crate) roster: Roster,
     pub(crate) phase: Phase,
-    pub(crate) paused: AtomicBool,
+    pub(crate) restraints: Restraints,
     /// The workers above this number leave as they come out of their jobs; [`NO_LIMIT`] mostly.
     pub(crate) limit: AtomicU32,
     /// The rule of the settings for a full queue, where a submitter finds it at no cost.
@@ -152,7 +153,7 @@ impl Shared {
             rooms: Rooms::default(),
             roster: Roster::new(ceiling),
             phase: Phase::new(),
-            paused: AtomicBool::new(false),
+            restraints: Restraints::new(),
             limit: AtomicU32::new(NO_LIMIT),
             overflow: AtomicU8::new(Overflow::default() as u8),
             cores: AtomicU32::new(1),
@@ -219,7 +220,12 @@ impl Shared {
 
     /// Only a pool that has not begun to end can be paused, however late a pause comes.
     pub(crate) fn is_paused(&self) -> bool {
-        self.paused.load(Ordering::Acquire) && self.phase.is_running()
+        self.restraints.is_paused() && self.phase.is_running()
+    }
+
+    /// How many workers hold.
+    pub(crate) fn held(&self) -> u32 {
+        if self.restraints.may_hold() { self.roster.in_state(State::Held) } else { 0 }
     }
 
     /// The deadline of the job that the calling thread is in, whichever pool runs that.
@@ -364,7 +370,16 @@ impl Shared {
     /// Wakes every worker that still has a thread, whatever the counters say about it: an order
     /// that was given before may not have arrived.
     pub(crate) fn rouse_all(&self) {
-        for (index, _) in self.roster.used().filter(|(_, slot)| slot.state() != State::Vacant) {
+        self.rouse(|state| state != State::Vacant);
+    }
+
+    /// Workers that hold are to look again: an order may be for them.
+    pub(crate) fn rouse_held(&self) {
+        self.rouse(|state| state == State::Held);
+    }
+
+    fn rouse(&self, whom: impl Fn(State) -> bool) {
+        for (index, _) in self.roster.used().filter(|(_, slot)| whom(slot.state())) {
             self.sleep.rouse(index);
         }
     }
@@ -380,10 +395,6 @@ impl Shared {
     /// wake-up that the system loses costs a second, not a day.
     pub(crate) fn park_bound(&self) -> Option<Duration> {
         (self.gate.queued() > 0 && !self.is_paused()).then_some(Duration::from_secs(1))
-    }
-
-    pub(crate) fn workers_in(&self, state: State) -> u32 {
-        self.roster.in_state(state)
     }
 
     pub(crate) fn now(&self) -> Nanos {

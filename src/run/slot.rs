@@ -20,6 +20,8 @@ pub(crate) enum State {
     Starting,
     /// At work.
     Live,
+    /// Takes no job, because it could not build the state that one needed (H1).
+    Held,
     /// Discharged; its thread is about to end.
     Leaving,
     /// Its thread has nothing left to do with the pool and can be joined.
@@ -35,6 +37,8 @@ pub(crate) struct Slot {
     /// The system's number of the thread, 0 where it is not known.
     pub(crate) thread_id: AtomicU32,
     pub(crate) thread: Mutex<Option<ThreadHandle>>,
+    /// How many states it could not build when it last tried.
+    pub(crate) states_missing: AtomicU32,
     /// Jobs with a timeout or a deadline running here, outermost first.
     pub(crate) timed: Mutex<Vec<Timed>>,
 }
@@ -56,6 +60,7 @@ impl Slot {
             current: Current::default(),
             thread_id: AtomicU32::new(0),
             thread: Mutex::new(None),
+            states_missing: AtomicU32::new(0),
             timed: Mutex::new(Vec::new()),
         }
     }
@@ -65,13 +70,21 @@ impl Slot {
             0 => State::Vacant,
             1 => State::Starting,
             2 => State::Live,
-            3 => State::Leaving,
+            3 => State::Held,
+            4 => State::Leaving,
             _ => State::Gone,
         }
     }
 
     pub(crate) fn set_state(&self, state: State) {
         self.state.store(state as u8, Ordering::Release);
+    }
+
+    /// Moves on from one state, if it is in that (H3).
+    #[must_use]
+    pub(crate) fn move_state(&self, from: State, to: State) -> bool {
+        let (from, to) = (from as u8, to as u8);
+        self.state.compare_exchange(from, to, Ordering::AcqRel, Ordering::Acquire).is_ok()
     }
 
     /// The meter, made on first use.

@@ -12,6 +12,7 @@ use super::handle::JobHandle;
 use super::in_line::{GivesUp, wait_for_room};
 use super::job::{self, Job, Task, Tracked};
 use super::news::{self, Arrival};
+use super::outside;
 use super::priority::Priority;
 use super::shared::Shared;
 use super::submission::Submission;
@@ -349,7 +350,7 @@ fn hand_over(shared: &Arc<Shared>, entry: Entry, task: Task) {
         }
         Entry::Queue => push(shared, None, job),
         Entry::Desk(desk) => push(shared, Some(&desk), job),
-        Entry::Here => return attempt::run_on_submitter(shared, job),
+        Entry::Here => return outside::run_on_submitter(shared, job),
     }
     shared.sleep.announce(1, || shared.gate.queued());
 }

@@ -6,6 +6,7 @@
 
 use std::time::Duration;
 
+use super::core_time;
 use crate::sync::plain::{AtomicBool, AtomicU64, Ordering};
 use crate::sync::{Arc, Mutex, Swap};
 use crate::time::Nanos;
@@ -129,6 +130,26 @@ impl Row {
             ended: Nanos(ended),
             cpu: (cpu != UNKNOWN).then(|| Duration::from_nanos(cpu)),
         })
+    }
+}
+
+/// What is written down about a job that somebody records.
+pub(crate) struct Record {
+    tapes: Arc<Vec<Arc<Tape>>>,
+    on_core_before: Option<Duration>,
+}
+
+impl Record {
+    pub(crate) fn begin(tapes: &Tapes) -> Option<Record> {
+        let tapes = tapes.running()?;
+        Some(Record { tapes, on_core_before: core_time::of_this_thread() })
+    }
+
+    #[cold]
+    pub(crate) fn end(self, queued_at: Nanos, started: Nanos, ended: Nanos) {
+        let on_core = self.on_core_before.zip(core_time::of_this_thread());
+        let cpu = on_core.map(|(before, after)| after.saturating_sub(before));
+        self.tapes.iter().for_each(|tape| tape.append(Ran { queued_at, started, ended, cpu }));
     }
 }
 

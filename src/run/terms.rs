@@ -4,10 +4,12 @@ use std::time::Duration;
 
 use super::cancel::CancelToken;
 use super::in_line::GivesUp;
+use super::need::Need;
 use super::priority::Priority;
 use super::seat::Seat;
 use super::shared::Shared;
 use super::ticket::{Delay, KindId, Limits};
+use crate::sync::Weak;
 use crate::time::Nanos;
 
 /// What was said about a job. Most jobs have nothing special, and pay for one look at that: with
@@ -39,6 +41,8 @@ pub(crate) struct Special {
     /// Until when it may be run once more.
     pub(crate) more_until: Nanos,
     pub(crate) seat: Option<Seat>,
+    /// What its worker must have.
+    pub(crate) need: Option<Weak<dyn Need>>,
 }
 
 impl Terms {
@@ -126,6 +130,7 @@ impl Terms {
             retries: special.retries,
             more_until: special.more_until,
             seat: special.seat.clone(),
+            need: special.need.clone(),
             ..Limits::default()
         })
     }

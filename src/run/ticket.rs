@@ -4,10 +4,12 @@ use std::time::Duration;
 
 use super::cancel::{CancelToken, Place};
 use super::claim::Claim;
+use super::need::Need;
 use super::priority::Priority;
 use super::seat::Seat;
 use super::trace::Origin;
 use crate::outcome::Outcome;
+use crate::sync::Weak;
 use crate::sync::plain::{AtomicBool, AtomicU64, Ordering};
 use crate::time::Nanos;
 
@@ -54,6 +56,8 @@ pub(crate) struct Limits {
     /// When it came from there into the queue; never, before that.
     pub(crate) left_room: AtomicU64,
     pub(crate) delay: Option<Delay>,
+    /// Workers that lack this leave the job in the queue. Its body keeps it alive.
+    pub(crate) need: Option<Weak<dyn Need>>,
     /// Which run this is of a job that is tried again: 0 for the first.
     pub(crate) retries: u32,
     /// Until when another run may follow this one; the beginning of time if none will.
@@ -97,6 +101,7 @@ impl Default for Limits {
             deadline: Nanos::NEVER,
             place: None,
             delay: None,
+            need: None,
             retries: 0,
             more_until: Nanos(0),
             seat: None,
@@ -157,6 +162,11 @@ impl Ticket {
         if let Some(limits) = &self.limits {
             limits.leave_token();
         }
+    }
+
+    /// What its worker must have.
+    pub(crate) fn need(&self) -> Option<&Weak<dyn Need>> {
+        self.limits.as_ref()?.need.as_ref()
     }
 
     pub(crate) fn seat(&self) -> Option<&Seat> {

@@ -1,10 +1,21 @@
 //! The life of a worker: search, work, rest, and at last leave, giving everything back.
+//!
+//! One that cannot build the state that a job needs *holds*:
+//!
+//! * **H1** It counts as busy, so no wake-up for a job is spent on it, and it takes none.
+//! * **H2** The job that it had taken, and whatever is in its deque, goes back to the common queue,
+//!   and is announced, before it waits: for others, nothing has happened to these jobs.
+//! * **H3** The hold ends by one step of the slot from that state, by the worker, which goes on, or
+//!   by the supervisor, which has then counted the worker out.
 
 use std::cell::Cell;
 use std::io;
+use std::mem;
 use std::rc::Rc;
+use std::time::Duration;
 
 use super::attempt;
+use super::defect::{self, Step};
 use super::desk::{Desk, Inside};
 use super::job::Job;
 use super::locals;
@@ -14,11 +25,12 @@ use super::phase::Stage;
 use super::shared::{NO_LIMIT, Shared};
 use super::sleep::Order;
 use super::slot::State;
+use super::wrecks::OnUnwind;
 use crate::name;
 use crate::outcome::StopCause;
-use crate::sync::Arc;
 use crate::sync::atomic::Ordering;
 use crate::sync::thread;
+use crate::sync::{Arc, Weak};
 
 /// Looks at the event count before parking, and yields in between: 2 to 4 rounds gave other pools
 /// four times the round-trip rate on idle cores.
@@ -26,6 +38,9 @@ const SPIN_ROUNDS: u32 = 3;
 /// Jobs that run longer than this on average are taken singly: a batch must not wait behind one
 /// that blocks.
 const LONG_JOB_NS: u64 = 1_000_000;
+
+/// A worker that holds looks so often whether it is still to, whatever it was told.
+const HOLD_LOOK: Duration = Duration::from_secs(1);
 
 /// Starts a worker; false if those that were retired a moment ago still hold all the slots. Only
 /// the supervisor, and the builder before there is one, may call this.
@@ -78,23 +93,23 @@ fn live(shared: Arc<Shared>, index: usize) {
     shared.sleep.occupy(index);
     let _inside = Inside::enter(&shared);
     news::worker_started(&shared, index);
-    let desk = Desk::open(Arc::clone(&shared), index);
-    let worker = Worker { desk, searching: Cell::new(true) };
-    let cause = match panics::catch(|| worker.work()) {
-        Ok(cause) => cause,
+    let searching = Cell::new(true);
+    let work =
+        || Worker { desk: Desk::open(Arc::clone(&shared), index), searching: &searching }.work();
+    let cause = panics::catch(work).unwrap_or_else(|_report| {
         // A broken invariant of ours: it ends this worker, not the process.
-        Err(_report) => {
-            slot.current.end();
-            if worker.searching.get() {
-                shared.sleep.discharge_searcher(|| shared.gate.queued());
-            } else {
-                shared.sleep.discharge_busy(|| shared.gate.queued());
-            }
-            StopCause::Panic
+        attempt::settle(&shared, index, slot.current.look().is_some());
+        slot.current.end();
+        if searching.get() {
+            shared.sleep.discharge_searcher(|| shared.gate.queued());
+        } else {
+            shared.sleep.discharge_busy(|| shared.gate.queued());
         }
-    };
+        // Somebody is to take its place, also where nothing is queued.
+        shared.sleep.kick();
+        StopCause::Panic
+    });
     slot.set_state(State::Leaving);
-    drop(worker);
     Desk::clear();
     locals::drop_all();
     shared.stopped[cause as usize].fetch_add(1, Ordering::Relaxed);
@@ -118,22 +133,37 @@ fn os_thread_id() -> u32 {
     0
 }
 
+/// Sends up to `n` workers home that hold; returns how many went. Only the supervisor may call
+/// this. Whoever moves a slot on from [`State::Held`] decides what becomes of its worker, and does
+/// the accounting (H3).
+pub(crate) fn retire_held(shared: &Shared, n: u32) -> u32 {
+    let held =
+        shared.roster.used().filter(|(_, slot)| slot.move_state(State::Held, State::Leaving));
+    let sent_home = held.take(n as usize).map(|(index, _)| {
+        shared.sleep.discharge_busy(|| shared.gate.queued());
+        shared.sleep.rouse(index);
+    });
+    sent_home.count() as u32
+}
+
 /// What a worker may do next.
 enum Standing {
     TakeJobs,
     /// The pool is paused: stay, but take nothing.
+    Pause,
+    /// This worker lacks what a job needed: stay, and take nothing until it has that (H1).
     Hold,
     /// Go: this worker has been counted out.
     Leave(StopCause),
 }
 
-struct Worker {
+struct Worker<'a> {
     desk: Rc<Desk>,
     /// How the sleep word counts this worker: as searching, or (false) as busy.
-    searching: Cell<bool>,
+    searching: &'a Cell<bool>,
 }
 
-impl Worker {
+impl Worker<'_> {
     fn shared(&self) -> &Shared {
         &self.desk.shared
     }
@@ -160,18 +190,21 @@ impl Worker {
         let queued = || gate.queued();
         let mut rounds = 0;
         loop {
+            defect::strike(self.shared(), Step::Search);
             let events = sleep.events();
             match self.standing() {
                 Standing::TakeJobs => {
                     if let Some(job) = self.take() {
+                        let in_hand = OnUnwind(|| attempt::abandon(Some(&job)));
                         // The job found still counts as queued.
                         let seen = sleep.found(|| queued().saturating_sub(1));
                         self.searching.set(false);
                         self.shared().note_busy(seen.busy());
+                        mem::forget(in_hand);
                         return Ok(job);
                     }
                 }
-                Standing::Hold => {}
+                Standing::Pause | Standing::Hold => {}
                 Standing::Leave(cause) => return Err(cause),
             }
             if rounds < SPIN_ROUNDS && self.may_spin() {
@@ -203,9 +236,15 @@ impl Worker {
         let mut now = self.shared().stamp();
         while let Some(job) = next {
             now = attempt::take_on(&self.desk, job, now);
-            next = match self.standing() {
+            let mut standing = self.standing();
+            if let Standing::Hold = standing {
+                self.hold()?;
+                now = self.shared().stamp();
+                standing = self.standing();
+            }
+            next = match standing {
                 Standing::TakeJobs => self.take(),
-                Standing::Hold => None,
+                Standing::Pause | Standing::Hold => None,
                 Standing::Leave(cause) => return Err(cause),
             };
         }
@@ -214,12 +253,17 @@ impl Worker {
 
     fn take(&self) -> Option<Job> {
         let job = self.desk.local.take(|| self.may_batch(), || self.shared().now());
+        let in_hand = OnUnwind(|| attempt::abandon(job.as_ref()));
+        if job.is_some() {
+            defect::strike(self.shared(), Step::Take);
+        }
         self.desk.announce_moved();
         let meter = self.shared().roster.slot(self.desk.index).meter();
         let steals = self.desk.local.steals();
         if steals > 0 {
             meter.add_steals(steals);
         }
+        mem::forget(in_hand);
         job
     }
 
@@ -241,7 +285,50 @@ impl Worker {
         if limit != NO_LIMIT && self.leave_above(limit) {
             return Standing::Leave(StopCause::Retired);
         }
-        if shared.is_paused() { Standing::Hold } else { Standing::TakeJobs }
+        if shared.restraints.are_none() { Standing::TakeJobs } else { self.restrained() }
+    }
+
+    #[cold]
+    fn restrained(&self) -> Standing {
+        if self.desk.lacks.borrow().is_some() {
+            Standing::Hold
+        } else if self.shared().is_paused() {
+            Standing::Pause
+        } else {
+            Standing::TakeJobs
+        }
+    }
+
+    /// Waits for what this worker lacks, and tries again each time that is due. It counts as busy
+    /// meanwhile, and is in no list: no wake-up for a job is spent on it (H1).
+    fn hold(&self) -> Result<(), StopCause> {
+        let (shared, slot) = (self.shared(), self.shared().roster.slot(self.desk.index));
+        loop {
+            slot.set_state(State::Held);
+            shared.ring();
+            let wait = self.still_lacks();
+            if let Some(wait) = wait {
+                thread::park(shared.parker.timeout(Some(wait.min(HOLD_LOOK))));
+            }
+            if !slot.move_state(State::Held, State::Live) {
+                return Err(StopCause::Retired);
+            }
+            if wait.is_none() {
+                self.desk.lacks.take();
+                return Ok(());
+            }
+            if let Standing::Leave(cause) = self.standing() {
+                return Err(cause);
+            }
+        }
+    }
+
+    /// How long to wait before what it lacks is tried again; `None` if it has it, or nobody wants
+    /// it any more, or the pool is at its end, and jobs are to find out for themselves.
+    fn still_lacks(&self) -> Option<Duration> {
+        let need = self.desk.lacks.borrow().as_ref().and_then(Weak::upgrade)?;
+        let unmet = need.meet(self.desk.index).err();
+        unmet.filter(|_| self.shared().phase.is_running())
     }
 
     /// Counts this worker out if more than `limit` live.
@@ -255,3 +342,6 @@ impl Worker {
         self.shared().has_core_to_spare() && self.shared().sleep.look().searching() <= 1
     }
 }
+
+#[cfg(all(test, not(any(loom, shuttle))))]
+mod tests;

@@ -191,12 +191,13 @@ impl Core {
         levels.queue_limit = settings.queue_capacity.map(|n| n as u64);
         levels.delayed_limit = shared.delayed.capacity() as u64;
         levels.submitters_blocked = shared.gate.waiting();
-        levels.starting = shared.workers_in(State::Starting).min(seen.searching());
+        levels.starting = shared.roster.in_state(State::Starting).min(seen.searching());
         levels.idle = (seen.sleeping() + seen.searching()).saturating_sub(levels.starting);
         let blocked = shared.roster.running().filter(|(_, job)| job.blocked).count() as u32;
         levels.blocked = blocked.min(seen.busy());
-        levels.busy = seen.busy() - levels.blocked;
-        levels.retiring = shared.workers_in(State::Leaving);
+        levels.held = shared.held().min(seen.busy() - levels.blocked);
+        levels.busy = seen.busy() - levels.blocked - levels.held;
+        levels.retiring = shared.roster.in_state(State::Leaving);
         levels.min = settings.min_workers as u32;
         levels.max = settings.max_workers as u32;
         levels.longest_running = shared

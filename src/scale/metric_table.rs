@@ -96,7 +96,7 @@ const DOWN: [Reason; 5] = [
 
 /// The reasons for which nothing is added while jobs wait, or nobody leaves who was to. Everything
 /// else counts as `custom`.
-const HELD: [Reason; 10] = [
+const HELD: [Reason; 11] = [
     Reason::WillDrain,
     Reason::CpuSaturated,
     Reason::AtMax,
@@ -104,6 +104,7 @@ const HELD: [Reason; 10] = [
     Reason::Steady,
     Reason::SpawnFailed,
     Reason::Paused,
+    Reason::StateFailed,
     Reason::PolicyPanicked,
     Reason::ShrinkCpu,
     Reason::Custom("custom"),
@@ -136,11 +137,11 @@ fn scale_events(figures: &Figures<'_>, index: usize) -> Option<u64> {
 }
 
 /// The values of the label `state`.
-const WORKER_STATES: [&str; 5] = ["starting", "idle", "busy", "blocked", "retiring"];
+const WORKER_STATES: [&str; 6] = ["starting", "idle", "busy", "blocked", "held", "retiring"];
 
 /// In the order of [`WORKER_STATES`].
 fn workers_by_state(levels: &Levels) -> [u32; WORKER_STATES.len()] {
-    [levels.starting, levels.idle, levels.busy, levels.blocked, levels.retiring]
+    [levels.starting, levels.idle, levels.busy, levels.blocked, levels.held, levels.retiring]
 }
 
 /// In the order of `reloads` in the totals.

@@ -42,7 +42,7 @@ impl Observer {
         let (counts, from_inside) = self.count(shared, now, steady);
         let injected_waits = self.injected_age(shared, counts.accepted - from_inside, steady);
         let seen = shared.sleep.look();
-        let starting = shared.workers_in(State::Starting).min(seen.searching());
+        let starting = shared.roster.in_state(State::Starting).min(seen.searching());
         let idle = (seen.sleeping() + seen.searching()).saturating_sub(starting);
         let busy = seen.busy();
         let peak = shared.busy_peak.swap(busy, Ordering::Relaxed);

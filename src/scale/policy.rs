@@ -159,6 +159,8 @@ pub enum Reason {
     SpawnFailed,
     /// The pool is paused.
     Paused,
+    /// No worker can build the state that the jobs need, nor could another one.
+    StateFailed,
     /// The policy panicked; nothing was changed.
     PolicyPanicked,
     /// A reason of a policy that is not built in. The text should come from a small fixed set:
@@ -169,7 +171,7 @@ pub enum Reason {
 impl Reason {
     /// Every reason of the built-in policies and the supervisor, in the order of
     /// [`Reason::index`]; the last stands for all custom ones.
-    pub const ALL: [Reason; 21] = [
+    pub const ALL: [Reason; 22] = [
         Reason::BelowMin,
         Reason::AboveMax,
         Reason::FillCores,
@@ -189,6 +191,7 @@ impl Reason {
         Reason::Steady,
         Reason::SpawnFailed,
         Reason::Paused,
+        Reason::StateFailed,
         Reason::PolicyPanicked,
         Reason::Custom("custom"),
     ];
@@ -215,8 +218,9 @@ impl Reason {
             Reason::Steady => 16,
             Reason::SpawnFailed => 17,
             Reason::Paused => 18,
-            Reason::PolicyPanicked => 19,
-            Reason::Custom(_) => 20,
+            Reason::StateFailed => 19,
+            Reason::PolicyPanicked => 20,
+            Reason::Custom(_) => 21,
         }
     }
 
@@ -242,6 +246,7 @@ impl Reason {
             Reason::Steady => "steady",
             Reason::SpawnFailed => "spawn_failed",
             Reason::Paused => "paused",
+            Reason::StateFailed => "state_failed",
             Reason::PolicyPanicked => "policy_panicked",
             Reason::Custom(text) => text,
         }

@@ -99,10 +99,16 @@ impl Supervisor {
         // Workers with a stuck job do not count, where others may stand in for them.
         let replaced = overdue::replaced_workers(shared, &self.stuck);
         let seen = without_replaced(&sample, replaced);
+        let held = shared.held();
+        let seen = without_held(&seen, held);
         let is_paused = shared.is_paused();
-        let wanted = match is_paused {
-            true => self.decide_paused(steady, &seen, &as_paused(&seen)),
-            false => self.decide(steady, &seen),
+        let wanted = if is_paused {
+            self.decide_paused(steady, &seen, &as_paused(&seen))
+        } else if held > 0 && seen.workers == 0 && seen.queued > 0 {
+            // Another worker would be one more that tries what none of them can.
+            Plan::hold(Reason::StateFailed)
+        } else {
+            self.decide(steady, &seen)
         };
         let bounds = [settings.min_workers, settings.max_workers];
         let bounds = bounds.map(|bound| bound as u32 + replaced);
@@ -183,7 +189,9 @@ impl Supervisor {
         let queued = || if shared.is_paused() { 0 } else { shared.gate.queued() };
         plan.retire_idle = plan.retire_idle.min(spare);
         if plan.retire_idle > 0 {
-            plan.retire_idle = shared.sleep.retire_coldest(plan.retire_idle, queued);
+            let held = worker::retire_held(&shared, plan.retire_idle);
+            let cold = shared.sleep.retire_coldest(plan.retire_idle - held, queued);
+            plan.retire_idle = held + cold;
         }
         plan.drain = plan.drain.min(spare - plan.retire_idle);
         self.drain(sample, [min, max], &plan);
@@ -206,6 +214,7 @@ impl Supervisor {
         let surplus = shared.sleep.look().live().saturating_sub(limit);
         shared.sleep.retire_coldest(surplus, || 0);
         shared.limit.store(limit, Ordering::Release);
+        shared.rouse_held();
     }
 
     /// Starts up to `n` workers; returns how many there was a slot and a thread for.
@@ -262,6 +271,7 @@ impl Supervisor {
         let core = Arc::clone(&self.core);
         let shared = &core.shared;
         if !shared.phase.is_running() {
+            shared.rouse_held();
             // As below: one that was let in as delayed may be put on the agenda only now.
             ending::settle_delayed(shared, None);
         }
@@ -381,6 +391,26 @@ fn without_replaced(sample: &Sample, replaced: u32) -> Cow<'_, Sample> {
         *count = count.saturating_sub(replaced);
     }
     seen.busy_time = seen.busy_time.saturating_sub(seen.elapsed.saturating_mul(replaced));
+    Cow::Owned(seen)
+}
+
+/// What a policy sees while workers hold: they are idle while nothing waits, or while there are
+/// more workers than there may be, and otherwise no part of the pool.
+fn without_held(sample: &Sample, held: u32) -> Cow<'_, Sample> {
+    if held == 0 {
+        return Cow::Borrowed(sample);
+    }
+    let mut seen = sample.clone();
+    for count in [&mut seen.busy, &mut seen.busy_peak] {
+        *count = count.saturating_sub(held);
+    }
+    if seen.queued == 0 || seen.workers > seen.max {
+        seen.idle += held;
+    } else {
+        for count in [&mut seen.workers, &mut seen.min, &mut seen.max] {
+            *count = count.saturating_sub(held);
+        }
+    }
     Cow::Owned(seen)
 }
 

@@ -84,6 +84,8 @@ pub(crate) struct Levels {
     pub(crate) busy: u32,
     /// Inside a declared blocking section, or waiting for another job of this pool.
     pub(crate) blocked: u32,
+    /// Without a state that a job needed.
+    pub(crate) held: u32,
     pub(crate) retiring: u32,
     pub(crate) target: u32,
     pub(crate) min: u32,

@@ -29,8 +29,8 @@ pub(crate) const SOON: Duration = Duration::from_secs(5);
 pub(crate) const FOREVER: Duration = Duration::from_secs(3600);
 
 /// Waits until the pool is at rest and checks that it has lost no job and invented none: at rest
-/// `accepted = ok + errored + panicked + timed_out + cancelled + expired + returned`, and every
-/// refusal has its reason. Returns the snapshot it looked at.
+/// `accepted = ok + errored + panicked + timed_out + cancelled + expired + returned + lost`, and
+/// every refusal has its reason. Returns the snapshot it looked at.
 pub(crate) fn assert_accounts(pool: &PoolHandle) -> Stats {
     assert_snapshot(&pool.stats());
     let quiet = pool.wait_idle_timeout(PATIENCE);
@@ -45,7 +45,7 @@ pub(crate) fn assert_accounts(pool: &PoolHandle) -> Stats {
 
 /// What holds in every snapshot, at rest or not.
 pub(crate) fn assert_snapshot(stats: &Stats) {
-    let unrun = stats.cancelled + stats.expired + stats.returned;
+    let unrun = stats.cancelled + stats.expired + stats.returned + stats.lost;
     let over = stats.ok + stats.errored + stats.panicked + stats.timed_out + unrun;
     assert_eq!(stats.accepted, over + stats.delayed + stats.queued + stats.running, "{stats:?}");
     let by_reason: u64 = stats.refused_by.iter().map(|(_, count)| count).sum();
@@ -63,7 +63,7 @@ pub(crate) fn assert_submitted(pool: &PoolHandle, submitted: u64) -> Stats {
 pub(crate) fn assert_lane(lane: &Lane) -> LaneStats {
     let stats = lane.stats();
     let ran = stats.ok + stats.errored + stats.panicked + stats.timed_out;
-    let over = ran + stats.cancelled + stats.expired;
+    let over = ran + stats.cancelled + stats.expired + stats.lost;
     assert_eq!(stats.accepted, over + stats.waiting + stats.queued + stats.running, "{stats:?}");
     stats
 }

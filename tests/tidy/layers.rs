@@ -24,7 +24,6 @@ pub(crate) const RANKS: &[&[&str]] = &[
         "sim::random",
         "sim::sharing",
         "sim::trace::stamp",
-        "run::closure",
         "run::priority",
         "compose::lane::keys",
         "compose::lane",
@@ -53,8 +52,10 @@ pub(crate) const RANKS: &[&[&str]] = &[
         "compose::progress",
         "run::seat",
         "prometheus::press",
+        "run::need",
+        "run::restraints",
     ],
-    &["run::trace", "run::untraced"],
+    &["job_error", "run::trace", "run::untraced"],
     &[
         "prometheus::request",
         "error",
@@ -62,7 +63,6 @@ pub(crate) const RANKS: &[&[&str]] = &[
         "run::locals",
         "run::meter",
         "run::quiet",
-        "run::returned",
         "run::sleep",
         "run::ticket",
         "scale::arrivals",
@@ -82,8 +82,10 @@ pub(crate) const RANKS: &[&[&str]] = &[
         "run::figures",
         "compose::retry::budget",
         "compose::rhythm",
+        "run::wrecks",
     ],
     &[
+        "run::closure",
         "prometheus::connection",
         "run::queue",
         "config",
@@ -100,6 +102,7 @@ pub(crate) const RANKS: &[&[&str]] = &[
         "compose::promise",
     ],
     &[
+        "run::returned",
         "prometheus::server",
         "run::context",
         "observer",
@@ -164,6 +167,7 @@ pub(crate) const RANKS: &[&[&str]] = &[
         "scale::lane_table",
         "run::due",
         "run::in_line",
+        "run::defect",
     ],
     &[
         "run::terms",
@@ -176,7 +180,7 @@ pub(crate) const RANKS: &[&[&str]] = &[
         "compose::waiting",
         "scale::refresh",
     ],
-    &["scale::core", "run::handle", "run::worker", "sim::fleet", "run::submission"],
+    &["scale::core", "run::handle", "run::worker", "sim::fleet", "run::submission", "run::outside"],
     &[
         "control",
         "ending",

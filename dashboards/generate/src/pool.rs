@@ -117,6 +117,7 @@ fn keeping_up() -> Row {
             .color("idle", "#8e8e8e")
             .color("busy", "green")
             .color("blocked", "orange")
+            .color("held", "red")
             .color("retiring", "purple")
             .bound("wanted", "dark-blue")
             .bound("at least", "text")
@@ -191,7 +192,7 @@ fn jobs() -> Row {
             .advice(
                 "`error`: it returned one. `panic`: a bug. `expired`: it waited too long, as if \
                  refused. `timeout`: it ran too long. `cancelled`, `returned`: somebody wanted \
-                 that.",
+                 that. `lost`: a worker died of a defect in the pool.",
             )
             .limits(0.01, 0.05)
             .query(
@@ -337,7 +338,8 @@ fn scaling() -> Row {
             .advice(
                 "`will_drain` is as it should be. `at_max`: raise the bound. `cpu_saturated`: no \
                  core left. `spawn_failed`: the system refuses threads. `paused`: resume it. \
-                 `at_min`: the lower bound keeps workers that the policy would let go.",
+                 `at_min`: the lower bound keeps workers that the policy would let go. \
+                 `state_failed`: no worker can build its state.",
             )
             .width(12)
             .query(

@@ -6,7 +6,8 @@ use crate::outcome::{Outcome, Refusal};
 use crate::stats::Quantiles;
 
 /// A lane at one moment. In every snapshot `accepted` equals
-/// `waiting + queued + running + ok + errored + panicked + timed_out + cancelled + expired`.
+/// `waiting + queued + running + ok + errored + panicked + timed_out + cancelled + expired +
+/// lost`.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct LaneStats {
@@ -34,6 +35,8 @@ pub struct LaneStats {
     pub cancelled: u64,
     /// Jobs that waited too long and were not run.
     pub expired: u64,
+    /// Jobs whose worker died of a defect in the pool itself.
+    pub lost: u64,
     /// Keys that have jobs in the lane.
     pub keys: usize,
     /// Submitters waiting for room.
@@ -61,6 +64,7 @@ impl LaneStats {
             timed_out: of(Outcome::TimedOut),
             cancelled: of(Outcome::Cancelled),
             expired: of(Outcome::Expired),
+            lost: of(Outcome::Lost),
             keys: row.keys.known(),
             submitters_blocked: row.line.len() as u64,
             wait: Quantiles::of(&row.wait),

@@ -172,6 +172,7 @@ where
             _ if lost.is_panicked() => wanted(self.retry.wants_panics(), RetryStop::Panicked),
             _ if lost.is_timed_out() => wanted(self.retry.wants_timeouts(), RetryStop::TimedOut),
             _ if lost.is_expired() => Err(RetryStop::Expired),
+            _ if lost.is_lost() => Err(RetryStop::Lost),
             _ => Err(lost.cancel_reason().map_or(RetryStop::Forked, RetryStop::Cancelled)),
         }
     }

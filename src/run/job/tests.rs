@@ -28,11 +28,11 @@ fn job<T: Send + 'static>(
     tracked(ticket, move |_: &JobContext<'_>| body())
 }
 
-fn start(job: &Arc<dyn Tracked>) -> Started {
-    Started::of(Arc::clone(job)).expect("nobody was first")
+fn start(job: &Arc<dyn Tracked>) -> Started<'_> {
+    Started::of(&**job, job.ticket()).expect("nobody was first")
 }
 
-fn run(started: Started) -> Outcome {
+fn run(started: Started<'_>) -> Outcome {
     let (outcome, unpublished) = started.run(&Nowhere, None, Nanos(0));
     unpublished.publish();
     outcome
@@ -111,7 +111,7 @@ fn what_a_job_captured_is_freed_once_run_or_not() {
     let (job, mut receipt) = made();
     Withdrawn::by_cancelling(&*job).expect("it is queued").refuse(JobError::expired());
     assert_eq!(drops.load(Relaxed), 2, "freed when it was refused");
-    assert!(Started::of(Arc::clone(&job)).is_none(), "it was refused");
+    assert!(Started::of(&*job, job.ticket()).is_none(), "it was refused");
     assert!(wait(&mut receipt).is_err());
     drop((job, receipt));
     assert_eq!(drops.load(Relaxed), 2);
@@ -128,8 +128,9 @@ fn a_job_that_was_given_up_runs_on_and_its_result_is_dropped() {
         let held = Arc::new(());
         let result = Arc::clone(&held);
         let (job, mut receipt) = job(move || result);
-        let started = start(&job);
-        let worker = thread::spawn(move || run(started));
+        let begun = Arc::clone(&job);
+        let _ = start(&job);
+        let worker = thread::spawn(move || run(Started::left_behind(&*begun)));
         job.give_up();
         let is_in_time = wait(&mut receipt).is_ok();
         assert!(receipt.is_published());

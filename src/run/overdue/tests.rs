@@ -15,7 +15,7 @@ fn timed(grace: u64) -> (Timed, StuckRule) {
     let ticket =
         Ticket { claim, id, kind, priority, queued_at, limits: None, origin: Origin::default() };
     let (job, _receipt) = tracked(ticket, |_: &JobContext<'_>| ());
-    let _runs = Started::of(Arc::clone(&job)).expect("nobody withdrew it");
+    Started::of(&*job, job.ticket()).expect("nobody withdrew it");
     let rule = StuckRule { grace: Duration::from_nanos(grace), ..StuckRule::default() };
     (Timed { started: Nanos(50), ends_by: Nanos(100), job, stuck: None }, rule)
 }

@@ -380,6 +380,14 @@ impl<T> LocalQueue<T> {
         job
     }
 
+    /// Leaves a job to others that is not for this worker, and with it all of this deque, which
+    /// they would come to last. Returns how many, to be announced (Q3).
+    pub(crate) fn leave_to_others(&self, job: T) -> usize {
+        self.queue.push(job);
+        let rest = std::iter::from_fn(|| self.pop()).map(|job| self.queue.push(job));
+        1 + rest.count()
+    }
+
     /// Jobs that were moved into this deque and have to be announced again (Q3).
     pub(crate) fn moved(&self) -> usize {
         self.moved.take()

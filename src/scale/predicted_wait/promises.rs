@@ -141,6 +141,7 @@ fn the_sweep_meets_every_reason_of_the_law() {
             Reason::AtMin,
             Reason::SpawnFailed,
             Reason::Paused,
+            Reason::StateFailed,
             Reason::PolicyPanicked,
             Reason::Custom("custom"),
         ];

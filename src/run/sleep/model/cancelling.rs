@@ -95,7 +95,7 @@ fn stop_while_it_asks(
 ) {
     explore(name, 8, move || {
         let made = make(&CancelToken::new());
-        let _started = Started::of(Arc::clone(&made.job)).expect("nobody withdrew it");
+        let _started = Started::of(&*made.job, made.job.ticket()).expect("nobody withdrew it");
         let tokens = Arc::new(Tokens::default());
         let stopper = {
             let (tokens, job) = (Arc::clone(&tokens), Arc::clone(&made.job));
@@ -131,7 +131,7 @@ fn a_token_of_a_job_that_is_given_up_is_cancelled() {
 fn a_token_in_a_pool_that_stops_is_cancelled() {
     explore("ask x stop", 8, || {
         let made = make(&CancelToken::new());
-        let _started = Started::of(Arc::clone(&made.job)).expect("nobody withdrew it");
+        let _started = Started::of(&*made.job, made.job.ticket()).expect("nobody withdrew it");
         let (tokens, stopping) = (Arc::new(Tokens::default()), Arc::new(AtomicBool::new(false)));
         let stopper = {
             let (tokens, stopping) = (Arc::clone(&tokens), Arc::clone(&stopping));

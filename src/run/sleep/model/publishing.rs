@@ -87,7 +87,7 @@ pub(super) fn make_with(limits: Limits) -> Made {
 pub(super) fn work(job: &Arc<dyn Tracked>) -> loom::thread::JoinHandle<()> {
     let job = Arc::clone(job);
     loom::thread::spawn(move || {
-        if let Some(started) = Started::of(job) {
+        if let Some(started) = Started::of(&*job, job.ticket()) {
             let (_, unpublished) = started.run(&Nowhere, Some(0), Nanos(0));
             unpublished.publish();
         }
@@ -155,8 +155,10 @@ fn a_handle_learns_whether_its_job_was_cancelled() {
 fn a_handle_is_resolved_by_the_worker_or_the_supervisor() {
     explore("run x give up x wait", 4, || {
         let mut made = make();
-        let started = Started::of(Arc::clone(&made.job)).expect("nobody withdrew it");
+        let job = Arc::clone(&made.job);
+        Started::of(&*job, job.ticket()).expect("nobody withdrew it");
         let worker = loom::thread::spawn(move || {
+            let started = Started::left_behind(&*job);
             let (outcome, unpublished) = started.run(&Nowhere, Some(0), Nanos(0));
             unpublished.publish();
             outcome
