@@ -2,16 +2,17 @@
 
 mod common;
 
-use std::sync::mpsc;
+use std::sync::{Arc, Mutex, mpsc};
+use std::task::Wake;
 use std::thread;
 use std::time::Duration;
 
 use common::{
-    DropFlag, Latch, OnDrop, PATIENCE, assert_submitted, build, fixed, fixed_with, occupy, until,
-    within,
+    DropFlag, Latch, OnDrop, PATIENCE, assert_submitted, build, fixed, fixed_with, occupy,
+    poll_once, until, within,
 };
 use springtide::testing::ManualClock;
-use springtide::{Overflow, Pool};
+use springtide::{JobHandle, Overflow, Pool, PoolHandle};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -39,6 +40,39 @@ fn a_job_that_waited_too_long_is_not_run_and_counts_as_expired_only() {
         assert_eq!(in_time.join().expect("it had a second left"), 2);
         let stats = assert_submitted(&pool, 3);
         assert_eq!((stats.ok, stats.expired, stats.cancelled), (2, 1, 0));
+    });
+}
+
+/// Submits a job that may not wait at all, a second after the job that it is told of.
+struct SubmitsLater {
+    pool: PoolHandle,
+    clock: ManualClock,
+    late: Mutex<Option<JobHandle<()>>>,
+}
+
+impl Wake for SubmitsLater {
+    fn wake(self: Arc<Self>) {
+        self.clock.advance(SECOND);
+        let late = self.pool.job("late").expires_in(Duration::ZERO).submit(|_| ());
+        *self.late.lock().expect("no panics") = Some(late.expect("open"));
+    }
+}
+
+// The worker has read its clock by then, as its job was over
+#[test]
+fn a_job_that_comes_between_two_jobs_of_a_worker_expires_by_its_own_time() {
+    within(PATIENCE, "between", || {
+        let (pool, clock) = clocked("between");
+        let latch = Latch::new();
+        let opened = latch.clone();
+        let mut first = pool.submit(move || opened.wait()).expect("open");
+        let waker = SubmitsLater { pool: pool.handle(), clock, late: Mutex::default() };
+        let waker = Arc::new(waker);
+        assert!(poll_once(&mut first, &waker).is_pending());
+        latch.open();
+        until(|| waker.late.lock().expect("no panics").is_some());
+        let late = waker.late.lock().expect("no panics").take().expect("it was submitted");
+        assert!(late.join().expect_err("it may not wait").is_expired());
     });
 }
 

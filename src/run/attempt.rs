@@ -80,6 +80,8 @@ fn turn_away(desk: &Desk, tracked: &Arc<dyn Tracked>, now: Nanos) -> Option<Nano
 
 fn turned_away(desk: &Desk, tracked: &Arc<dyn Tracked>, now: Nanos) -> Option<Nanos> {
     let shared = &*desk.shared;
+    // The worker may have read its clock before the job was there, which had expired by then.
+    let now = now.max(tracked.ticket().queued_at);
     if tracked.ticket().has_expired(now)
         && let Some(withdrawn) = Withdrawn::of(&**tracked)
     {
