@@ -54,7 +54,7 @@ pub fn configure(builder: PrometheusBuilder) -> PrometheusBuilder {
 
 /// Installs a recorder with the right buckets for the whole process and returns its handle. A
 /// process has one recorder: keep the handle, which can be cloned. Pools that were there before it
-/// report to it at once, those that rest included.
+/// report to it within a quarter of a second, those that rest at once.
 ///
 /// Somebody has to call [`PrometheusHandle::run_upkeep`] every few seconds, or the recorder keeps
 /// every sample it was ever given; an [`Endpoint`] does.

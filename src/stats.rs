@@ -293,9 +293,11 @@ pub(crate) fn health(core: &Core) -> Health {
         let journal = core.journal.lock();
         (journal.stalled, journal.spawn_refused)
     };
-    // A supervisor that sleeps until the next event is never late.
+    // A supervisor that sleeps until the next event is never late, unless it is asked to report
+    // meanwhile and does not come back from it.
     let next_look = Nanos(shared.next_look.load(Ordering::Acquire));
-    let silent = shared.now().since(next_look) > SILENT_AFTER;
+    let due = next_look.min(core.refresh.reporting_since());
+    let silent = shared.now().since(due) > SILENT_AFTER;
     let troubles = [
         (shared.gate.is_closed(), Trouble::Closed),
         (queued && shared.is_paused(), Trouble::Paused),

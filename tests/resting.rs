@@ -6,14 +6,15 @@ mod support;
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use metrics::{Counter, Gauge, Histogram, Key, KeyName, Metadata, Recorder, SharedString, Unit};
 use metrics_util::MetricKindMask;
 use springtide::prometheus::{self, Endpoint, PrometheusBuilder, PrometheusHandle, configure};
-use springtide::{Builder, MetricsSource, Pool};
+use springtide::testing::ManualClock;
+use springtide::{Builder, MetricsSource, Pool, Trouble};
 
 use support::system::{self, Cost};
 use support::{asleep, at_rest, eventually, finish, millis, spin, watchdog};
@@ -180,6 +181,64 @@ impl Recorder for Counting {
     fn register_histogram(&self, _: &Key, _: &Metadata<'_>) -> Histogram {
         Histogram::noop()
     }
+}
+
+/// Hangs where it is asked for a gauge, as long as somebody else has its door.
+#[derive(Default)]
+struct Hanging {
+    door: Mutex<()>,
+    hangs: AtomicBool,
+}
+
+impl Recorder for Hanging {
+    fn describe_counter(&self, _: KeyName, _: Option<Unit>, _: SharedString) {}
+    fn describe_gauge(&self, _: KeyName, _: Option<Unit>, _: SharedString) {}
+    fn describe_histogram(&self, _: KeyName, _: Option<Unit>, _: SharedString) {}
+    fn register_counter(&self, _: &Key, _: &Metadata<'_>) -> Counter {
+        Counter::noop()
+    }
+    fn register_gauge(&self, _: &Key, _: &Metadata<'_>) -> Gauge {
+        self.hangs.store(self.door.try_lock().is_err(), Ordering::SeqCst);
+        let _open = self.door.lock();
+        Gauge::noop()
+    }
+    fn register_histogram(&self, _: &Key, _: &Metadata<'_>) -> Histogram {
+        Histogram::noop()
+    }
+}
+
+#[test]
+fn a_supervisor_that_does_not_come_back_from_a_report_at_rest_is_silent() {
+    let (_alone, _watchdog) = (alone(), watchdog());
+    let (clock, recorder) = (ManualClock::new(), Arc::new(Hanging::default()));
+    let to = MetricsSource::Recorder(recorder.clone());
+    let builder = Pool::builder("hangs").workers(1..=1).metrics(to).clock(clock.clock());
+    let pool = builder.report_at_rest(Duration::ZERO).build().unwrap();
+    eventually("the supervisor has gone to rest", || {
+        let looks = pool.stats().evaluations;
+        for _ in 0..10 {
+            clock.advance(millis(500));
+            std::thread::sleep(millis(60));
+        }
+        pool.stats().evaluations == looks
+    });
+    let shut = recorder.door.lock().unwrap();
+    let until_it_hangs = || {
+        clock.advance(millis(1_000));
+        recorder.hangs.load(Ordering::SeqCst)
+    };
+    eventually("it reports, and hangs", until_it_hangs);
+    let (release, held) = std::sync::mpsc::channel::<()>();
+    pool.execute(move || held.recv().unwrap_or_default()).unwrap();
+    eventually("the worker is taken", || pool.stats().running == 1);
+    pool.execute(|| ()).unwrap();
+    clock.advance(millis(60_000));
+    let silent = || pool.health().troubles.contains(&Trouble::SupervisorSilent);
+    assert!(silent(), "{:?}", pool.health());
+    drop(shut);
+    eventually("it comes back", || !silent());
+    drop(release);
+    finish(pool);
 }
 
 /// Zero is the shortest that there is, and the longest is never. No report is a look at the pool.

@@ -146,7 +146,8 @@ impl std::fmt::Debug for EndpointBuilder {
 }
 
 /// A running endpoint. Dropping it stops it, whatever its clients are at, and waits for its
-/// threads. In a forked child there is none: there, dropping it only lets go of the port.
+/// threads, for some seconds at most. In a forked child there is none, and dropping it there
+/// changes nothing: the port stays open in the child until it ends, or runs another program.
 #[must_use = "dropping an endpoint stops it"]
 pub struct Endpoint {
     server: Server,

@@ -100,13 +100,20 @@ impl Core {
     }
 
     /// Moves whenever one of the counts has moved that can while no worker is awake: jobs accepted,
-    /// over and refused, changes of the settings, places reserved, whatever happens in lanes.
-    pub(crate) fn progress(&self) -> [u64; 6] {
+    /// over and refused, changes of the settings, places reserved, whatever happens in lanes,
+    /// threads that began or ended.
+    pub(crate) fn progress(&self) -> [u64; 7] {
         let jobs = self.look_at_jobs();
         let refused = Refusal::ALL.iter().map(|refusal| self.shared.outside.refusals(*refusal));
-        let reloads = self.journal.lock().reloads.iter().sum();
+        let (reloads, started) = {
+            let journal = self.journal.lock();
+            (journal.reloads.iter().sum(), journal.workers_started)
+        };
+        let stopped = self.shared.stopped.iter().map(|count| count.load(Ordering::Relaxed));
+        let threads = started + stopped.sum::<u64>();
         let (reserved, lanes) = (self.shared.gate.reserved(), self.shared.rooms.changes());
-        [jobs.counts.accepted, jobs.outcomes.iter().sum(), refused.sum(), reloads, reserved, lanes]
+        let [accepted, over] = [jobs.counts.accepted, jobs.outcomes.iter().sum()];
+        [accepted, over, refused.sum(), reloads, reserved, lanes, threads]
     }
 
     /// The same, looked at again where the reads were held up: more jobs than could be running

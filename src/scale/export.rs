@@ -12,6 +12,7 @@ use super::sink::HistogramSink;
 use super::telemetry::Telemetry;
 use crate::error::ConfigError;
 use crate::metrics_source::MetricsSource;
+use crate::run::slot::State;
 use crate::sync::Arc;
 #[cfg(feature = "prometheus")]
 use crate::sync::Weak;
@@ -35,7 +36,7 @@ pub(crate) struct Export {
     last: Option<Nanos>,
     cpu_measured: Option<Nanos>,
     /// [`Core::progress`] at the last flush.
-    flushed: [u64; 6],
+    flushed: [u64; 7],
     busy_ns: u64,
     worker_ns: u64,
 }
@@ -79,7 +80,7 @@ impl Export {
             at_rest: at_rest.map(|every| every.max(FLUSH_EVERY)),
             last: None,
             cpu_measured: None,
-            flushed: [0; 6],
+            flushed: [0; 7],
             busy_ns: 0,
             worker_ns: 0,
         }
@@ -99,7 +100,9 @@ impl Export {
         if changed {
             self.flush(core, observer, now);
         }
-        !changed && core.journal.lock().levels.utilization == 0.0
+        // A thread on its way out is still one that is shown.
+        let all_gone = core.shared.roster.in_state(State::Leaving) == 0;
+        !changed && all_gone && core.journal.lock().levels.utilization == 0.0
     }
 
     /// How long the supervisor may sleep when all was said; `None` until something happens.
@@ -126,6 +129,7 @@ impl Export {
 
     fn flush(&mut self, core: &Core, observer: &mut Observer, now: Nanos) {
         let asked = core.refresh.asked();
+        core.refresh.begin(core.shared.now());
         self.measure(core, observer, now);
         self.last = Some(now);
         self.flushed = core.progress();

@@ -5,7 +5,8 @@
 #[non_exhaustive]
 pub enum HistogramSink {
     /// To the recorder, as samples: at most 1000 of each histogram and flush. Above that they are
-    /// an unbiased selection, and `springtide_samples_thinned_total` counts the rest.
+    /// a selection, fair within the flush but not between one flush and another, and
+    /// `springtide_samples_thinned_total` counts the rest.
     #[default]
     Facade,
     /// Into the page that `springtide::prometheus::render` writes: every sample, and exact at

@@ -105,8 +105,10 @@ impl Supervisor {
         let wanted = if is_paused {
             self.decide_paused(steady, &seen, &as_paused(&seen))
         } else if held > 0 && seen.workers == 0 && seen.queued > 0 {
-            // Another worker would be one more that tries what none of them can.
-            Plan::hold(Reason::StateFailed)
+            // Another worker would be one more that tries what none of them can. The jobs are there
+            // all the same, and whoever adds machines by the demand must not take some away.
+            let demand = self.ask(steady, &seen).demand;
+            Plan { demand, ..Plan::hold(Reason::StateFailed) }
         } else {
             self.decide(steady, &seen)
         };
@@ -160,8 +162,11 @@ impl Supervisor {
 
     fn ask(&mut self, now: Nanos, sample: &Sample) -> Plan {
         let policy = &mut self.policy;
-        catch(|| policy.decide(now.as_duration(), sample))
-            .unwrap_or_else(|_| Plan::hold(Reason::PolicyPanicked))
+        catch(|| policy.decide(now.as_duration(), sample)).unwrap_or_else(|_| {
+            // What it wanted last is nearer to the truth than nothing.
+            let demand = self.core.journal.lock().levels.demand;
+            Plan { demand, ..Plan::hold(Reason::PolicyPanicked) }
+        })
     }
 
     /// Carries a plan out within the bounds; returns what came of it.

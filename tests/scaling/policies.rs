@@ -99,13 +99,18 @@ fn a_law_that_panics_is_counted_and_the_pool_works_on() {
             if calls.fetch_add(1, Ordering::Relaxed).is_multiple_of(2) {
                 panic!("every second time");
             }
-            Plan::add(sample.queued.min(8) as u32, Reason::Custom("now and then"))
+            let mut plan = Plan::add(sample.queued.min(8) as u32, Reason::Custom("now and then"));
+            plan.demand = 7;
+            plan
         })
     };
     let pool = Pool::builder("panics").workers(1..=4).policy(law).build().unwrap();
     let (crowd, latch) = (Crowd::new(), Latch::new());
     hold(&pool, 4, &crowd, &latch);
     assert_eq!(system::workers("panics"), 4, "the other half of its words was heard");
+    for _ in 0..1_000 {
+        assert_eq!(pool.stats().demand, 7, "a panic says nothing of the load");
+    }
     latch.open();
     at_rest(&pool);
     let panics = counted(&pool, "policy_panicked");

@@ -72,7 +72,11 @@ fn size() -> Row {
             .asks("Is work turned away somewhere?")
             .advice("See *Refused* below for where.")
             .limits(1e-9, 1.0)
-            .query("sum(rate(springtide_jobs_refused_total[$__rate_interval]))", "refused"),
+            .query(
+                "sum(rate(springtide_jobs_refused_total{reason!~\"shutdown|cancelled\"}\
+                 [$__rate_interval]))",
+                "refused",
+            ),
         Panel::stat("Wait, 99th percentile", Unit::Seconds)
             .asks("What do the users see, of the whole fleet and the pool that is slowest?")
             .advice("Alert on it; do not scale by it. It is nothing until the machines are full.")

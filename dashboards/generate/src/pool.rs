@@ -63,7 +63,11 @@ fn answer() -> Row {
             .asks("Is work turned away?")
             .advice("Anything above zero is work not done. *Refused, by reason* says why.")
             .limits(1e-9, 1.0)
-            .query("sum(rate(springtide_jobs_refused_total[$__rate_interval]))", "refused"),
+            .query(
+                "sum(rate(springtide_jobs_refused_total{reason!~\"shutdown|cancelled\"}\
+                 [$__rate_interval]))",
+                "refused",
+            ),
         Panel::stat("Demand over bound", Unit::Share)
             .asks("Is each pool large enough for its load?")
             .advice(
@@ -415,8 +419,8 @@ fn figures() -> Row {
         Panel::lines("Samples left out", Unit::Share)
             .asks("Are the percentiles exact?")
             .advice(
-                "Samples are left out without bias when there are too many for the recorder. For \
-                 all of them use the exact sink.",
+                "Samples are left out when there are too many for the recorder, which counts bursts \
+                 for too little. For all of them use the exact sink.",
             )
             .query(
                 "sum by (pool) (rate(springtide_samples_thinned_total[$__rate_interval])) / \
