@@ -419,8 +419,8 @@ fn figures() -> Row {
         Panel::lines("Samples left out", Unit::Share)
             .asks("Are the percentiles exact?")
             .advice(
-                "Samples are left out when there are too many for the recorder, which counts bursts \
-                 for too little. For all of them use the exact sink.",
+                "Samples are left out when there are too many for the recorder, so bursts \
+                 count for too little. For all of them use the exact sink.",
             )
             .query(
                 "sum by (pool) (rate(springtide_samples_thinned_total[$__rate_interval])) / \
