@@ -5,12 +5,12 @@ use crate::{JobError, Pool};
 const FOREVER: Duration = Duration::MAX;
 
 /// A series that is nowhere yet, and the pool of its runs.
-fn series() -> (Pool, Arc<Series<impl FnMut() + Send, ()>>) {
+fn series() -> (Pool, Arc<Series<(), ()>>) {
     let pool = Pool::builder("series").build().expect("settings that can be used");
     let rhythm = Rhythm { period: FOREVER, from: From::Due };
     let series = Series {
-        held: Mutex::new(Held { job: Some(|| ()), overrun: None }),
-        call: |job: &mut _, _| Ok(job()),
+        held: Mutex::new(Held { job: Some(()), overrun: None }),
+        call: |_, _| Ok(()),
         rhythm,
         terms: Terms::default(),
         core: Arc::clone(&pool.core),
