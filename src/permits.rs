@@ -326,6 +326,9 @@ impl JobBuilder<'_> {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     ///
+    /// A [delayed](JobBuilder::delay) job takes no place in the queue, so it uses no permit: all of
+    /// them stay here, and the job is let in or refused as by [`JobBuilder::submit`].
+    ///
     /// # Errors
     ///
     /// As [`Permits::submit`]; permits of another pool count as none.

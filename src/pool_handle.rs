@@ -168,7 +168,7 @@ impl PoolHandle {
     }
 
     /// Gets a job in if there is room; a full queue is not counted as a refusal, since the caller
-    /// is going to try again.
+    /// is going to try again. It does not inherit a deadline: the caller sees that it is run.
     pub(crate) fn submit_or_wait<F, T>(&self, job: F) -> Result<JobHandle<T>, Refusal>
     where
         F: FnOnce() -> T + Send + 'static,
@@ -176,7 +176,11 @@ impl PoolHandle {
     {
         let shared = &self.core.shared;
         let entry = submit::admit_or_wait(shared, &mut None)?;
-        let (tracked, handle) = submit::tracked(shared, Terms::default(), move |_| job());
+        let mut terms = Terms::default();
+        if shared.inherited_deadline().is_some() {
+            terms.special().outlives = true;
+        }
+        let (tracked, handle) = submit::tracked(shared, terms, move |_| job());
         submit::deliver(shared, entry, Task::Tracked(tracked));
         Ok(handle)
     }

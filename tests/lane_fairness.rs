@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use common::{Latch, PATIENCE, assert_accounts, build, fixed, until, within};
 use springtide::testing::{ManualClock, Parker};
-use springtide::{JobHandle, Lane, Pool};
+use springtide::{CancelToken, JobHandle, Lane, Pool};
 
 type Log<T> = Arc<Mutex<Vec<T>>>;
 
@@ -71,6 +71,32 @@ fn jobs_of_one_key_do_not_overlap_and_hold_no_other_key_back() {
         assert_eq!((stats.running, stats.waiting), (2, 1), "the second ebb waits for the first");
         latch.open();
         join_all(held);
+        assert_accounts(&pool);
+    });
+}
+
+#[test]
+fn a_job_that_was_cancelled_before_it_came_gives_nobody_of_its_key_a_place() {
+    within(PATIENCE, "key-void", || {
+        let pool = fixed("key-void", 2, 10);
+        let lane = pool.lane("keys").max_running_per_key(1).build().expect("valid");
+        let (latch, token) = (Latch::new(), CancelToken::new());
+        token.cancel();
+        let holds = || {
+            let latch = latch.clone();
+            lane.key(7).submit(move |_| latch.wait()).expect("room")
+        };
+        let (runs, waits) = (holds(), holds());
+        until(|| lane.stats().running == 1);
+        for key in [7, 8] {
+            let void = lane.key(key).token(&token).submit(|_| ()).expect("room");
+            assert!(void.join().expect_err("it never runs").is_cancelled());
+            let stats = lane.stats();
+            assert_eq!((stats.waiting, stats.running), (1, 1), "the first one runs still");
+        }
+        latch.open();
+        join_all(vec![runs, waits]);
+        assert_eq!(lane.stats().keys, 0, "nothing is left of those who came");
         assert_accounts(&pool);
     });
 }

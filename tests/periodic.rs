@@ -248,6 +248,26 @@ fn what_a_cancelled_series_captured_may_panic_as_it_is_dropped() {
     });
 }
 
+// The timer drops it there
+#[test]
+fn what_a_series_captured_may_panic_as_it_is_dropped_when_its_time_comes_in_a_closed_pool() {
+    within(PATIENCE, "late-bomb", || {
+        let (pool, clock) = small("late-bomb");
+        let bomb = Bomb(1);
+        let first = pool.every(SECOND).start(move |_| _ = &bomb).expect("open");
+        let second = pool.every(SECOND * 2).start(|_| {}).expect("open");
+        let held = occupy(&pool, 1);
+        pool.close();
+        for series in [first, second] {
+            assert!(!series.is_over());
+            clock.advance(SECOND);
+            until(|| series.is_over());
+        }
+        held.release();
+        assert_submitted(&pool, 1);
+    });
+}
+
 #[test]
 fn a_run_is_accepted_though_the_queue_is_full() {
     within(PATIENCE, "full", || {

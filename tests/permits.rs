@@ -334,6 +334,20 @@ fn there_is_a_most_that_can_be_reserved() {
     });
 }
 
+#[test]
+fn a_delayed_job_leaves_the_permit_to_others() {
+    within(PATIENCE, "delayed", || {
+        let pool = fixed("delayed", 1, 4);
+        let mut permits = pool.try_reserve(1).expect("four places");
+        let later = pool.job("later").delay(FOREVER).submit_with(&mut permits, |_| ());
+        let later = later.expect("room for delayed jobs");
+        assert_eq!((permits.len(), pool.stats().reserved, pool.stats().delayed), (1, 1, 1));
+        permits.submit(|| ()).expect("it is still reserved").join().expect("it returns");
+        assert!(later.cancel());
+        assert_eq!(assert_submitted(&pool, 2).reserved, 0);
+    });
+}
+
 /// A caller's mistake.
 #[test]
 fn permits_of_another_pool_are_worth_nothing() {

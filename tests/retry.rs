@@ -194,7 +194,7 @@ fn a_token_ends_a_retry_that_waits_and_one_that_fails_later() {
             assert_eq!((error.attempts(), error.last()), (attempts, Some(&1)));
         }
         clock.advance(SECOND * 100);
-        assert_eq!(assert_submitted(&pool, 4).cancelled, 2);
+        assert_eq!(assert_submitted(&pool, 3).cancelled, 1);
     });
 }
 

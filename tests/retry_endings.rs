@@ -155,6 +155,26 @@ fn an_attempt_that_is_cancelled_as_it_runs_is_the_last() {
     });
 }
 
+#[test]
+fn a_job_whose_token_is_cancelled_as_it_runs_takes_nothing_for_an_attempt_that_could_not_be() {
+    within(PATIENCE, "no-phantom", || {
+        for budget in [RetryBudget::unlimited(), RetryBudget::new(0.0, 0)] {
+            let (pool, _clock, _witness) = small_with("no-phantom", |b| b.retry_budget(budget));
+            let token = CancelToken::new();
+            let cancels = token.clone();
+            let job = pool.job("job").token(&token).retry(each_second()).submit(move |_| {
+                cancels.cancel();
+                Err::<(), _>("no")
+            });
+            let error = job.expect("open").join().expect_err("it fails");
+            assert_eq!(error.stop(), RetryStop::Cancelled(CancelReason::Token));
+            assert_eq!((error.attempts(), error.last()), (1, Some(&"no")));
+            let stats = assert_submitted(&pool, 1);
+            assert_eq!((stats.errored, stats.cancelled), (1, 0), "no job that could never run");
+        }
+    });
+}
+
 /// Ends a job that is tried again in some way, and says how often it ran and why it stopped.
 fn ends(
     pool: &Pool,

@@ -6,10 +6,11 @@ use std::panic::{self, AssertUnwindSafe};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, mpsc};
 use std::thread;
+use std::time::Duration;
 
 use common::{
-    Bomb, Latch, PATIENCE, assert_snapshot, assert_submitted, build, fixed, fixed_with, occupy,
-    until, within,
+    Bomb, Latch, PATIENCE, assert_snapshot, assert_submitted, build, by_hand, fixed, fixed_with,
+    occupy, until, within,
 };
 use springtide::{Overflow, Pool, PoolHandle};
 
@@ -154,6 +155,26 @@ fn a_scope_inside_a_job_of_the_only_worker_is_run_by_it() {
         assert_eq!(nested.expect("it returns").expect("it returns"), 49 * 50);
         let stats = assert_submitted(&pool, 53);
         assert_eq!(stats.ok, 53);
+    });
+}
+
+#[test]
+fn a_scope_inside_a_job_is_not_bound_by_the_deadline_of_that() {
+    within(PATIENCE, "overdue", || {
+        let (builder, clock) = by_hand(Pool::builder("overdue").workers(1..=1));
+        let pool = build(builder);
+        let (handle, second) = (pool.handle(), Duration::from_secs(1));
+        let job = pool.job("overdue").deadline_in(second).submit(move |_| {
+            clock.advance(second * 2);
+            let sum = handle.scope(|s| {
+                let parts = [1, 2, 3].map(|n| s.spawn(move || n));
+                parts.into_iter().map(|part| part.join().expect("it returns")).sum::<i32>()
+            });
+            assert_eq!(sum, 6);
+        });
+        assert!(job.expect("open").join().expect_err("it took too long").is_timed_out());
+        let stats = assert_submitted(&pool, 4);
+        assert_eq!((stats.ok, stats.expired, stats.timed_out), (3, 0, 1));
     });
 }
 

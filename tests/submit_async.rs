@@ -8,12 +8,45 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll, Wake, Waker};
 use std::thread;
+use std::time::Duration;
 
 use common::{
-    CountedWaker, DropFlag, PATIENCE, assert_submitted, block_on, fixed, fixed_with, occupy,
-    poll_once, until, within,
+    CountedWaker, DropFlag, PATIENCE, assert_submitted, block_on, build, by_hand, fixed,
+    fixed_with, occupy, poll_once, until, within,
 };
-use springtide::{Overflow, PoolHandle};
+use springtide::{Overflow, Pool, PoolHandle};
+
+// Called by the pool's own thread, for its time is up
+#[test]
+fn a_waker_that_panics_keeps_nobody_else_from_being_woken_in_time() {
+    struct Panics(AtomicUsize);
+    impl Wake for Panics {
+        fn wake(self: Arc<Self>) {
+            self.0.fetch_add(1, Ordering::SeqCst);
+            panic!("on purpose");
+        }
+    }
+    within(PATIENCE, "waker", || {
+        let (builder, clock) = by_hand(Pool::builder("waker").workers(1..=1).queue_capacity(1));
+        let pool = build(builder);
+        let held = occupy(&pool, 1);
+        pool.execute(|| {}).expect("one place");
+        let second = Duration::from_secs(1);
+        let mut panics = pool.job("panics").deadline_in(second).submit_async(|_| ());
+        let bad_waker = Arc::new(Panics(AtomicUsize::new(0)));
+        assert!(poll_once(&mut panics, &bad_waker).is_pending());
+        let waker = CountedWaker::new();
+        let mut waits = pool.job("waits").deadline_in(second * 2).submit_async(|_| ());
+        assert!(poll_once(&mut waits, &waker).is_pending());
+        clock.advance(second);
+        until(|| bad_waker.0.load(Ordering::SeqCst) == 1);
+        clock.advance(second);
+        until(|| waker.count() == 1);
+        drop((panics, waits));
+        held.release();
+        assert_submitted(&pool, 2);
+    });
+}
 
 #[test]
 fn a_future_that_waits_for_room_is_woken_once_when_there_is_some() {

@@ -370,8 +370,9 @@ where
             } else if self.unsubmitted.is_none() {
                 return self.end();
             } else {
+                let (submission, terms) = (self.line.take_submission(), Some(&self.terms));
                 let shared = self.inbox.shared();
-                let admitted = submit::admit(shared, WhenFull::Wait, Some(&self.terms));
+                let admitted = submit::admit_as(submission, shared, WhenFull::Wait, terms);
                 self.enter(admitted);
             }
         }

@@ -1,9 +1,9 @@
 //! The runs of one series, one after the other: wait, run, judge, wait again.
 //!
 //! A series is no job: each of its runs is one, accepted when its time comes. Between two runs the
-//! series waits at the timer. A run takes the job out of the series and puts it back as it returns,
-//! so that two never overlap: of "the run is over" and "the job is back", which differ where a run
-//! was given up, the later one goes on to the next run.
+//! series waits at the timer. A run has the job from before it is submitted, and puts it back as it
+//! returns or is dropped, so that two never overlap: of "the run is over" and "the job is back",
+//! which differ where a run was given up, the later one goes on to the next run.
 
 use std::time::Duration;
 
@@ -96,7 +96,7 @@ struct Series<F, E> {
 }
 
 struct Held<F> {
-    /// Out while it runs.
+    /// Out while a run has it.
     job: Option<F>,
     /// When the run was due that is over and has not put the job back.
     overrun: Option<Nanos>,
@@ -213,19 +213,18 @@ impl<F: Send + 'static, E: Send + 'static> Series<F, E> {
         if ended_the_series(&result) {
             return;
         }
-        if result.as_ref().is_err_and(JobError::is_expired) {
+        let is_expired = result.as_ref().is_err_and(JobError::is_expired);
+        if is_expired {
             self.skip(1);
-            self.wait_after(due, 0);
-            return;
-        }
-        if !matches!(result, Ok(Ok(()))) {
+        } else if !matches!(result, Ok(Ok(()))) {
             course.failures.fetch_add(1, Ordering::Relaxed);
         }
         drop(result);
+        let runs = u64::from(!is_expired);
         if self.is_out(due) {
-            course.runs.fetch_add(1, Ordering::Relaxed);
+            course.runs.fetch_add(runs, Ordering::Relaxed);
         } else {
-            self.wait_after(due, 1);
+            self.wait_after(due, runs);
         }
     }
 
@@ -257,23 +256,23 @@ impl<F: Send + 'static, E: Send + 'static> Series<F, E> {
     fn body(
         self: &Arc<Self>,
     ) -> Fallible<impl FnOnce(&JobContext<'_>) -> Result<(), E> + Send + use<F, E>> {
-        let series = Arc::clone(self);
+        // Taken here: from its start on a run may be given up before it gets anywhere.
+        let job = self.held.lock().job.take();
+        // Put back also if it panics, or never runs.
+        let mut back = PutBack { job, series: Arc::clone(self) };
         Fallible(move |cx: &JobContext<'_>| {
-            let Some(job) = series.held.lock().job.take() else { return Ok(()) };
-            // Put back also if it panics.
-            let mut back = PutBack { series: &series, job: Some(job) };
-            let job = back.job.as_mut();
-            job.map_or(Ok(()), |job| (series.call)(job, cx))
+            let PutBack { job, series } = &mut back;
+            job.as_mut().map_or(Ok(()), |job| (series.call)(job, cx))
         })
     }
 }
 
-struct PutBack<'a, F: Send + 'static, E: Send + 'static> {
-    series: &'a Arc<Series<F, E>>,
+struct PutBack<F: Send + 'static, E: Send + 'static> {
     job: Option<F>,
+    series: Arc<Series<F, E>>,
 }
 
-impl<F: Send + 'static, E: Send + 'static> Drop for PutBack<'_, F, E> {
+impl<F: Send + 'static, E: Send + 'static> Drop for PutBack<F, E> {
     fn drop(&mut self) {
         let overrun = {
             let mut held = self.series.held.lock();
@@ -291,3 +290,6 @@ fn ended_the_series<T>(result: &Result<T, JobError>) -> bool {
     let reason = result.as_ref().err().and_then(JobError::cancel_reason);
     reason.is_some_and(|reason| reason != CancelReason::NoWorkers)
 }
+
+#[cfg(all(test, not(any(loom, shuttle))))]
+mod tests;

@@ -112,6 +112,11 @@ impl TaskInLine {
         admitted
     }
 
+    /// What has begun, for whoever goes on to wait for room as a thread.
+    pub(crate) fn take_submission(&mut self) -> Submission {
+        self.submission.take().unwrap_or_else(|| Submission::begin(&self.core.shared))
+    }
+
     /// Ready once it may try to get in: it was called, or does not stand in the line.
     ///
     /// # Errors

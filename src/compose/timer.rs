@@ -2,8 +2,11 @@
 //!
 //! It sleeps until the first entry is due, or without end while there is none: a pool with nothing
 //! to wait for makes no wake-ups. What it does at the due time is short code of this crate (a push
-//! to the queue, or a note and a push); so one thread is enough for everybody. Of a user's there is
-//! only the observer's hook for a job that is accepted: each run of a series is, under no lock.
+//! to the queue, or a note and a push); so one thread is enough for everybody. Of a user's there
+//! are the observer's hooks for a run of a series (it is accepted, and cancelled if the series is
+//! just then); the drop of what a series captured that ends as its time comes; and the wakers of
+//! tasks: what they wait for has come due, or their time to wait is up. All of them run under no
+//! lock, and a panic in one disturbs nobody else.
 //!
 //! * **T1** Whoever makes an entry the first wakes the thread, after the entry is in its place. The
 //!   thread takes its seat before it looks for the first entry, and the wake-up of a thread that
@@ -29,7 +32,7 @@ use crate::time::Nanos;
 const ENTRIES_MAX: usize = 10_000;
 
 /// What to do when the time has come. Runs on the timer's thread: it must be short, and no code of
-/// a user but a hook.
+/// a user but what is named above.
 pub(crate) type Due = Box<dyn FnOnce() + Send>;
 
 /// What was not to be called, and why not.

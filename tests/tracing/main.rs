@@ -6,6 +6,7 @@ mod recorder;
 
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::thread;
 use std::time::Duration;
 
 use common::{
@@ -247,6 +248,32 @@ fn the_span_of_a_submission_lasts_as_long_as_it_waits_for_room() {
         assert_eq!(seen.iter().map(|span| span.closed).collect::<Vec<_>>(), [true]);
         assert_eq!(seen[0].parent, number(&request));
         held.release();
+    });
+}
+
+#[test]
+fn a_map_that_waits_for_room_has_one_submission_for_each_item() {
+    listen();
+    within(PATIENCE, "map-waits", || {
+        let pool = fixed("map-waits", 1, 1);
+        let held = occupy(&pool, 1);
+        let queued = pool.submit(|| ()).expect("one place");
+        let before = spans("map-waits", "job.submit").len();
+        let request = info_span!("request");
+        thread::scope(|threads| {
+            let waits = threads.spawn(|| {
+                let mut map = pool.map([1], |n| n);
+                request.in_scope(|| map.next())
+            });
+            until(|| pool.stats().submitters_blocked == 1);
+            assert!(queued.cancel());
+            held.release();
+            let result = waits.join().expect("no panics").expect("one item");
+            assert_eq!(result.expect("it ran"), 1);
+        });
+        let seen = spans("map-waits", "job.submit").split_off(before);
+        let seen: Vec<_> = seen.iter().map(|span| (span.parent, span.closed)).collect();
+        assert_eq!(seen, [(number(&request), true)]);
     });
 }
 

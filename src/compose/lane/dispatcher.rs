@@ -192,7 +192,7 @@ impl Dispatcher {
             let number = state.next_number();
             let (job, result) = make(number);
             if is_void {
-                state.let_through(shared, request.row);
+                state.let_through(shared, request.row, request.key);
             } else {
                 let entry = Entry { job, is_wanted: false };
                 state.push(request.row, request.key, number, request.cost, entry);

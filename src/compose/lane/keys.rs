@@ -32,6 +32,12 @@ struct Line<T> {
     in_ring: bool,
 }
 
+impl<T> Default for Line<T> {
+    fn default() -> Self {
+        Line { jobs: VecDeque::new(), out: 0, balance: 0, in_ring: false }
+    }
+}
+
 impl<T> Line<T> {
     /// Whether it has a job that may start.
     fn may_start(&self, key: Key, max_out: u64) -> bool {
@@ -82,14 +88,15 @@ impl<T> Keys<T> {
     pub(crate) fn push(&mut self, key: Key, waiting: Waiting<T>) {
         self.quantum = self.quantum.max(u64::from(waiting.cost));
         self.waiting += 1;
-        self.lines.entry(key).or_insert_with(|| Line {
-            jobs: VecDeque::new(),
-            out: 0,
-            balance: 0,
-            in_ring: false,
-        });
+        self.lines.entry(key).or_default();
         self.change(key, |line| line.jobs.push_back(waiting));
         self.enlist(key);
+    }
+
+    /// A job that never waits here is out at once, whatever the bound; until [`Keys::ended`].
+    pub(crate) fn let_through(&mut self, key: Key) {
+        self.lines.entry(key).or_default();
+        self.change(key, |line| line.out += 1);
     }
 
     /// Puts a job back that was taken out by [`Keys::pop`], the latest of its key.

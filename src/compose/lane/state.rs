@@ -250,8 +250,9 @@ impl State {
     }
 
     /// A job has been let in that is never to start: it is out at once.
-    pub(crate) fn let_through(&mut self, shared: &Shared, row: usize) {
+    pub(crate) fn let_through(&mut self, shared: &Shared, row: usize, key: Key) {
         self.rows[row].counts.accepted += 1;
+        self.rows[row].keys.let_through(key);
         self.count_out(shared, row, 1);
     }
 

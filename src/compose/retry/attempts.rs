@@ -14,6 +14,7 @@ use crate::observer::RetryStopped;
 use crate::outcome::Refusal;
 use crate::retry_stop::RetryStop;
 use crate::run::attempt;
+use crate::run::cancel::CancelToken;
 use crate::run::context::{Fallible, JobContext};
 use crate::run::handle::JobHandle;
 use crate::run::job::Tracked;
@@ -148,6 +149,9 @@ where
     fn decide(&self, number: u32, lost: Option<&JobError>) -> Result<Duration, RetryStop> {
         if self.course.is_cancelled() {
             return Err(RetryStop::Cancelled(CancelReason::Requested));
+        }
+        if self.terms.token().is_some_and(CancelToken::is_cancelled) {
+            return Err(RetryStop::Cancelled(CancelReason::Token));
         }
         match lost {
             Some(lost) => self.is_worth(lost)?,

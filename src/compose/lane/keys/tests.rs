@@ -66,6 +66,7 @@ enum Step {
     End(usize),
     SetMax(u64),
     Drain,
+    LetThrough(u64),
 }
 
 fn steps() -> impl Strategy<Value = Vec<Step>> {
@@ -77,6 +78,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         5 => any::<usize>().prop_map(Step::End),
         1 => (0_u64..4).prop_map(Step::SetMax),
         1 => Just(Step::Drain),
+        2 => (0_u64..6).prop_map(Step::LetThrough),
     ];
     prop::collection::vec(step, 1..300)
 }
@@ -141,6 +143,11 @@ impl Model {
             Step::End(which) if !self.out.is_empty() => {
                 let (key, _) = self.out.swap_remove(which % self.out.len());
                 self.keys.ended(Some(key));
+            }
+            Step::LetThrough(key) => {
+                self.number += 1;
+                self.keys.let_through(Some(key));
+                self.out.push((key, self.number));
             }
             Step::SetMax(max) => {
                 self.max = max;
