@@ -104,8 +104,8 @@ pub enum StateFailure {
     /// The worker holds: it leaves the job in the queue, for workers that have their state, takes
     /// no job at all, and tries again when that is due. The job can be cancelled meanwhile, at
     /// once. Its time in the queue goes on, so it may have expired when a worker next takes it:
-    /// then it does not run. The default, because a worker that fails its jobs is done with them sooner
-    /// than one that does them, and would get most of the queue.
+    /// then it does not run. The default, because a worker that fails its jobs is done with them
+    /// sooner than one that does them, and would get most of the queue.
     ///
     /// If no worker has the state, the jobs wait, and nobody takes any: one with a deadline that
     /// passes resolves only once a worker goes on. Whoever cannot wait for that joins with
