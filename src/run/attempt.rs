@@ -4,7 +4,6 @@
 //! account, publish, note as ended. So a job is always found in the queue or running, a result is
 //! never seen before it is counted, and a pool that reads as idle has published everything.
 
-use std::mem;
 use std::ops::ControlFlow;
 
 use super::closure::Closure;
@@ -32,7 +31,7 @@ use crate::time::Nanos;
 
 /// Deals with a job that a worker has taken: runs it, or drops its shell, or lets it expire.
 /// Returns the time when it was done, which is when the next one can start.
-pub(crate) fn take_on(desk: &Desk, job: Job, mut now: Nanos) -> Nanos {
+pub(crate) fn take_on(desk: &Desk, job: Job, now: Nanos) -> Nanos {
     let shared = &*desk.shared;
     let slot = shared.roster.slot(desk.index);
     let Job { task, queued_at } = job;
@@ -47,12 +46,11 @@ pub(crate) fn take_on(desk: &Desk, job: Job, mut now: Nanos) -> Nanos {
         Task::Tracked(tracked) => {
             // Once: what is asked of a job of an unknown type is a call.
             let ticket = tracked.ticket();
-            if ticket.limits.is_some() {
-                match turn_away(desk, &tracked, now) {
-                    ControlFlow::Continue(later) => now = later,
-                    ControlFlow::Break(done) => return done,
-                }
-            }
+            let now = match ticket.limits.is_some().then(|| turn_away(desk, &tracked, now)) {
+                None => now,
+                Some(ControlFlow::Continue(later)) => later,
+                Some(ControlFlow::Break(done)) => return done,
+            };
             let Some(job) = Started::of(&*tracked, ticket) else {
                 discard_shell(shared, ticket.priority);
                 return now;
@@ -72,10 +70,12 @@ pub(crate) fn take_on(desk: &Desk, job: Job, mut now: Nanos) -> Nanos {
 
 /// Lets expire what has waited too long, drops the shell of what was taken back into its room, or
 /// leaves to others what this worker cannot do: done by then. Or goes on from when it may run.
+// Not in its caller, where a job without limits would pay for it.
+#[inline(never)]
 fn turn_away(desk: &Desk, tracked: &Arc<dyn Tracked>, now: Nanos) -> ControlFlow<Nanos, Nanos> {
     let in_hand = OnUnwind(|| wrecks::leave(Wreck::Taken(Arc::clone(tracked))));
     let done = turned_away(desk, tracked, now);
-    mem::forget(in_hand);
+    std::mem::forget(in_hand);
     done
 }
 
@@ -97,11 +97,11 @@ fn turned_away(desk: &Desk, tracked: &Arc<dyn Tracked>, now: Nanos) -> ControlFl
     let now = shared.now();
     let_expire(desk, &**tracked, now)?;
     // A pool that takes no more jobs waits for no state: the job is run and finds out for itself.
-    if is_met || !shared.phase.is_running() {
-        return ControlFlow::Continue(now);
+    if !is_met && shared.phase.is_running() {
+        desk.leave_to_others(tracked, need);
+        return ControlFlow::Break(shared.now());
     }
-    desk.leave_to_others(tracked, need);
-    ControlFlow::Break(shared.now())
+    ControlFlow::Continue(now)
 }
 
 fn let_expire(desk: &Desk, job: &dyn Tracked, now: Nanos) -> ControlFlow<Nanos> {
@@ -300,7 +300,7 @@ fn run_on_worker<'a>(
     let free = news::ended(shared, &about, (started, ended), outcome, &left);
     // Before the result is shown: who has joined the job finds its span closed.
     let free = if span.end(outcome) { shared.stamp() } else { free };
-    mem::forget(over);
+    std::mem::forget(over);
     left.publish();
     free
 }
