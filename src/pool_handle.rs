@@ -117,7 +117,7 @@ impl PoolHandle {
     ///
     /// # Errors
     ///
-    /// As for [`PoolHandle::submit`].
+    /// As for [`PoolHandle::submit`], but that no deadline is inherited, and none ends the wait.
     pub fn execute<F>(&self, job: F) -> Result<(), SubmitError<F>>
     where
         F: FnOnce() + Send + 'static,
@@ -300,7 +300,9 @@ impl PoolHandle {
     /// Adds an observer to those that there are, up to [`MAX_OBSERVERS`](crate::MAX_OBSERVERS), for
     /// the rest of the pool's life. It is told of the workers that are there, here, and then of
     /// whatever happens, after those that came before it. Of a job that has started already it is
-    /// not told, so that for each start it hears of, there is one end, and the other way round.
+    /// not told, nor that it ended. So for each start that it hears of there is one end, and for
+    /// each end of a job that ran, one start. A job that never ran has an end alone, and so has one
+    /// that had started before and is lost with its worker.
     ///
     /// A pool that gets an observer late has paid for none before, and from then on for this one.
     ///

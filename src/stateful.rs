@@ -102,15 +102,19 @@ pub struct Stateful<S: 'static, E: 'static> {
 #[non_exhaustive]
 pub enum StateFailure {
     /// The worker holds: it leaves the job in the queue, for workers that have their state, takes
-    /// no job at all, and tries again when that is due. The job's time in the queue goes on, so it
-    /// may expire or be cancelled there. The default, because a worker that fails its jobs is done
-    /// with them sooner than one that does them, and would get most of the queue.
+    /// no job at all, and tries again when that is due. The job can be cancelled meanwhile, at
+    /// once. Its time in the queue goes on, so it may have expired when a worker next takes it:
+    /// then it does not run. The default, because a worker that fails its jobs is done with them
+    /// sooner than one that does them, and would get most of the queue.
     ///
-    /// If no worker has the state, the jobs wait. The pool says so: in its health, in
+    /// If no worker has the state, the jobs wait, and nobody takes any: one with a deadline that
+    /// passes resolves only once a worker goes on. Whoever cannot wait for that joins with
+    /// [`JobHandle::join_timeout`], or lets the jobs fail. The pool says so: in its health, in
     /// [`WorkerCounts::held`](crate::WorkerCounts::held), in the age of its oldest job, and to
     /// submitters once the queue is full. It starts no more workers until one of them has it. A job
     /// that needs no state waits as well, where every worker holds: give jobs with a state a pool
-    /// of their own, or let them fail.
+    /// of their own, or let them fail. From the first time that a worker holds, for good, each job
+    /// of the pool costs its worker one look more, some nanoseconds.
     ///
     /// A pool that is shut down waits for no state: its jobs are run by whoever is there, and end
     /// with an [`InitError`] where the state cannot be built. So does a job that is not taken from

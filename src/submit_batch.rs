@@ -55,7 +55,9 @@ where
             return batch;
         }
         while !chunk.is_empty() {
-            let room = shared.gate.admit(chunk.len() as u64).unwrap_or(0) as usize;
+            let is_forked = submit::in_forked_child(shared);
+            let admit = || shared.gate.admit(chunk.len() as u64).unwrap_or(0);
+            let room = if is_forked { 0 } else { admit() } as usize;
             if room > 0 {
                 drop(Submission::begin(shared));
                 push_all(shared, chunk.drain(..room), &mut batch.handles);

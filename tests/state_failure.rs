@@ -146,7 +146,7 @@ fn what_is_in_the_deque_of_a_worker_that_holds_others_run_in_its_turn() {
 }
 
 #[test]
-fn a_job_that_waits_for_a_state_can_be_cancelled_and_expire() {
+fn a_job_that_waits_for_a_state_can_be_cancelled_at_once() {
     within(PATIENCE, "leaving", || {
         let (pool, source) = (fixed("leaving", 1, 64), Source::default());
         let states = source.states(&pool);

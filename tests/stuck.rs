@@ -13,7 +13,8 @@ use common::{
 };
 use springtide::testing::ManualClock;
 use springtide::{
-    Builder, JobHandle, Plan, Pool, PoolHandle, Reason, Sample, ScalingPolicy, Stuck, StuckJob,
+    Builder, JobHandle, MetricsSource, Plan, Pool, PoolHandle, Reason, Sample, ScalingPolicy,
+    Stuck, StuckJob,
 };
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -308,7 +309,8 @@ fn more_replacements_than_there_is_room_for_are_a_problem_of_the_settings() {
 fn a_job_that_says_that_it_lives_is_as_old_as_it_last_did_and_the_next_has_not_said_so() {
     within(PATIENCE, "beats", || {
         let clock = ManualClock::new();
-        let pool = build(Pool::builder("beats").workers(1..=1).clock(clock.clock()));
+        let builder = Pool::builder("beats").workers(1..=1).metrics(MetricsSource::Captured);
+        let pool = build(builder.clock(clock.clock()));
         let (beat, beats) = mpsc::channel::<()>();
         let (done, dones) = mpsc::channel();
         let job = pool.job("beats").submit(move |cx| {
@@ -328,6 +330,8 @@ fn a_job_that_says_that_it_lives_is_as_old_as_it_last_did_and_the_next_has_not_s
             assert_eq!(age(), Some(Duration::ZERO));
             clock.advance(SECOND * 2);
             assert_eq!(age(), Some(SECOND * 2));
+            let figure = "springtide_heartbeat_age_seconds{pool=\"beats\"} 2\n";
+            assert!(pool.render_metrics().contains(figure), "{}", pool.render_metrics());
         }
         drop(beat);
         job.expect("open").join().expect("it returns");

@@ -4,7 +4,7 @@
 //! account, publish, note as ended. So a job is always found in the queue or running, a result is
 //! never seen before it is counted, and a pool that reads as idle has published everything.
 
-use std::mem;
+use std::ops::ControlFlow;
 
 use super::closure::Closure;
 use super::current::Running;
@@ -46,11 +46,11 @@ pub(crate) fn take_on(desk: &Desk, job: Job, now: Nanos) -> Nanos {
         Task::Tracked(tracked) => {
             // Once: what is asked of a job of an unknown type is a call.
             let ticket = tracked.ticket();
-            if ticket.limits.is_some()
-                && let Some(done) = turn_away(desk, &tracked, now)
-            {
-                return done;
-            }
+            let now = match ticket.limits.is_some().then(|| turn_away(desk, &tracked, now)) {
+                None => now,
+                Some(ControlFlow::Continue(later)) => later,
+                Some(ControlFlow::Break(done)) => return done,
+            };
             let Some(job) = Started::of(&*tracked, ticket) else {
                 discard_shell(shared, ticket.priority);
                 return now;
@@ -68,45 +68,50 @@ pub(crate) fn take_on(desk: &Desk, job: Job, now: Nanos) -> Nanos {
     ended
 }
 
-/// Lets a job expire that has waited too long, or drops the shell of one that was taken back into
-/// its room, or leaves one to others that needs what this worker has not; then the time when that
-/// was done.
-fn turn_away(desk: &Desk, tracked: &Arc<dyn Tracked>, now: Nanos) -> Option<Nanos> {
+/// Lets expire what has waited too long, drops the shell of what was taken back into its room, or
+/// leaves to others what this worker cannot do: done by then. Or goes on from when it may run.
+// Not in its caller, where a job without limits would pay for it.
+#[inline(never)]
+fn turn_away(desk: &Desk, tracked: &Arc<dyn Tracked>, now: Nanos) -> ControlFlow<Nanos, Nanos> {
     let in_hand = OnUnwind(|| wrecks::leave(Wreck::Taken(Arc::clone(tracked))));
     let done = turned_away(desk, tracked, now);
-    mem::forget(in_hand);
+    std::mem::forget(in_hand);
     done
 }
 
-fn turned_away(desk: &Desk, tracked: &Arc<dyn Tracked>, now: Nanos) -> Option<Nanos> {
-    let shared = &*desk.shared;
+fn turned_away(desk: &Desk, tracked: &Arc<dyn Tracked>, now: Nanos) -> ControlFlow<Nanos, Nanos> {
+    let (shared, ticket) = (&*desk.shared, tracked.ticket());
     // The worker may have read its clock before the job was there, which had expired by then.
-    let now = now.max(tracked.ticket().queued_at);
-    if tracked.ticket().has_expired(now)
-        && let Some(withdrawn) = Withdrawn::of(&**tracked)
-    {
-        let slot = shared.roster.slot(desk.index);
-        slot.current.begin(describe(Some(tracked.ticket()), now));
-        resolve(shared, withdrawn, Outcome::Expired, JobError::expired());
-        slot.current.end();
-        return Some(shared.now());
+    let now = now.max(ticket.queued_at);
+    let_expire(desk, &**tracked, now)?;
+    if ticket.seat().is_some_and(|seat| !seat.room.arrives(seat)) {
+        discard_shell(shared, ticket.priority);
+        return ControlFlow::Break(now);
     }
-    if tracked.ticket().seat().is_some_and(|seat| !seat.room.arrives(seat)) {
-        discard_shell(shared, tracked.ticket().priority);
-        return Some(now);
-    }
-    let need = tracked.ticket().need()?;
-    // To build a state may take long, and is done for this job.
+    let Some(need) = ticket.need() else { return ControlFlow::Continue(now) };
     let slot = shared.roster.slot(desk.index);
-    slot.current.begin(describe(Some(tracked.ticket()), now));
+    slot.current.begin(describe(Some(ticket), now));
     let is_met = need.upgrade().is_none_or(|need| need.meet(desk.index).is_ok());
     slot.current.end();
+    // To build a state may take long: the job still waits, and may have expired meanwhile.
+    let now = shared.now();
+    let_expire(desk, &**tracked, now)?;
     // A pool that takes no more jobs waits for no state: the job is run and finds out for itself.
-    if is_met || !shared.phase.is_running() {
-        return None;
+    if !is_met && shared.phase.is_running() {
+        desk.leave_to_others(tracked, need);
+        return ControlFlow::Break(shared.now());
     }
-    desk.leave_to_others(tracked, need);
-    Some(shared.now())
+    ControlFlow::Continue(now)
+}
+
+fn let_expire(desk: &Desk, job: &dyn Tracked, now: Nanos) -> ControlFlow<Nanos> {
+    let withdrawn = job.ticket().has_expired(now).then(|| Withdrawn::of(job)).flatten();
+    let Some(withdrawn) = withdrawn else { return ControlFlow::Continue(()) };
+    let slot = desk.shared.roster.slot(desk.index);
+    slot.current.begin(describe(Some(job.ticket()), now));
+    resolve(&desk.shared, withdrawn, Outcome::Expired, JobError::expired());
+    slot.current.end();
+    ControlFlow::Break(desk.shared.now())
 }
 
 /// Deals with the job that one of this worker's jobs waits for: runs it in the waiting job's place,
@@ -295,7 +300,7 @@ fn run_on_worker<'a>(
     let free = news::ended(shared, &about, (started, ended), outcome, &left);
     // Before the result is shown: who has joined the job finds its span closed.
     let free = if span.end(outcome) { shared.stamp() } else { free };
-    mem::forget(over);
+    std::mem::forget(over);
     left.publish();
     free
 }

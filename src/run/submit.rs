@@ -150,7 +150,7 @@ pub(crate) fn refuse(shared: &Shared, refusal: Refusal) -> Refusal {
 
 /// Asking the system costs 0.1 µs, so it is done only when somebody will have to be woken, which
 /// costs ten times that. A child forked while every worker was busy finds out when it waits.
-fn in_forked_child(shared: &Shared) -> bool {
+pub(crate) fn in_forked_child(shared: &Shared) -> bool {
     let seen = shared.sleep.look();
     seen.sleeping() > 0 && seen.searching() == 0 && shared.is_forked()
 }
