@@ -25,7 +25,7 @@ use super::phase::Stage;
 use super::shared::{NO_LIMIT, Shared};
 use super::sleep::Order;
 use super::slot::State;
-use super::wrecks::OnUnwind;
+use super::wrecks::{AtWork, OnUnwind};
 use crate::name;
 use crate::outcome::StopCause;
 use crate::sync::atomic::Ordering;
@@ -94,8 +94,10 @@ fn live(shared: Arc<Shared>, index: usize) {
     let _inside = Inside::enter(&shared);
     news::worker_started(&shared, index);
     let searching = Cell::new(true);
-    let work =
-        || Worker { desk: Desk::open(Arc::clone(&shared), index), searching: &searching }.work();
+    let work = || {
+        let _at_work = AtWork::begin();
+        Worker { desk: Desk::open(Arc::clone(&shared), index), searching: &searching }.work()
+    };
     let cause = panics::catch(work).unwrap_or_else(|_report| {
         // A broken invariant of ours: it ends this worker, not the process.
         attempt::settle(&shared, index, slot.current.look().is_some());
