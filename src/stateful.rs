@@ -8,6 +8,7 @@ use crate::error::SubmitError;
 use crate::observer::Failure;
 use crate::pool_handle::PoolHandle;
 use crate::run::context::{Fallible, JobContext};
+use crate::run::defect::{self, Step};
 use crate::run::desk::Desk;
 use crate::run::handle::JobHandle;
 use crate::run::locals::{self, Kept, Owner};
@@ -282,9 +283,11 @@ where
     E: Send + Sync + 'static,
 {
     fn meet(self: Arc<Self>, worker: usize) -> Result<(), Duration> {
-        // A panic here is one of a destructor: of an error that is forgotten.
-        let met = catch(|| Front::visit(&self, Some(worker), |_state| ()));
-        met.map_or(Err(FIRST_HOLD), |met| met.map_err(|error| error.retry_in))
+        // A panic here is a destructor's: of an error, or of what this is the last reference to.
+        let met = catch(|| Front::visit(&self, Some(worker), |_| ()).map_err(|e| e.retry_in));
+        defect::strike(&self.pool.core.shared, Step::Meet);
+        contain(|| drop(self));
+        met.unwrap_or(Err(FIRST_HOLD))
     }
 }
 

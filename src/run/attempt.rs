@@ -96,11 +96,11 @@ fn turned_away(desk: &Desk, tracked: &Arc<dyn Tracked>, now: Nanos) -> Option<Na
         return Some(now);
     }
     let need = tracked.ticket().need()?;
-    // To build a state may take long, and is done for this job.
-    let slot = shared.roster.slot(desk.index);
-    slot.current.begin(describe(Some(tracked.ticket()), now));
-    let is_met = need.upgrade().is_none_or(|need| need.meet(desk.index).is_ok());
-    slot.current.end();
+    // To build a state may take long, and is done for this job, which has not begun.
+    let current = &shared.roster.slot(desk.index).current;
+    let is_met = need.upgrade().is_none_or(|need| {
+        current.during(describe(Some(tracked.ticket()), now), || need.meet(desk.index).is_ok())
+    });
     // A pool that takes no more jobs waits for no state: the job is run and finds out for itself.
     if is_met || !shared.phase.is_running() {
         return None;
@@ -177,7 +177,7 @@ impl Drop for Inline<'_> {
 }
 
 #[inline]
-fn describe(ticket: Option<&Ticket>, started: Nanos) -> Running {
+pub(super) fn describe(ticket: Option<&Ticket>, started: Nanos) -> Running {
     let kind = ticket.map_or(KindId::default(), |ticket| ticket.kind);
     Running { started, kind, id: ticket.map(|ticket| ticket.id), blocked: false }
 }

@@ -5,8 +5,8 @@
 //! * **H1** It counts as busy, so no wake-up for a job is spent on it, and it takes none.
 //! * **H2** The job that it had taken, and whatever is in its deque, goes back to the common queue,
 //!   and is announced, before it waits: for others, nothing has happened to these jobs.
-//! * **H3** The hold ends by one step of the slot from that state, by the worker, which goes on, or
-//!   by the supervisor, which has then counted the worker out.
+//! * **H3** The hold ends by one step of the slot from that state, by the worker, which goes on or
+//!   dies, or by the supervisor, which has then counted the worker out.
 
 use std::cell::Cell;
 use std::io;
@@ -104,7 +104,8 @@ fn live(shared: Arc<Shared>, index: usize) {
         slot.current.end();
         if searching.get() {
             shared.sleep.discharge_searcher(|| shared.gate.queued());
-        } else {
+        } else if slot.move_state(State::Held, State::Leaving) || slot.state() == State::Live {
+            // Otherwise it held, and was counted out by the supervisor meanwhile (H3).
             shared.sleep.discharge_busy(|| shared.gate.queued());
         }
         // Somebody is to take its place, also where nothing is queued.
@@ -329,7 +330,10 @@ impl Worker<'_> {
     /// it any more, or the pool is at its end, and jobs are to find out for themselves.
     fn still_lacks(&self) -> Option<Duration> {
         let need = self.desk.lacks.borrow().as_ref().and_then(Weak::upgrade)?;
-        let unmet = need.meet(self.desk.index).err();
+        let Desk { shared, index, .. } = &*self.desk;
+        let building = &shared.roster.slot(*index).building;
+        let since = attempt::describe(None, shared.now());
+        let unmet = building.during(since, || need.meet(*index).err());
         unmet.filter(|_| self.shared().phase.is_running())
     }
 
