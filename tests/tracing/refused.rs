@@ -90,7 +90,7 @@ fn whatever_a_subscriber_does_at_the_run_of_a_job_the_job_and_its_worker_go_on()
             let here = pool.submit(|| Span::current().metadata().map(|span| span.name()));
             assert_eq!(here.expect("room").join().expect("it returns"), Some("job.run"), "{kind}");
             let runs = spans("unheard-run", "job.run").into_iter();
-            let run = runs.filter(|s| s.field("kind") == Some(kind)).last().expect("it was made");
+            let run = runs.rev().find(|s| s.field("kind") == Some(kind)).expect("it was made");
             let outcome = Some(Outcome::Ok.as_str());
             assert_eq!((run.closed, run.field("outcome")), (true, outcome), "{kind}");
         }
