@@ -68,7 +68,8 @@ pub struct ShutdownReport {
     pub running: u64,
     /// Those of them that a worker is in; their threads cannot be stopped from outside. A job that
     /// waits for another and runs it in its own place is hidden by that one, and a job that its
-    /// submitter runs has no worker.
+    /// submitter runs has no worker. And the states that workers [which hold](crate::StateFailure)
+    /// are building, which keep their threads as a job does but are none.
     pub still_running: Vec<JobInfo>,
     /// Every thread has ended and was joined.
     pub ended: bool,

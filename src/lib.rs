@@ -109,6 +109,8 @@ mod error;
 #[cfg(not(loom))]
 mod fallible;
 #[cfg(not(loom))]
+mod init_error;
+#[cfg(not(loom))]
 mod job_builder;
 mod job_error;
 #[cfg(not(loom))]

@@ -382,7 +382,9 @@ impl PoolHandle {
         self.core.journal.lock().decisions()
     }
 
-    /// The jobs running on workers right now.
+    /// The jobs running on workers right now. A state that a worker [which
+    /// holds](crate::StateFailure::Hold) is building shows among them, of the kind `"job"` and
+    /// without an id, for it may hang as a job may.
     pub fn running_jobs(&self) -> Vec<JobInfo> {
         self.core.shared.running_jobs()
     }

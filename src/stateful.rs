@@ -1,19 +1,20 @@
 //! Jobs that use a state of the worker they run on: a connection, a decoder, a buffer.
 
-use std::error::Error;
 use std::fmt;
 use std::time::Duration;
 
 use crate::error::SubmitError;
-use crate::observer::Failure;
+use crate::init_error::Cause;
+pub use crate::init_error::InitError;
 use crate::pool_handle::PoolHandle;
 use crate::run::context::{Fallible, JobContext};
+use crate::run::defect::{self, Step};
 use crate::run::desk::Desk;
 use crate::run::handle::JobHandle;
 use crate::run::locals::{self, Kept, Owner};
 use crate::run::need::Need;
 use crate::run::news;
-use crate::run::panics::{PanicReport, catch, contain, halt};
+use crate::run::panics::{catch, contain, halt};
 use crate::run::shared::Shared;
 use crate::run::submit;
 use crate::run::terms::Terms;
@@ -162,22 +163,6 @@ struct Failed<E> {
     _missing: Option<Missing>,
 }
 
-/// Why there is no state.
-#[derive(Debug)]
-enum Cause<E> {
-    Returned(Arc<E>),
-    Panicked(Arc<PanicReport>),
-}
-
-impl<E> Clone for Cause<E> {
-    fn clone(&self) -> Self {
-        match self {
-            Cause::Returned(error) => Cause::Returned(Arc::clone(error)),
-            Cause::Panicked(report) => Cause::Panicked(Arc::clone(report)),
-        }
-    }
-}
-
 /// While it lives, its worker is known to lack a state.
 struct Missing {
     shared: Arc<Shared>,
@@ -286,9 +271,11 @@ where
     E: Send + Sync + 'static,
 {
     fn meet(self: Arc<Self>, worker: usize) -> Result<(), Duration> {
-        // A panic here is one of a destructor: of an error that is forgotten.
-        let met = catch(|| Front::visit(&self, Some(worker), |_state| ()));
-        met.map_or(Err(FIRST_HOLD), |met| met.map_err(|error| error.retry_in))
+        // A panic here is a destructor's: of an error, or of what this is the last reference to.
+        let met = catch(|| Front::visit(&self, Some(worker), |_| ()).map_err(|e| e.retry_in));
+        defect::strike(&self.pool.core.shared, Step::Meet);
+        contain(|| drop(self));
+        met.unwrap_or(Err(FIRST_HOLD))
     }
 }
 
@@ -362,67 +349,6 @@ where
         }
         let Slot::Ready(state) = slot else { unreachable!("it is ready, as was seen just now") };
         Ok(state)
-    }
-}
-
-impl<E: Send + Sync + 'static> Cause<E> {
-    fn failure(&self) -> Failure<'_> {
-        match self {
-            Cause::Returned(error) => Failure::Returned(&**error),
-            Cause::Panicked(report) => Failure::Panicked(report),
-        }
-    }
-}
-
-/// Why a job had no state to work with.
-#[derive(Debug)]
-pub struct InitError<E> {
-    cause: Cause<E>,
-    held_off: bool,
-    retry_in: Duration,
-}
-
-impl<E> InitError<E> {
-    /// What went wrong when the worker last tried to build it; `None` if that panicked.
-    pub fn error(&self) -> Option<&E> {
-        match &self.cause {
-            Cause::Returned(error) => Some(error),
-            Cause::Panicked(_) => None,
-        }
-    }
-
-    /// What is known of the panic, if that is what went wrong.
-    pub fn panic_report(&self) -> Option<&PanicReport> {
-        match &self.cause {
-            Cause::Returned(_) => None,
-            Cause::Panicked(report) => Some(report),
-        }
-    }
-
-    /// The worker did not try again for this job, because it had failed a short while before.
-    pub fn is_held_off(&self) -> bool {
-        self.held_off
-    }
-
-    /// After how long that worker will try again, if a job comes its way.
-    pub fn retry_in(&self) -> Duration {
-        self.retry_in
-    }
-}
-
-impl<E: fmt::Display> fmt::Display for InitError<E> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("the state of the worker could not be built: ")?;
-        match &self.cause {
-            Cause::Returned(error) => error.fmt(f),
-            Cause::Panicked(report) => write!(f, "panicked: {}", report.message()),
-        }
-    }
-}
-
-impl<E: Error + 'static> Error for InitError<E> {
-    fn source(&self) -> Option<&(dyn Error + 'static)> {
-        self.error().map(|error| error as _)
     }
 }
 

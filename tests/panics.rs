@@ -13,7 +13,7 @@ use common::{
     Bomb, DropFlag, Latch, OnDrop, PATIENCE, assert_submitted, build, fixed, fixed_with, occupy,
     until, within,
 };
-use springtide::{Overflow, Pool, PoolHandle};
+use springtide::{Overflow, Pool, PoolHandle, ShutdownReport};
 
 /// Both workers of a pool of two are alive and run at the same time.
 fn assert_two_in_parallel(pool: &PoolHandle) {
@@ -349,5 +349,60 @@ fn a_thread_locals_destructor_may_use_the_pool_whose_worker_ends() {
         assert!(pool.shutdown().ended, "the thread was joined, destructors included");
         assert_eq!(receive.recv().expect("sent"), (true, Ok(())));
         assert_submitted(&pool, 2);
+    });
+}
+
+/// A report with jobs handed back, each of which holds a reference to the value.
+fn report_with_jobs(name: &str, held: &Arc<()>) -> ShutdownReport {
+    let pool = fixed(name, 1, 8);
+    let blocker = occupy(&pool, 1);
+    for _ in 0..3 {
+        let held = Arc::clone(held);
+        pool.execute(move || drop(held)).expect("room");
+    }
+    let report = pool.shutdown_now();
+    blocker.release();
+    assert_eq!((report.returned.len(), Arc::strong_count(held)), (3, 4));
+    report
+}
+
+#[test]
+fn jobs_that_were_handed_back_are_freed_by_a_panic_wherever_it_unwinds() {
+    within(PATIENCE, "handed-back", || {
+        let held = Arc::new(());
+        let pool = fixed_with("freed", 1, 1, Overflow::CallerRuns);
+        let blocker = occupy(&pool, 1);
+        pool.execute(|| ()).expect("one place");
+        let report = report_with_jobs("freed-here", &held);
+        let job = pool.submit(move || {
+            let _report = report;
+            panic!("with a report in its hands");
+        });
+        assert!(job.expect("run here").join().is_err_and(|error| error.is_panicked()));
+        assert_eq!(Arc::strong_count(&held), 1, "by a job on its submitter's thread");
+
+        let report = report_with_jobs("freed-outside", &held);
+        let scope = panic::catch_unwind(AssertUnwindSafe(|| {
+            pool.scope(|scope| {
+                scope.spawn(move || {
+                    let _report = report;
+                    panic!("with a report in its hands");
+                });
+            });
+        }));
+        assert!(scope.is_err());
+        assert_eq!(Arc::strong_count(&held), 1, "by a job that its scope runs");
+        blocker.release();
+        pool.wait_idle().expect("not inside");
+
+        // What a job captured that never runs is dropped by the worker outside of any job.
+        let (report, bomb) = (report_with_jobs("freed-there", &held), Bomb(0));
+        // In this order.
+        let captured = (bomb, report);
+        let blocker = occupy(&pool, 1);
+        let job = pool.job("late").expires_in(Duration::ZERO).submit(move |_| drop(captured));
+        blocker.release();
+        assert!(job.expect("room").join().is_err_and(|error| error.is_expired()));
+        assert_eq!(Arc::strong_count(&held), 1, "by a job that expires on a worker");
     });
 }

@@ -89,11 +89,11 @@ fn turned_away(desk: &Desk, tracked: &Arc<dyn Tracked>, now: Nanos) -> ControlFl
         return ControlFlow::Break(now);
     }
     let Some(need) = ticket.need() else { return ControlFlow::Continue(now) };
-    let slot = shared.roster.slot(desk.index);
-    slot.current.begin(describe(Some(ticket), now));
-    let is_met = need.upgrade().is_none_or(|need| need.meet(desk.index).is_ok());
-    slot.current.end();
-    // To build a state may take long: the job still waits, and may have expired meanwhile.
+    let current = &shared.roster.slot(desk.index).current;
+    let is_met = need.upgrade().is_none_or(|need| {
+        current.during(describe(Some(ticket), now), || need.meet(desk.index).is_ok())
+    });
+    // To build a state may take long: the job waits, has not begun, and may have expired by then.
     let now = shared.now();
     let_expire(desk, &**tracked, now)?;
     // A pool that takes no more jobs waits for no state: the job is run and finds out for itself.
@@ -182,7 +182,7 @@ impl Drop for Inline<'_> {
 }
 
 #[inline]
-fn describe(ticket: Option<&Ticket>, started: Nanos) -> Running {
+pub(super) fn describe(ticket: Option<&Ticket>, started: Nanos) -> Running {
     let kind = ticket.map_or(KindId::default(), |ticket| ticket.kind);
     Running { started, kind, id: ticket.map(|ticket| ticket.id), blocked: false }
 }

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::ticket::{JobId, KindId};
+use super::wrecks::OnUnwind;
 use crate::sync::atomic::AtomicU64;
 use crate::sync::plain::{AtomicU16, AtomicU32, Ordering};
 use crate::time::Nanos;
@@ -65,6 +66,13 @@ impl Current {
 
     pub(crate) fn end(&self) {
         self.started.store(0, Ordering::Release);
+    }
+
+    /// Shows this while something is done, and no longer if that unwinds.
+    pub(crate) fn during<T>(&self, running: Running, work: impl FnOnce() -> T) -> T {
+        self.begin(running);
+        let _over = OnUnwind(|| self.end());
+        work()
     }
 
     pub(crate) fn look(&self) -> Option<Running> {

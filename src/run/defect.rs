@@ -10,6 +10,8 @@ pub(crate) enum Step {
     Search,
     /// It has taken a job out of the queue.
     Take,
+    /// It has looked whether it has what the job needs.
+    Meet,
     /// It has won the job's claim, and the job has left the queue, as all can see.
     Release,
     /// It has been run.

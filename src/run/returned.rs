@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::closure::Closure;
-use super::panics::contain;
+use super::panics::catch;
 use crate::sync::Mutex;
 
 /// A fire-and-forget job that a shutdown found still queued. Run it, or drop it; a destructor that
@@ -35,7 +35,8 @@ impl ReturnedJob {
 impl Drop for ReturnedJob {
     fn drop(&mut self) {
         let body = self.body.take();
-        contain(|| drop(body));
+        // As what a job does: it is not one that a worker had in its hands, if one dies here.
+        drop(catch(|| drop(body)));
     }
 }
 

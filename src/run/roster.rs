@@ -51,6 +51,11 @@ impl Roster {
         self.used().filter_map(|(index, slot)| slot.current.look().map(|job| (index, job)))
     }
 
+    /// The states that workers which hold try to build now, likewise.
+    pub(crate) fn building(&self) -> impl Iterator<Item = (usize, Running)> {
+        self.used().filter_map(|(index, slot)| slot.building.look().map(|state| (index, state)))
+    }
+
     /// The counters of all slots together.
     pub(crate) fn sum(&self) -> MeterSum {
         let mut sum = MeterSum::default();

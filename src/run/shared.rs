@@ -243,7 +243,7 @@ impl Shared {
         [high, queued - high - low, low]
     }
 
-    /// The jobs running on workers now.
+    /// The jobs running on workers now, and the states that some of them build instead.
     pub(crate) fn running_jobs(&self) -> Vec<JobInfo> {
         let now = self.clock.now();
         let info = |(worker, job): (usize, Running)| {
@@ -255,7 +255,7 @@ impl Shared {
                 ..self.info(worker, job.started, job.kind, job.id, now)
             }
         };
-        self.roster.running().map(info).collect()
+        self.roster.running().chain(self.roster.building()).map(info).collect()
     }
 
     /// A job that runs on a worker, and is stuck.

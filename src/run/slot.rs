@@ -34,6 +34,9 @@ pub(crate) struct Slot {
     state: AtomicU8,
     meter: OnceLock<Box<Meter>>,
     pub(crate) current: Current,
+    /// A state that its worker tries to build while it holds, for no job in particular. A pool that
+    /// has nothing else to do is at rest.
+    pub(crate) building: Current,
     /// The system's number of the thread, 0 where it is not known.
     pub(crate) thread_id: AtomicU32,
     pub(crate) thread: Mutex<Option<ThreadHandle>>,
@@ -58,6 +61,7 @@ impl Slot {
             state: AtomicU8::new(State::Vacant as u8),
             meter: OnceLock::new(),
             current: Current::default(),
+            building: Current::default(),
             thread_id: AtomicU32::new(0),
             thread: Mutex::new(None),
             states_missing: AtomicU32::new(0),

@@ -9,8 +9,9 @@
 //!                                    and the observer is told of it in it
 //! ```
 //!
-//! A subscriber that panics at what it is told of a submission loses that span, and nobody else
-//! loses anything: whoever submits may have a place by then, which is a job's.
+//! A subscriber that panics at what it is told of a job loses that span, and nobody else loses
+//! anything: whoever submits may have a place by then, which is a job's, and whoever ends a job has
+//! counted it and not told its handle yet.
 
 use tracing::field::Empty;
 use tracing::level_filters::LevelFilter;
@@ -30,54 +31,64 @@ fn told<T>(tell: impl FnOnce() -> T) -> Option<T> {
     made
 }
 
-/// A submission, until this is dropped.
-pub(crate) struct Submitting(Option<Span>);
+/// A span, if the subscriber made one, until this is dropped.
+struct Held(Option<Span>);
 
-impl Submitting {
-    pub(crate) fn begin(pool: &str) -> Submitting {
-        Submitting(told(|| span!(target: TARGET, Level::DEBUG, "job.submit", pool)))
+impl Held {
+    fn make(make: impl FnOnce() -> Span) -> Held {
+        Held(told(make))
     }
 
-    pub(crate) fn enter(&self) -> Inside<'_> {
-        Inside::of(self.0.as_ref())
+    fn enter(&self) -> Inside<'_> {
+        Inside(self.enter_by(Span::enter))
+    }
+
+    /// A subscriber that panics at that may have the thread in the span by then.
+    fn enter_by<'a, T>(&'a self, enter: impl FnOnce(&'a Span) -> T) -> Option<T> {
+        let span = self.0.as_ref()?;
+        let entered = told(|| enter(span));
+        if entered.is_none() {
+            told(|| span.with_subscriber(|(id, subscriber)| subscriber.exit(id)));
+        }
+        entered
     }
 }
 
-impl Drop for Submitting {
+impl Drop for Held {
     fn drop(&mut self) {
         let span = self.0.take();
         contain(|| drop(span));
+    }
+}
+
+/// A submission, until this is dropped.
+pub(crate) struct Submitting(Held);
+
+impl Submitting {
+    pub(crate) fn begin(pool: &str) -> Submitting {
+        Submitting(Held::make(|| span!(target: TARGET, Level::DEBUG, "job.submit", pool)))
+    }
+
+    pub(crate) fn enter(&self) -> Inside<'_> {
+        self.0.enter()
     }
 }
 
 /// The span of whoever submits.
-pub(crate) struct Submitter(Option<Span>);
+pub(crate) struct Submitter(Held);
 
 impl Submitter {
     pub(crate) fn current() -> Submitter {
-        Submitter(told(Span::current))
+        Submitter(Held::make(Span::current))
     }
 
     pub(crate) fn enter(&self) -> Inside<'_> {
-        Inside::of(self.0.as_ref())
-    }
-}
-
-impl Drop for Submitter {
-    fn drop(&mut self) {
-        let span = self.0.take();
-        contain(|| drop(span));
+        self.0.enter()
     }
 }
 
 /// The calling thread is in a span until this is dropped.
 pub(crate) struct Inside<'a>(Option<Entered<'a>>);
-
-impl<'a> Inside<'a> {
-    fn of(span: Option<&'a Span>) -> Inside<'a> {
-        Inside(span.and_then(|span| told(|| span.enter())))
-    }
-}
 
 impl Drop for Inside<'_> {
     fn drop(&mut self) {
@@ -101,9 +112,9 @@ pub(crate) struct Origin(Mutex<Option<Box<Wait>>>);
 
 struct Wait {
     since: u64,
-    submitter: Span,
+    submitter: Held,
     /// Closed when this is dropped.
-    span: Span,
+    span: Held,
 }
 
 impl Origin {
@@ -112,27 +123,29 @@ impl Origin {
         if LevelFilter::current() < LevelFilter::INFO {
             return Origin::default();
         }
-        let wait = || {
-            let Named { pool, kind, id, now } = job();
-            let span = span!(target: TARGET, Level::DEBUG, "job.wait", pool, kind, id);
-            Box::new(Wait { since: now, submitter: Span::current(), span })
-        };
-        Origin(Mutex::new(told(wait)))
+        let Named { pool, kind, id, now } = job();
+        let span = told(|| span!(target: TARGET, Level::DEBUG, "job.wait", pool, kind, id));
+        let wait = span.map(|span| {
+            let (submitter, span) = (Held::make(Span::current), Held(Some(span)));
+            Box::new(Wait { since: now, submitter, span })
+        });
+        Origin(Mutex::new(wait))
     }
 
-    /// Tells in the span of its wait that the job will never run.
+    /// Tells in the span of its wait that the job will never run. Whatever the subscriber does, it
+    /// is told once, and outside of the lock.
     pub(crate) fn tell(&self, tell: impl FnOnce()) {
-        let span = self.0.lock().as_ref().map(|wait| wait.span.clone());
-        match span {
-            Some(span) => span.in_scope(tell),
-            None => tell(),
-        }
+        let wait = self.0.lock().take();
+        let inside = wait.as_ref().map(|wait| wait.span.enter());
+        tell();
+        drop(inside);
+        *self.0.lock() = wait;
     }
 
     /// The job will never run, and waits no longer.
     pub(crate) fn close(&self) {
         let wait = self.0.lock().take();
-        contain(|| drop(wait));
+        drop(wait);
     }
 }
 
@@ -149,11 +162,12 @@ pub(crate) fn start<'a, 'o>(
     job: impl FnOnce() -> Named<'a>,
 ) -> Run {
     let wait = origin().0.lock().take();
-    let enter = |wait: Box<Wait>| {
-        let Wait { since, submitter, span } = *wait;
-        drop(span);
-        let Named { pool, kind, id, now } = job();
-        let span = span!(
+    let Some(wait) = wait else { return Run { entered: None, span: Held(None) } };
+    let Wait { since, submitter, span } = *wait;
+    drop(span);
+    let Named { pool, kind, id, now } = job();
+    let span = Held::make(|| {
+        span!(
             target: TARGET,
             parent: None,
             Level::INFO,
@@ -164,24 +178,33 @@ pub(crate) fn start<'a, 'o>(
             worker,
             wait_ns = now.saturating_sub(since),
             outcome = Empty,
-        );
-        span.follows_from(&submitter);
-        span.entered()
-    };
-    Run(wait.and_then(|wait| told(|| enter(wait))))
+        )
+    });
+    if let (Some(span), Some(submitter)) = (&span.0, &submitter.0) {
+        told(|| _ = span.follows_from(submitter));
+    }
+    // By a clone: it is not closed as a panic at its end unwinds, where one more would abort.
+    Run { entered: span.enter_by(|span| span.clone().entered()), span }
 }
 
 /// The span of a job that runs here, which the thread is in.
-pub(crate) struct Run(Option<EnteredSpan>);
+pub(crate) struct Run {
+    entered: Option<EnteredSpan>,
+    span: Held,
+}
 
 impl Run {
     /// Closes the span, which says how the job ended. True if somebody was told, which takes time.
     pub(crate) fn end(self, outcome: Outcome) -> bool {
-        let Some(span) = self.0 else { return false };
-        contain(|| {
-            span.record("outcome", outcome.as_str());
-            drop(span);
-        });
+        let Some(span) = &self.span.0 else { return false };
+        told(|| _ = span.record("outcome", outcome.as_str()));
         true
+    }
+}
+
+impl Drop for Run {
+    fn drop(&mut self) {
+        let entered = self.entered.take();
+        contain(|| drop(entered));
     }
 }

@@ -5,8 +5,8 @@
 //! * **H1** It counts as busy, so no wake-up for a job is spent on it, and it takes none.
 //! * **H2** The job that it had taken, and whatever is in its deque, goes back to the common queue,
 //!   and is announced, before it waits: for others, nothing has happened to these jobs.
-//! * **H3** The hold ends by one step of the slot from that state, by the worker, which goes on, or
-//!   by the supervisor, which has then counted the worker out.
+//! * **H3** The hold ends by one step of the slot from that state, by the worker, which goes on or
+//!   dies, or by the supervisor, which has then counted the worker out.
 
 use std::cell::Cell;
 use std::io;
@@ -25,7 +25,7 @@ use super::phase::Stage;
 use super::shared::{NO_LIMIT, Shared};
 use super::sleep::Order;
 use super::slot::State;
-use super::wrecks::OnUnwind;
+use super::wrecks::{AtWork, OnUnwind};
 use crate::name;
 use crate::outcome::StopCause;
 use crate::sync::atomic::Ordering;
@@ -94,15 +94,18 @@ fn live(shared: Arc<Shared>, index: usize) {
     let _inside = Inside::enter(&shared);
     news::worker_started(&shared, index);
     let searching = Cell::new(true);
-    let work =
-        || Worker { desk: Desk::open(Arc::clone(&shared), index), searching: &searching }.work();
+    let work = || {
+        let _at_work = AtWork::begin();
+        Worker { desk: Desk::open(Arc::clone(&shared), index), searching: &searching }.work()
+    };
     let cause = panics::catch(work).unwrap_or_else(|_report| {
         // A broken invariant of ours: it ends this worker, not the process.
         attempt::settle(&shared, index, slot.current.look().is_some());
         slot.current.end();
         if searching.get() {
             shared.sleep.discharge_searcher(|| shared.gate.queued());
-        } else {
+        } else if slot.move_state(State::Held, State::Leaving) || slot.state() == State::Live {
+            // Otherwise it held, and was counted out by the supervisor meanwhile (H3).
             shared.sleep.discharge_busy(|| shared.gate.queued());
         }
         // Somebody is to take its place, also where nothing is queued.
@@ -327,7 +330,10 @@ impl Worker<'_> {
     /// it any more, or the pool is at its end, and jobs are to find out for themselves.
     fn still_lacks(&self) -> Option<Duration> {
         let need = self.desk.lacks.borrow().as_ref().and_then(Weak::upgrade)?;
-        let unmet = need.meet(self.desk.index).err();
+        let Desk { shared, index, .. } = &*self.desk;
+        let building = &shared.roster.slot(*index).building;
+        let since = attempt::describe(None, shared.now());
+        let unmet = building.during(since, || need.meet(*index).err());
         unmet.filter(|_| self.shared().phase.is_running())
     }
 

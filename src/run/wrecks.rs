@@ -2,7 +2,7 @@
 //! catches that (C8). Nothing that a user wrote runs in between.
 
 use std::any::Any;
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 
 use super::panics;
 use crate::sync::plain::{panicking, thread_local};
@@ -19,13 +19,31 @@ impl<F: Fn()> Drop for OnUnwind<F> {
 
 thread_local! {
     static LEFT: RefCell<Vec<Box<dyn Any>>> = const { RefCell::new(Vec::new()) };
+    static IS_AT_WORK: Cell<bool> = const { Cell::new(false) };
+}
+
+/// While it lives, the calling thread is a worker's, and whoever catches what ends it takes what
+/// it leaves.
+pub(crate) struct AtWork(());
+
+impl AtWork {
+    pub(crate) fn begin() -> AtWork {
+        let _ = IS_AT_WORK.try_with(|is| is.set(true));
+        AtWork(())
+    }
+}
+
+impl Drop for AtWork {
+    fn drop(&mut self) {
+        let _ = IS_AT_WORK.try_with(|is| is.set(false));
+    }
 }
 
 /// Whether the calling thread unwinds from a defect of the pool's own that ends its worker: what
-/// panics inside a job ends that job only.
+/// panics inside a job ends that job only, and on a user's thread there is no worker to end.
 #[cold]
 pub(crate) fn is_worker_dying() -> bool {
-    panicking() && panics::is_outermost()
+    panicking() && panics::is_outermost() && IS_AT_WORK.try_with(Cell::get).unwrap_or(false)
 }
 
 /// Leaves something for [`take`].

@@ -112,7 +112,7 @@ pub(crate) const RANKS: &[&[&str]] = &[
         "run::stuck",
         "compose::retry::policy",
     ],
-    &["run::job", "scale::policy", "run::observers"],
+    &["init_error", "run::job", "scale::policy", "run::observers"],
     &[
         "run::slot",
         "scale::constants",

@@ -3,6 +3,7 @@
 #[path = "../common/mod.rs"]
 mod common;
 mod recorder;
+mod refused;
 
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};

@@ -86,9 +86,27 @@ impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for Recorder {
         }
     }
 
+    fn on_enter(&self, id: &Id, _: Context<'_, S>) {
+        panic_if(id, "no enter");
+    }
+
+    fn on_exit(&self, id: &Id, _: Context<'_, S>) {
+        panic_if(id, "no exit");
+    }
+
     fn on_close(&self, id: Id, _: Context<'_, S>) {
         with(&id, |seen| seen.closed = true);
+        panic_if(&id, "no close");
     }
+}
+
+/// Panics at the spans of a job of this kind, or of one that allows nothing.
+fn panic_if(id: &Id, kind: &str) {
+    let mut is_refused = false;
+    with(id, |seen| {
+        is_refused = seen.field("kind").is_some_and(|of| of == kind || of == "nothing");
+    });
+    assert!(!is_refused, "a subscriber that panics");
 }
 
 /// The lane that is looked at in the middle of the making of a span.

@@ -9,7 +9,7 @@ use crate::observer::{JobEnded, Observer, WorkerStopped};
 use crate::outcome::{Outcome, StopCause};
 use crate::run::defect::{Step, arm};
 use crate::sync::Mutex;
-use crate::{JobError, JobHandle, Pool, PoolHandle, Stats};
+use crate::{JobError, JobHandle, Pool, PoolHandle, Stateful, Stats};
 
 /// Longer than any of this takes, and shorter than a test may hang.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -265,6 +265,73 @@ fn a_shutdown_that_waits_for_a_job_that_is_lost_ends() {
     assert!(report.ended, "{report:?}");
     assert_eq!((report.lost, report.completed, report.accepted), (1, 4, 5));
     assert_eq!(jobs.into_iter().map(join).filter(Result::is_err).count(), 1);
+}
+
+/// A state that cannot be built the first time; each further time somebody is told and waits.
+struct Trials {
+    states: Stateful<(), ()>,
+    again: Receiver<()>,
+    release: Sender<()>,
+}
+
+fn trials(pool: &Pool, failures: usize) -> Trials {
+    let (says, again) = channel();
+    let (release, held) = channel::<()>();
+    let (tries, held) = (AtomicUsize::new(0), Mutex::new(held));
+    let states = pool.with_state(move |_| {
+        if tries.fetch_add(1, Ordering::SeqCst) < failures {
+            return Err(());
+        }
+        let _ = says.send(());
+        let _ = held.lock().recv();
+        Ok(())
+    });
+    Trials { states, again, release }
+}
+
+#[test]
+fn a_job_cancelled_while_its_worker_dies_of_looking_for_its_state_leaves_no_shell() {
+    for is_cancelled in [true, false] {
+        let name = format!("dies-needing-{is_cancelled}");
+        let pool = pool(&name, 1);
+        let Trials { states, again, release } = trials(&pool, 0);
+        let job = states.submit(|(), _| ()).expect("open");
+        again.recv_timeout(PATIENCE).expect("it is tried");
+        arm(&name, Step::Meet, 0);
+        assert_eq!(is_cancelled && job.cancel(), is_cancelled);
+        drop(release);
+        until(|| deaths(&pool) == 1);
+        let error = join(job).expect_err("it did not run");
+        assert_eq!((error.is_cancelled(), error.is_lost()), (is_cancelled, !is_cancelled));
+        let stats = assert_at_rest(&pool, 1);
+        assert_eq!((stats.cancelled, stats.lost), (is_cancelled.into(), (!is_cancelled).into()));
+        assert!(!pool.handle().core.shared.gate.has_shells());
+        assert_ends(pool, 1);
+    }
+}
+
+/// Attacks H3.
+#[test]
+fn a_worker_that_dies_while_it_holds_is_counted_out_once_also_if_it_was_sent_home() {
+    for min in [0, 1] {
+        let name = format!("dies-holding-{min}");
+        let builder = Pool::builder(&name).workers(min..=1).keep_alive(Duration::ZERO);
+        let pool = builder.build().expect("settings that can be used");
+        let Trials { states, again, release } = trials(&pool, 1);
+        let job = states.submit(|(), _| ()).expect("open");
+        again.recv_timeout(PATIENCE).expect("it is tried again, by a worker that holds");
+        arm(&name, Step::Meet, 0);
+        assert!(job.cancel());
+        until(|| pool.stats().workers.total == min as u32);
+        drop(release);
+        until(|| deaths(&pool) == 1);
+        let live = || pool.handle().core.shared.sleep.look().live();
+        until(|| live() == min as u32);
+        assert_eq!(join(pool.submit(|| 7).expect("open")).expect("by another"), 7);
+        until(|| live() == min as u32);
+        assert_at_rest(&pool, min as u32);
+        assert_ends(pool, 1);
+    }
 }
 
 /// Writes down what it is told.
