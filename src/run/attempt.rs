@@ -82,7 +82,7 @@ fn turn_away(desk: &Desk, tracked: &Arc<dyn Tracked>, now: Nanos) -> ControlFlow
 fn turned_away(desk: &Desk, tracked: &Arc<dyn Tracked>, now: Nanos) -> ControlFlow<Nanos, Nanos> {
     let (shared, ticket) = (&*desk.shared, tracked.ticket());
     // The worker may have read its clock before the job was there, which had expired by then.
-    let now = now.max(ticket.queued_at);
+    let now = if now < ticket.queued_at { shared.now() } else { now };
     let_expire(desk, &**tracked, now)?;
     if ticket.seat().is_some_and(|seat| !seat.room.arrives(seat)) {
         discard_shell(shared, ticket.priority);
