@@ -195,7 +195,7 @@ impl Supervisor {
         plan.retire_idle = plan.retire_idle.min(spare);
         if plan.retire_idle > 0 {
             let held = worker::retire_held(&shared, plan.retire_idle);
-            let cold = shared.sleep.retire_coldest(plan.retire_idle - held, queued);
+            let cold = shared.sleep.retire_coldest(plan.retire_idle - held, min, queued);
             plan.retire_idle = held + cold;
         }
         plan.drain = plan.drain.min(spare - plan.retire_idle);
@@ -217,7 +217,7 @@ impl Supervisor {
         let limit = sample.workers.saturating_sub(plan.retire_idle + plan.drain).max(min);
         self.max_drained_for = max;
         let surplus = shared.sleep.look().live().saturating_sub(limit);
-        shared.sleep.retire_coldest(surplus, || 0);
+        shared.sleep.retire_coldest(surplus, limit, || 0);
         shared.limit.store(limit, Ordering::Release);
         shared.rouse_held();
     }

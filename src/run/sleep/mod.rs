@@ -350,14 +350,14 @@ impl Sleep {
         self.discharge_searcher(queued);
     }
 
-    /// Sends up to `n` of the coldest sleepers home; returns how many went. Looks at the queues
-    /// afterwards and takes everybody back if a job slipped in (S7).
-    pub(crate) fn retire_coldest(&self, n: u32, queued: impl Fn() -> u64) -> u32 {
+    /// Sends up to `n` of the coldest sleepers home, as long as more than `floor` live; returns how
+    /// many went. Looks at the queues afterwards and takes everybody back if a job slipped in (S7).
+    pub(crate) fn retire_coldest(&self, n: u32, floor: u32, queued: impl Fn() -> u64) -> u32 {
         let chosen: Vec<usize> = {
             let mut sleepers = self.sleepers.lock();
-            let n = (n as usize).min(sleepers.len());
-            self.word.discharge_sleepers(n as u32);
-            sleepers.drain(..n).collect()
+            let n = n.min(sleepers.len() as u32);
+            let n = self.word.discharge_sleepers(n, floor);
+            sleepers.drain(..n as usize).collect()
         };
         let stay = queued() > 0;
         #[cfg(loom)]

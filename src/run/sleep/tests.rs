@@ -41,7 +41,7 @@ fn the_list_and_the_word_agree_after_every_step() {
         match tape % 4 {
             0 => sleep.announce(1 + (tape >> 8) as u32 % 4, ONE),
             1 => sleep.rouse((tape >> 8) as usize % 8),
-            2 => assert_eq!(sleep.retire_coldest(2, ONE), 0),
+            2 => assert_eq!(sleep.retire_coldest(2, 0, ONE), 0),
             _ => awake.drain(..).for_each(|index| fall_asleep(&sleep, index)),
         }
         let woken = orders(&sleep).into_iter().enumerate();
@@ -98,15 +98,25 @@ fn who_finds_a_job_and_sees_more_passes_the_search_on() {
 #[test]
 fn sleepers_sent_home_are_taken_back_if_a_job_waits() {
     let sleep = asleep(4);
-    assert_eq!(sleep.retire_coldest(2, ONE), 0);
+    assert_eq!(sleep.retire_coldest(2, 0, ONE), 0);
     let search = Some(Order::Search);
     assert_eq!(orders(&sleep), [search, search, None, None]);
     assert_eq!(counts(&sleep), (4, 2, 2));
     let quiet = asleep(4);
-    assert_eq!(quiet.retire_coldest(2, NONE), 2);
+    assert_eq!(quiet.retire_coldest(2, 0, NONE), 2);
     let leave = Some(Order::Leave);
     assert_eq!(orders(&quiet), [leave, leave, None, None], "the coldest go");
     assert_eq!(counts(&quiet), (2, 0, 2));
+}
+
+/// Others may leave by themselves between the count and this.
+#[test]
+fn sleepers_are_sent_home_down_to_the_floor_and_no_further() {
+    let sleep = asleep(4);
+    assert_eq!(sleep.retire_coldest(4, 3, NONE), 1);
+    assert_eq!(sleep.retire_coldest(4, 3, NONE), 0);
+    assert_eq!(counts(&sleep), (3, 0, 3));
+    assert_eq!(sleep.retire_coldest(4, 0, NONE), 3);
 }
 
 /// Attacks S8.

@@ -154,9 +154,15 @@ impl Word {
         debug_assert!(before.sleeping() >= n, "a sleeper was not counted (S4)");
     }
 
-    /// `n` sleepers were taken out of the list and told to leave.
-    pub(crate) fn discharge_sleepers(&self, n: u32) {
-        self.apply(0, u64::from(n) * (LIVE + SLEEPING));
+    /// Up to `n` sleepers are to be taken out of the list and told to leave, as far as more than
+    /// `floor` live: others may leave by themselves at this moment. Returns how many are.
+    #[must_use]
+    pub(crate) fn discharge_sleepers(&self, n: u32, floor: u32) -> u32 {
+        let surplus = |word| n.min(Seen(word).live().saturating_sub(floor));
+        let before = self.0.fetch_update(Ordering::AcqRel, Ordering::Acquire, |word| {
+            Some(word.wrapping_sub(u64::from(surplus(word)) * (LIVE + SLEEPING)))
+        });
+        before.map_or(0, surplus)
     }
 
     /// A searcher leaves for good.
@@ -242,7 +248,7 @@ mod tests {
             let events = w.load().events();
             assert!(w.fall_asleep(events).is_ok());
             assert_eq!(counts(&w), before);
-            w.discharge_sleepers(1);
+            assert_eq!(w.discharge_sleepers(1, 0), 1);
             assert_eq!(counts(&w), (before.0 - 1, before.1, before.2 - 1));
             assert!(w.acknowledge().is_kicked());
             assert!(!w.load().is_kicked());

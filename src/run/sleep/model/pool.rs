@@ -224,7 +224,7 @@ impl Pool {
 
     /// Sends up to `n` sleepers home, the coldest first.
     pub(super) fn retire(&self, n: u32) {
-        self.sleep.retire_coldest(n, || self.gate.queued());
+        self.sleep.retire_coldest(n, 0, || self.gate.queued());
     }
 
     // The jobs.
