@@ -42,11 +42,11 @@ impl Pool {
     /// The timer's thread, and the worker that takes what it has queued.
     fn run_what_is_due(&self) -> bool {
         let Some(job) = self.delayed.take_due(Nanos(0), &self.gate) else { return false };
-        let started = Started::of(job);
-        if started.is_some() {
+        let is_started = Started::of(&*job, job.ticket()).is_some();
+        if is_started {
             self.gate.release();
         }
-        started.is_some()
+        is_started
     }
 
     /// As `attempt::cancel`.
