@@ -2,16 +2,16 @@
 
 mod common;
 
-use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc;
 use std::time::Duration;
 
 use common::{
-    Bomb, DropFlag, Latch, PATIENCE, assert_submitted, build, by_hand, fixed, occupy, until, within,
+    Bomb, DropFlag, Latch, NoTimer, PATIENCE, assert_submitted, build, by_hand, fixed, occupy,
+    until, within,
 };
-use springtide::testing::{ManualClock, Spawner, SystemSpawner, ThreadHandle};
+use springtide::testing::ManualClock;
 use springtide::{DropPolicy, Overflow, Periodic, Pool, Refusal};
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -365,23 +365,6 @@ fn every_end_of_the_pool_ends_a_series_after_the_run_that_has_begun() {
             assert_eq!((series.runs(), series.failures(), is_freed), (1, 0, true), "{name}");
         }
     });
-}
-
-/// Refuses every timer's thread.
-struct NoTimer;
-
-impl Spawner for NoTimer {
-    fn spawn(
-        &self,
-        name: String,
-        stack_size: Option<usize>,
-        body: Box<dyn FnOnce() + Send>,
-    ) -> io::Result<ThreadHandle> {
-        match name.ends_with("/time") {
-            true => Err(io::Error::from(io::ErrorKind::WouldBlock)),
-            false => SystemSpawner.spawn(name, stack_size, body),
-        }
-    }
 }
 
 #[test]

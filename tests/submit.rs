@@ -2,7 +2,6 @@
 
 mod common;
 
-use std::io;
 use std::ops::RangeInclusive;
 use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, mpsc};
@@ -10,10 +9,9 @@ use std::thread;
 use std::time::Duration;
 
 use common::{
-    DropFlag, FOREVER, Latch, PATIENCE, assert_accounts, assert_submitted, build, fixed,
+    DropFlag, FOREVER, Latch, NoTimer, PATIENCE, assert_accounts, assert_submitted, build, fixed,
     fixed_with, occupy, until, within,
 };
-use springtide::testing::{Spawner, SystemSpawner, ThreadHandle};
 use springtide::{BuildError, Overflow, Pool, PoolHandle, Refusal, TrySubmitError};
 
 #[test]
@@ -364,23 +362,6 @@ fn a_pool_that_cannot_be_built_says_every_reason_and_starts_no_thread() {
         let pool = build(Pool::builder("nobuild").workers(1..=1));
         assert_accounts(&pool);
     });
-}
-
-/// Refuses the thread that waits for points in time.
-struct NoTimer;
-
-impl Spawner for NoTimer {
-    fn spawn(
-        &self,
-        name: String,
-        stack_size: Option<usize>,
-        body: Box<dyn FnOnce() + Send>,
-    ) -> io::Result<ThreadHandle> {
-        match name.ends_with("/time") {
-            true => Err(io::Error::from(io::ErrorKind::WouldBlock)),
-            false => SystemSpawner.spawn(name, stack_size, body),
-        }
-    }
 }
 
 #[test]
