@@ -19,6 +19,7 @@ mod connection;
 mod debug;
 mod endpoint;
 mod json;
+mod live;
 mod page;
 mod pools;
 mod press;

@@ -8,8 +8,6 @@ use crate::run::overdue;
 use crate::run::priority::Priority;
 use crate::scale::totals::Levels;
 use crate::scale::{Core, Reason};
-use crate::sync::plain::Ordering;
-use crate::time::Nanos;
 
 /// The pool at one moment. In every snapshot `accepted` equals
 /// `delayed + queued + running + ok + errored + panicked + cancelled + expired + timed_out +
@@ -293,11 +291,7 @@ pub(crate) fn health(core: &Core) -> Health {
         let journal = core.journal.lock();
         (journal.stalled, journal.spawn_refused)
     };
-    // A supervisor that sleeps until the next event is never late, unless it is asked to report
-    // meanwhile and does not come back from it.
-    let next_look = Nanos(shared.next_look.load(Ordering::Acquire));
-    let due = next_look.min(core.refresh.reporting_since());
-    let silent = shared.now().since(due) > SILENT_AFTER;
+    let silent = core.supervisor_late() > SILENT_AFTER;
     let troubles = [
         (shared.gate.is_closed(), Trouble::Closed),
         (queued && shared.is_paused(), Trouble::Paused),

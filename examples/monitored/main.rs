@@ -8,7 +8,7 @@
 //! It serves what the configuration in `dashboards/prometheus/` scrapes, so that the boards have
 //! something to show: waves and bursts of requests that sleep, compute, fail, panic, run too long
 //! or come too late; a batch that fills its queue; lanes; delayed jobs and retries; a pool that
-//! stands still; one that is resized between 2 and 512 workers; and one that does nothing but
+//! stands still; one whose supervisor hangs; one that is resized between 2 and 512 workers; and one that does nothing but
 //! count, as fast as it can.
 //!
 //! What became of each job is also counted by the jobs and their submitters themselves. That is the
@@ -17,6 +17,7 @@
 
 mod batch;
 mod crowd;
+mod hung;
 mod lanes;
 mod later;
 mod requests;
@@ -85,6 +86,7 @@ fn run(mut words: impl Iterator<Item = String>) -> Result<(), Box<dyn std::error
         lanes::load,
         later::load,
         stuck::load,
+        hung::load,
         crowd::load,
         crowd::flat_out,
     ];
@@ -94,13 +96,14 @@ fn run(mut words: impl Iterator<Item = String>) -> Result<(), Box<dyn std::error
         lanes::pool()?,
         later::pool()?,
         stuck::pool()?,
+        hung::pool()?,
         crowd::pool()?,
         Pool::builder("fast").workers(1..=2).build()?,
     ];
     println!("metrics at http://{}/metrics", endpoint.local_addr());
 
     let span = Span { began: Instant::now(), length, over: AtomicBool::new(false) };
-    let truths: [Truth; 7] = Default::default();
+    let truths: [Truth; 8] = Default::default();
     std::thread::scope(|scope| {
         for ((load, pool), truth) in loads.into_iter().zip(&pools).zip(&truths) {
             let span = &span;

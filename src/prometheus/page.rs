@@ -146,7 +146,7 @@ fn bound_in(labels: &str) -> Option<u64> {
 }
 
 /// The labels the exporter gives this pool's series, which include those it adds to everything.
-fn labels_in(page: &str, pool: &str) -> String {
+pub(crate) fn labels_in(page: &str, pool: &str) -> String {
     let pool = pool_label(pool);
     let series = page
         .lines()
@@ -157,14 +157,14 @@ fn labels_in(page: &str, pool: &str) -> String {
 }
 
 /// Where a family stands in a page: from its first comment line to after its last series.
-struct Block {
-    start: usize,
-    end: usize,
+pub(crate) struct Block {
+    pub(crate) start: usize,
+    pub(crate) end: usize,
     is_histogram: bool,
 }
 
 impl Block {
-    fn find(page: &str, family: &str) -> Option<Block> {
+    pub(crate) fn find(page: &str, family: &str) -> Option<Block> {
         let announcement = format!("# TYPE {family} ");
         let kind_at = match page.strip_prefix(&announcement) {
             Some(_) => 0,

@@ -1,5 +1,6 @@
 //! The pools of the process: those whose health the endpoint tells, and those it shows.
 
+use super::live::Late;
 use crate::run::phase::Stage;
 use crate::scale::{Core, refresh};
 use crate::sync::{Arc, Mutex, Weak};
@@ -47,11 +48,23 @@ pub(crate) fn all() -> Vec<Arc<Core>> {
 /// last spoke, or that has dropped what it said.
 pub(crate) fn refresh() {
     let until = refresh::deadline();
-    let pools = all().into_iter().filter(|core| core.reported);
+    let pools = all().into_iter().filter(|core| core.reported.is_some());
     let asked = pools.filter_map(|core| Some((core.refresh.ask(&core.shared)?, core)));
     // All are asked before the first is waited for.
     let asked: Vec<_> = asked.collect();
     asked.iter().for_each(|(number, core)| core.refresh.wait(*number, until));
+}
+
+/// How late the supervisor of each pool is that somebody is told about, and that has not ended.
+pub(crate) fn late() -> Vec<Late> {
+    let late = |core: Arc<Core>| {
+        let reported = core.reported.as_ref().filter(|reported| !reported.label.is_shared)?;
+        let label = reported.label.text.clone();
+        let seconds = core.supervisor_late().as_secs_f64();
+        Some(Late { label, to_process: reported.to_process, seconds })
+    };
+    let has_ended = |core: &Arc<Core>| core.shared.phase.stage() == Stage::Ended;
+    all().into_iter().filter(|core| !has_ended(core)).filter_map(late).collect()
 }
 
 /// The lock covers the list alone: what comes from here may be the last that holds its pool, and is

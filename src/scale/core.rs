@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
+use super::attendance::Attendance;
 use super::journal::Journal;
+#[cfg(feature = "prometheus")]
+use super::pool_label::Reported;
 use super::refresh::Refresh;
 use super::totals::{Levels, Totals};
 use crate::compose::retry::budget::{RetryBudget, Spending};
@@ -35,8 +38,9 @@ pub(crate) struct Core {
     pub(crate) exported: bool,
     /// A recorder is told them.
     #[cfg(feature = "prometheus")]
-    pub(crate) reported: bool,
+    pub(crate) reported: Option<Reported>,
     pub(crate) refresh: Refresh,
+    pub(crate) attendance: Attendance,
     /// One change of the settings at a time.
     pub(crate) retuning: Mutex<()>,
     pub(crate) ceiling: usize,
@@ -73,8 +77,9 @@ impl Core {
             policy,
             exported: true,
             #[cfg(feature = "prometheus")]
-            reported: true,
+            reported: None,
             refresh: Refresh::default(),
+            attendance: Attendance::default(),
             retuning: Mutex::new(()),
             ceiling,
         }
@@ -84,7 +89,7 @@ impl Core {
         self.exported = !matches!(source, MetricsSource::Disabled);
         #[cfg(feature = "prometheus")]
         {
-            self.reported = self.exported && !matches!(source, MetricsSource::Captured);
+            self.reported = Reported::of(self.shared.name.as_str(), source);
         }
         self
     }
@@ -128,6 +133,12 @@ impl Core {
             jobs = self.look_at_jobs();
         }
         jobs
+    }
+
+    /// For how long the supervisor has been at its work, or ought to have been.
+    pub(crate) fn supervisor_late(&self) -> Duration {
+        let now = self.shared.now();
+        self.attendance.late(now, &self.shared.next_look)
     }
 
     /// Everything counted so far, folded from the meters at this moment.
@@ -219,6 +230,7 @@ impl Core {
             .filter_map(|(worker, job)| shared.roster.slot(worker).current.last_beat(job.started));
         levels.heartbeat_age = beats.map(|beat| now.since(beat)).max().unwrap_or_default();
         levels.stuck_jobs = overdue::stuck_jobs(shared);
+        levels.supervisor_late = self.supervisor_late();
         levels
     }
 }

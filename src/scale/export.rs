@@ -129,7 +129,6 @@ impl Export {
 
     fn flush(&mut self, core: &Core, observer: &mut Observer, now: Nanos) {
         let asked = core.refresh.asked();
-        core.refresh.begin(core.shared.now());
         self.measure(core, observer, now);
         self.last = Some(now);
         self.flushed = core.progress();

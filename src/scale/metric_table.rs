@@ -151,8 +151,12 @@ fn seconds(duration: Duration) -> Option<f64> {
     Some(duration.as_secs_f64())
 }
 
+/// The one figure that the page of [`render`](crate::prometheus::render) has from the pool itself:
+/// told by a supervisor that hangs, it would be as old as all the others.
+pub(crate) const SUPERVISOR_LATE: &str = "springtide_supervisor_late_seconds";
+
 /// Every exported family, in the order of documentation and dashboards.
-pub(crate) static TABLE: [Family; 44] = [
+pub(crate) static TABLE: [Family; 45] = [
     // Jobs.
     counter("springtide_jobs_submitted_total", "Jobs accepted into the pool.", |f, _| {
         Some(f.totals.accepted)
@@ -352,6 +356,12 @@ pub(crate) static TABLE: [Family; 44] = [
         &TICK_LADDER,
         |f| &f.totals.tick,
     ),
+    gauge(
+        SUPERVISOR_LATE,
+        "How long the supervisor has been at work, or late for it. Our own pages read it anew.",
+        |f, _| seconds(f.levels.supervisor_late),
+    )
+    .unit(Unit::Seconds),
     gauge(
         "springtide_supervisor_last_tick_timestamp_seconds",
         "Unix time of the last evaluation; an old one is a fault only while jobs are queued.",

@@ -11,6 +11,7 @@
 //! next look is due or a submitter kicks. Only [`supervisor`] acts; everything that chooses is a
 //! pure function of plain values.
 
+mod attendance;
 pub(crate) mod captured;
 mod constants;
 mod decay;

@@ -6,6 +6,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+#[cfg(feature = "prometheus")]
+use crate::metrics_source::MetricsSource;
 use crate::metrics_source::{OwnRecorder, WeakRecorder};
 use crate::run::figures::{LANES_NAMED, OTHERS};
 use crate::sync::Arc;
@@ -69,6 +71,26 @@ impl PoolLabel {
         }
         names.entry(name.to_owned()).or_default();
         PoolLabel { text: name.to_owned(), is_shared: false }
+    }
+}
+
+/// The label under which a pool reports, and whether that is to the recorder of the process.
+#[cfg(feature = "prometheus")]
+pub(crate) struct Reported {
+    pub(crate) label: PoolLabel,
+    pub(crate) to_process: bool,
+}
+
+#[cfg(feature = "prometheus")]
+impl Reported {
+    /// `None` for a pool that no recorder is told about.
+    pub(crate) fn of(name: &str, to: &MetricsSource) -> Option<Reported> {
+        let own = match to {
+            MetricsSource::Global => None,
+            MetricsSource::Recorder(recorder) => Some(recorder),
+            MetricsSource::Captured | MetricsSource::Disabled => return None,
+        };
+        Some(Reported { label: PoolLabel::of(name, own), to_process: own.is_none() })
     }
 }
 

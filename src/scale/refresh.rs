@@ -10,7 +10,7 @@ use crate::run::shared::Shared;
 use crate::sync::Mutex;
 use crate::sync::atomic::{AtomicU64, Ordering, fence};
 use crate::sync::thread::{self, Thread};
-use crate::time::{Nanos, instant_now};
+use crate::time::instant_now;
 
 /// A supervisor that rests answers within microseconds. Where the system is so busy that it does
 /// not, figures that are older are better than none.
@@ -30,8 +30,6 @@ pub(crate) struct Refresh {
     answered: AtomicU64,
     /// Who waits, and for which number.
     waiting: Mutex<Vec<(u64, Thread)>>,
-    /// Since when the supervisor has been reporting, and one more; 0 while it is not.
-    reporting: AtomicU64,
 }
 
 impl Refresh {
@@ -78,20 +76,8 @@ impl Refresh {
         self.asked.load(Ordering::Relaxed)
     }
 
-    /// The supervisor begins to report: to code of somebody else, which may hang.
-    pub(crate) fn begin(&self, now: Nanos) {
-        self.reporting.store(now.0.saturating_add(1), Ordering::Relaxed);
-    }
-
-    /// Since when it has been at it; `NEVER` while it is not.
-    pub(crate) fn reporting_since(&self) -> Nanos {
-        let since = self.reporting.load(Ordering::Relaxed);
-        since.checked_sub(1).map_or(Nanos::NEVER, Nanos)
-    }
-
     /// The supervisor has reported. Who waits is woken, and leaves the list by itself.
     pub(crate) fn answer(&self, asked: u64) {
-        self.reporting.store(0, Ordering::Relaxed);
         self.answered.store(asked, Ordering::Release);
         self.waiting.lock().iter().for_each(|(_, thread)| thread.unpark());
     }

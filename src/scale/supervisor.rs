@@ -76,6 +76,7 @@ impl Supervisor {
             let events = shared.sleep.acknowledge().events();
             self.clock_watch.check(&shared.clock);
             let now = shared.now();
+            core.attendance.arrive(now);
             let steady = self.time.at(now);
             let plan = self.evaluate(now, steady);
             self.export.flush_if_due(&core, &mut self.observer, steady);
@@ -327,8 +328,8 @@ impl Supervisor {
                 let quiet = self.export.is_final(&core, &mut self.observer, now);
                 match (parked, quiet) {
                     (true, true) => self.sleep(events),
-                    (true, false) => shared.sleep.rest_supervisor(Some(SLOW_TICK)),
-                    (false, _) => shared.sleep.rest_supervisor(Some(FAST_TICK)),
+                    (true, false) => self.doze(Some(SLOW_TICK)),
+                    (false, _) => self.doze(Some(FAST_TICK)),
                 }
                 return;
             }
@@ -339,7 +340,7 @@ impl Supervisor {
             if now >= due || now < looked {
                 return;
             }
-            shared.sleep.rest_supervisor(Some(due.since(now)));
+            self.doze(Some(due.since(now)));
             if !shared.phase.is_running() {
                 return;
             }
@@ -352,7 +353,7 @@ impl Supervisor {
         let shared = &core.shared;
         loop {
             let now = self.time.at(shared.now());
-            shared.sleep.rest_supervisor(self.export.next_report(now));
+            self.doze(self.export.next_report(now));
             let now = self.time.at(shared.now());
             let reported = self.export.report_if_due(&core, &mut self.observer, now);
             // Whoever rings for anything else has announced, kicked or counted it before, but for
@@ -362,6 +363,13 @@ impl Supervisor {
                 return;
             }
         }
+    }
+
+    /// Rests for so long, or until it is rung for; nobody expects anything of it meanwhile.
+    fn doze(&self, time: Option<Duration>) {
+        self.core.attendance.leave();
+        self.core.shared.sleep.rest_supervisor(time);
+        self.core.attendance.arrive(self.core.shared.now());
     }
 
     /// How long until the next look, kicks apart.

@@ -102,6 +102,8 @@ pub(crate) struct Levels {
     pub(crate) stuck_jobs: u32,
     /// Jobs wait, none has left the queue for long, and no worker could be added.
     pub(crate) stalled: bool,
+    /// For how long the supervisor has been at its work, or ought to have been.
+    pub(crate) supervisor_late: Duration,
     /// Unix time of the supervisor's last evaluation, in seconds.
     pub(crate) last_tick_unix: f64,
     /// CPU time of the worker threads so far; `None` where the platform does not tell.

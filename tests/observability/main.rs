@@ -26,9 +26,8 @@ const EMPTY_WHEN_WELL: [(&str, &str); 1] =
     [("fleet.json: Threads refused", "the system must refuse a thread")];
 
 /// Alerts that this program does not bring about; each must have an answer without its threshold.
-const SILENT: [(&str, &str); 4] = [
+const SILENT: [(&str, &str); 3] = [
     ("SpringtideOldestJobWaits", "a job would have to wait for longer than this test takes"),
-    ("SpringtideSupervisorSilent", "a supervisor would have to die"),
     ("SpringtideThreadsRefused", "the system would have to refuse a thread"),
     ("SpringtideWorkerLost", "a worker would have to panic outside of a job"),
 ];

@@ -158,6 +158,7 @@ pub(crate) const RANKS: &[&[&str]] = &[
     &[
         "run::desk",
         "run::news",
+        "scale::attendance",
         "prometheus::page",
         "scale::probe",
         "scale::reconcile",
@@ -172,6 +173,7 @@ pub(crate) const RANKS: &[&[&str]] = &[
     &[
         "run::terms",
         "scale::telemetry",
+        "prometheus::live",
         "run::attempt",
         "scale::observer",
         "sim::fleet::signal",

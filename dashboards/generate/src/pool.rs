@@ -388,16 +388,20 @@ fn scaling() -> Row {
 
 fn figures() -> Row {
     let panels = vec![
-        Panel::lines("Supervisor silent while jobs wait", Unit::Seconds)
+        Panel::lines("Supervisor late", Unit::Seconds)
             .asks("Is the supervisor alive?")
-            .advice("Empty is well: it may sleep while nothing waits. See the runbook.")
+            .advice("Near 0 is well; last looks are shown only while jobs wait. See the runbook.")
             .limits(5.0, 10.0)
+            .query(
+                "max by (instance, pool) (springtide_supervisor_late_seconds)",
+                "{{pool}} on {{instance}}",
+            )
             .query(
                 "max by (instance, pool) (\
                  timestamp(springtide_supervisor_last_tick_timestamp_seconds) - \
                  springtide_supervisor_last_tick_timestamp_seconds and on (job, instance, pool) \
                  sum by (job, instance, pool) (springtide_queue_jobs) > 0)",
-                "{{pool}} on {{instance}}",
+                "last look of {{pool}} on {{instance}}",
             ),
         Panel::lines("One evaluation, 99th percentile", Unit::Seconds)
             .asks("How long does the supervisor take?")
