@@ -8,8 +8,8 @@
 //! It serves what the configuration in `dashboards/prometheus/` scrapes, so that the boards have
 //! something to show: waves and bursts of requests that sleep, compute, fail, panic, run too long
 //! or come too late; a batch that fills its queue; lanes; delayed jobs and retries; a pool that
-//! stands still; one whose supervisor hangs; one that is resized between 2 and 512 workers; and one that does nothing but
-//! count, as fast as it can.
+//! stands still; one whose supervisor hangs; one that is resized between 2 and 512 workers; and one
+//! that does nothing but count, as fast as it can.
 //!
 //! What became of each job is also counted by the jobs and their submitters themselves. That is the
 //! truth which the last line of the output tells, once all jobs are over; the page is served until

@@ -390,18 +390,15 @@ fn figures() -> Row {
     let panels = vec![
         Panel::lines("Supervisor late", Unit::Seconds)
             .asks("Is the supervisor alive?")
-            .advice("Near 0 is well; last looks are shown only while jobs wait. See the runbook.")
+            .advice("Near 0 is well. While jobs wait: the age of its last look. See the runbook.")
             .limits(5.0, 10.0)
-            .query(
-                "max by (instance, pool) (springtide_supervisor_late_seconds)",
-                "{{pool}} on {{instance}}",
-            )
             .query(
                 "max by (instance, pool) (\
                  timestamp(springtide_supervisor_last_tick_timestamp_seconds) - \
                  springtide_supervisor_last_tick_timestamp_seconds and on (job, instance, pool) \
-                 sum by (job, instance, pool) (springtide_queue_jobs) > 0)",
-                "last look of {{pool}} on {{instance}}",
+                 sum by (job, instance, pool) (springtide_queue_jobs) > 0 or \
+                 springtide_supervisor_late_seconds)",
+                "{{pool}} on {{instance}}",
             ),
         Panel::lines("One evaluation, 99th percentile", Unit::Seconds)
             .asks("How long does the supervisor take?")
