@@ -222,11 +222,12 @@ fn times_table(n: &Numbers) -> Section {
         row("run", n.run_ms),
         row("sojourn", n.sojourn_ms),
         row("late", n.late_ms),
+        row("queued", n.queued_ms),
     ];
     Section {
         title: "Times",
         note: "A sojourn is a wait and a run. Late is the part of a wait that passed before the \
-               job was handed to the pool."
+               job was handed to the pool, queued the rest."
             .into(),
         legend: vec![],
         body: page::table(&rows),
