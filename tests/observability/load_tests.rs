@@ -152,7 +152,7 @@ fn the_99th_percentile_of_each_load_test_is_there_too() {
     for load_test in &stage.load_tests {
         let own = load_test.numbers["queued_ms"]["p99"].as_f64().expect("jobs have run") / 1e3;
         let ran = ["jobs_ok", "jobs_panicked", "jobs_timed_out"].map(|key| load_test.count(key));
-        print!("{}: ", load_test.name);
+        println!("{} is {}", load_test.name, load_test.labels());
         assert_percentile(stage, &load_test.labels(), ran.iter().sum(), own);
     }
 }
