@@ -8,6 +8,7 @@ use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
 use program::{Program, json};
+use serde_json::Value;
 
 static LOAD_TEST: Program = Program::new("load_test");
 
@@ -31,7 +32,7 @@ fn assert_refused(arguments: &[&str], expected: &str) {
 #[test]
 fn a_wrong_argument_is_named_on_one_line() {
     let shapes = "steady, step, burst, sine, heavy-tail";
-    let cases: [(&[&str], String); 9] = [
+    let cases: [(&[&str], String); 11] = [
         (&["--pattern", "wave"], format!("--pattern: 'wave' is not one of {shapes}")),
         (
             &["--workers", "8..=2"],
@@ -51,6 +52,11 @@ fn a_wrong_argument_is_named_on_one_line() {
         (
             &["--pattern", "sine", "--rate", "1e6", "--duration", "1h"],
             "--rate: rate times duration makes 3600000000 jobs; the most is 5000000".into(),
+        ),
+        (&["--panic=much"], "--panic: 'much' is not a share such as 2%".into()),
+        (
+            &["--duration=1s", "--resize=2s:1..=2"],
+            "--resize: the last job arrives before the last of them".into(),
         ),
         (&["extra"], "extra: there is no such argument; see --help".into()),
     ];
@@ -106,10 +112,12 @@ fn a_file_that_cannot_be_opened_is_named_before_the_run() {
 
 #[test]
 fn what_only_the_pool_can_refuse_names_the_argument_too() {
-    let output = run(&["--workers", "1..=9999999"]);
-    let said = String::from_utf8_lossy(&output.stderr);
-    assert!(said.starts_with("load_test: --workers: "), "{said}");
-    assert_eq!((said.lines().count(), output.status.code()), (1, Some(2)), "{said}");
+    for (argument, value) in [("--workers", "1..=9999999"), ("--resize", "1s:1..=9999999")] {
+        let output = run(&[argument, value]);
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(said.starts_with(&format!("load_test: {argument}: ")), "{said}");
+        assert_eq!((said.lines().count(), output.status.code()), (1, Some(2)), "{said}");
+    }
 }
 
 #[test]
@@ -193,6 +201,70 @@ fn jobs_that_a_full_queue_refuses_are_counted() {
     assert!(count("jobs_refused") > 0, "{numbers}");
     assert_eq!(count("jobs_accepted") + count("jobs_refused"), 50);
     assert_eq!(count("jobs_ok"), count("jobs_accepted"));
+}
+
+/// Its numbers, and what it printed: the summary, and what it says while it runs.
+#[track_caller]
+fn numbers(name: &str, arguments: &[&str]) -> (Value, String, String) {
+    let out = path(name);
+    let output = run(&[arguments, &["--json", &out]].concat());
+    let said = String::from_utf8(output.stderr).expect("it prints text");
+    assert_eq!(output.status.code(), Some(0), "{said}");
+    (json(&out), String::from_utf8(output.stdout).expect("it prints text"), said)
+}
+
+#[test]
+fn jobs_that_panic_are_told_apart_are_not_lost_and_print_nothing() {
+    let steady = ["--pattern=steady", "--rate=400", "--run=1ms", "--duration=1s", "--seed=3"];
+    let (plain, _, _) = numbers("plain.json", &steady);
+    let (numbers, summary, said) = numbers("panic.json", &[&steady[..], &["--panic=20%"]].concat());
+    let count = |key: &str| numbers[key].as_u64().expect(key);
+    assert_eq!(numbers["jobs_offered"], plain["jobs_offered"], "a seed means one load");
+    assert!((40..=120).contains(&count("jobs_panicked")), "{numbers}");
+    assert_eq!(count("jobs_ok") + count("jobs_panicked"), count("jobs_offered"));
+    assert_eq!(count("jobs_lost"), 0);
+    assert!(summary.contains(&format!(", {} panicked,", count("jobs_panicked"))), "{summary}");
+    assert!(!said.contains("panic") && !said.contains("planned"), "{said}");
+}
+
+#[test]
+fn stuck_jobs_outrun_their_timeout_and_are_noticed_and_written_down_as_sleepers() {
+    let trace = file("stuck.csv", "arrival_ms,run_ms,cpu_ms\n0,5,5\n1.5,5,0\n3,5,\n");
+    let again = path("stuck again.csv");
+    let (numbers, summary, _) = numbers(
+        "stuck.json",
+        &["--trace", &trace, "--stuck=100%", "--timeout=300ms", "--record", &again],
+    );
+    for (key, count) in [("jobs_ok", 0), ("jobs_timed_out", 3), ("jobs_stuck", 3), ("jobs_lost", 0)]
+    {
+        assert_eq!(numbers[key], count, "{key}: {numbers}");
+    }
+    assert!(numbers["run_ms"]["p50"].as_f64() >= Some(1_200.0), "they keep their workers");
+    assert!(summary.contains(", 3 timed out (3 stuck),"), "{summary}");
+    let again = std::fs::read_to_string(again).expect("the file was written");
+    assert_eq!(again, "arrival_ms,run_ms,cpu_ms\n0,1200,0\n1.5,1200,0\n3,1200,0\n");
+}
+
+#[test]
+fn bounds_change_when_they_are_due_and_the_pool_follows_up_and_down() {
+    let trace = file("resize.csv", "arrival_ms,run_ms\n0,1\n2000,1\n4000,1\n");
+    let page = path("resize");
+    let load = ["--trace", &trace, "--workers=1..=2", "--speed=2", "--report", &page];
+    let resizes = ["--resize=3s:1..=1", "--resize=1s:5..=300"];
+    let (numbers, summary, _) = numbers("resize.json", &[&load[..], &resizes].concat());
+    let resizes = numbers["resizes"].as_array().expect("a list");
+    let told: Vec<_> = resizes.iter().map(|r| (r["min"].as_u64(), r["max"].as_u64())).collect();
+    assert_eq!(told, [(Some(5), Some(300)), (Some(1), Some(1))], "in order of time");
+    for (resize, due) in resizes.iter().zip([0.5, 1.5]) {
+        assert!(resize["at_s"].as_f64() >= Some(due), "before its time: {resize}");
+    }
+    assert!(numbers["workers"]["peak"].as_u64() >= Some(5), "{numbers}");
+    for reason in ["below_min", "above_max"] {
+        assert!(numbers["decisions"][reason].as_u64() > Some(0), "{numbers}");
+    }
+    assert!(summary.contains("\n  bounds    5..=300 from "), "{summary}");
+    let page = std::fs::read_to_string(Path::new(&page).join("index.html")).expect("a page");
+    assert!(page.contains("upper bound, 1 to 300"), "the picture has the bounds");
 }
 
 #[cfg(unix)]

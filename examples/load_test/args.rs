@@ -9,6 +9,7 @@ use std::time::Duration;
 use clap::{Parser, ValueEnum};
 
 use crate::load::{Mix, Pattern};
+use crate::resize::Resize;
 use crate::typed::{Refusal, name_of, number, positive, seed, speed, time, workers};
 
 /// How long the demo takes unless `--duration` says otherwise.
@@ -45,6 +46,13 @@ Times:
   A time is a number and a unit, as in 500ms, 20s, 5m or 1h; a bare number is seconds.
   --duration is in the time of the load, before --speed compresses it: --duration 10m --speed 60
   takes ten seconds. --target-wait and --keep-alive are real time, always.
+
+Trouble:
+  Which jobs panic or get stuck is fixed ahead by the seed, and a seed means the same arrivals with
+  trouble and without. A job panics at its end. A stuck job does not hear its timeout and sleeps
+  for four times as long; after twice the timeout the pool counts it as stuck.
+  --timeout is real time. --resize is in the time of the load, as --duration is, and may be given
+  more than once: --resize 10s:8..=16 --resize 20s:2..=64.
 
 Words:
   A wait is the time from the arrival of a job to its start, a run the time from there to its end,
@@ -87,6 +95,19 @@ pub(crate) struct Args {
     /// The same seed makes the same load
     #[arg(long, value_name = "N", value_parser = seed, default_value = "1")]
     pub(crate) seed: u64,
+
+    /// How many of the jobs panic, as in 2%
+    #[arg(long, value_name = "SHARE", value_parser = share, allow_hyphen_values = true)]
+    pub(crate) panic: Option<f64>,
+    /// How many of the jobs outrun a timeout and keep their worker, as in 1%
+    #[arg(long, value_name = "SHARE", value_parser = share, allow_hyphen_values = true)]
+    pub(crate) stuck: Option<f64>,
+    /// The timeout of those jobs [default: 1s]
+    #[arg(long, value_name = "TIME", value_parser = time, allow_hyphen_values = true)]
+    pub(crate) timeout: Option<Duration>,
+    /// Change the fewest and the most workers during the load, as in 10s:8..=16
+    #[arg(long, value_name = "TIME:MIN..=MAX", value_parser = resize, allow_hyphen_values = true)]
+    pub(crate) resize: Vec<Resize>,
 
     /// The fewest and the most workers
     #[arg(long, value_name = "MIN..=MAX", value_parser = workers, default_value = "2..=64")]
@@ -192,6 +213,12 @@ impl Args {
         settings.push(format!("speed {speed}"));
         settings.push(format!("time scale {}", self.time_scale));
         settings.push(format!("seed {}", self.seed));
+        settings.extend(self.panic.map(|share| format!("{share} % panic")));
+        settings.extend(self.stuck.map(|share| format!("{share} % stuck")));
+        settings.extend(self.timeout.map(|time| format!("timeout {time:?}")));
+        settings.extend(self.resize.iter().map(|Resize { at, workers }| {
+            format!("{}..={} workers at {at:?}", workers.start(), workers.end())
+        }));
         settings.join(" · ")
     }
 
@@ -204,6 +231,10 @@ impl Args {
         needless(self.is_demo() && self.work.is_some(), "--work", "needs --pattern or --trace")?;
         let unserved = self.linger.is_some() && self.metrics.is_none();
         needless(unserved, "--linger", "needs --metrics")?;
+        let unlimited = self.timeout.is_some() && self.stuck.is_none();
+        needless(unlimited, "--timeout", "needs --stuck")?;
+        let wrong = self.panic.unwrap_or(0.0) + self.stuck.unwrap_or(0.0);
+        needless(wrong > 100.0, "--stuck", "makes more than 100% with --panic")?;
         let fixed = "needs --pattern; a trace and the demo have their own";
         needless(self.pattern.is_none() && self.rate.is_some(), "--rate", fixed)?;
         needless(self.pattern.is_none() && self.run.is_some(), "--run", fixed)?;
@@ -219,6 +250,25 @@ pub(crate) fn parse(line: impl IntoIterator<Item = OsString>) -> Result<Args, Re
 
 fn time_scale(text: &str) -> Result<f64, String> {
     number(text, 0.0..=1e6, "must be from 0 to 1 million")
+}
+
+/// In per cent.
+fn share(text: &str) -> Result<f64, String> {
+    let number = text.strip_suffix('%').and_then(|number| number.trim().parse::<f64>().ok());
+    match number {
+        Some(share) if (0.0..=100.0).contains(&share) => Ok(share),
+        Some(_) => Err("must be from 0% to 100%".into()),
+        None => Err("is not a share such as 2%".into()),
+    }
+}
+
+fn resize(text: &str) -> Result<Resize, String> {
+    let (at, bounds) = text.split_once(':').ok_or("is not TIME:MIN..=MAX, as in 10s:8..=16")?;
+    let of = |part: &str, why: String| format!("names '{part}', which {why}");
+    Ok(Resize {
+        at: time(at).map_err(|why| of(at, why))?,
+        workers: workers(bounds).map_err(|why| of(bounds, why))?,
+    })
 }
 
 fn queue(text: &str) -> Result<Queue, String> {
@@ -264,14 +314,23 @@ mod tests {
             "--pattern heavy-tail --work mixed --rate 50 --run 5ms --duration 1.5m --speed 2 \
              --time-scale 0.5 --seed 9 --workers 1..=8 --queue unbounded --overflow caller-runs \
              --policy queue-depth --target-wait 20ms --keep-alive 3s --metrics 127.0.0.1:0 \
+             --panic 2.5% --stuck 1% --timeout 200ms --resize 10s:8..=16 --resize 20s:1..=8 \
              --linger 1s --json out.json --report out",
         )
         .unwrap();
         assert_eq!(args.pattern, Some(Pattern::HeavyTail));
         assert_eq!(args.duration, Some(Duration::from_secs(90)));
-        assert_eq!((args.queue, args.workers), (Queue::Unbounded, 1..=8));
+        assert_eq!((args.queue, args.workers.clone()), (Queue::Unbounded, 1..=8));
         assert_eq!(args.overflow, OverflowArg::CallerRuns);
         assert_eq!(args.policy, PolicyArg::QueueDepth);
+        assert_eq!((args.panic, args.stuck), (Some(2.5), Some(1.0)));
+        assert_eq!(args.timeout, Some(Duration::from_millis(200)));
+        let resize = |s, workers| Resize { at: Duration::from_secs(s), workers };
+        assert_eq!(args.resize, [resize(10, 8..=16), resize(20, 1..=8)]);
+        let settings = args.settings(2.0);
+        assert!(settings.ends_with(
+            "2.5 % panic · 1 % stuck · timeout 200ms · 8..=16 workers at 10s · 1..=8 workers at 20s"
+        ));
     }
 
     #[test]
@@ -309,6 +368,21 @@ mod tests {
             ("--seed 1 --seed 2", "--seed: was given twice".into()),
             ("--work cpu", "--work: needs --pattern or --trace".into()),
             ("--linger 1s", "--linger: needs --metrics".into()),
+            ("--panic 2", "--panic: '2' is not a share such as 2%".into()),
+            ("--panic NaN%", "--panic: 'NaN%' must be from 0% to 100%".into()),
+            ("--stuck 101%", "--stuck: '101%' must be from 0% to 100%".into()),
+            ("--stuck -1%", "--stuck: '-1%' must be from 0% to 100%".into()),
+            ("--panic 60% --stuck 41%", "--stuck: makes more than 100% with --panic".into()),
+            ("--timeout 1s", "--timeout: needs --stuck".into()),
+            ("--resize 2..=4", "--resize: '2..=4' is not TIME:MIN..=MAX, as in 10s:8..=16".into()),
+            (
+                "--resize soon:2..=4",
+                "--resize: 'soon:2..=4' names 'soon', which is not a time such as".into(),
+            ),
+            (
+                "--resize 1s:4..=2",
+                "--resize: '1s:4..=2' names '4..=2', which has its lower bound above".into(),
+            ),
         ];
         for (line, expected) in cases {
             let message = parsed(line).expect_err(line);

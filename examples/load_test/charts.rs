@@ -40,19 +40,22 @@ pub(crate) fn arrivals(slices: Slices, offered: &[f64], refused: &[f64]) -> Svg 
     })
 }
 
-/// Workers, what they do, and what the load asks for; the bound `max` where there is room for it.
-pub(crate) fn workers(slices: Slices, points: &[Point], max: u32) -> Svg {
+/// Workers, what they do, and what the load asks for; the upper bound where there is room for it.
+pub(crate) fn workers(slices: Slices, points: &[Point]) -> Svg {
     let steps = |of: fn(&Point) -> f64| slices.steps(points.iter().map(|p| (p.at, of(p))));
     let total = steps(|p| p.workers.into());
     let peak = highest(total.iter().map(|p| p.1));
     let mut demand = steps(|p| p.demand.into());
     // A demand far beyond the pool would flatten everything else: it leaves the picture instead.
     let top = highest(demand.iter().map(|p| p.1)).clamp(peak, peak.max(1.0) * 1.6);
-    demand.iter_mut().for_each(|p| p.1 = p.1.min(top * 1.08));
+    let ceiling = top * 1.08;
+    demand.iter_mut().for_each(|p| p.1 = p.1.min(ceiling));
+    let mut bound = steps(|p| p.max.into());
+    let is_seen = bound.iter().any(|p| p.1 <= ceiling);
+    bound.iter_mut().for_each(|p| p.1 = p.1.min(ceiling));
     Frame::of_time(300, slices.end, top, "threads").draw(|chart| {
         area(chart, steps(|p| p.running as f64), FOAM, FOAM)?;
-        if f64::from(max) <= top * 1.08 {
-            let bound = [(0.0, max.into()), (slices.end, max.into())];
+        if is_seen {
             chart.draw_series(DashedLineSeries::new(bound, 4, 4, SLATE.into()))?;
         }
         line(chart, demand, AMBER, 1)?;

@@ -7,6 +7,7 @@ use clap::ValueEnum;
 use springtide::sim::trace::{Cost, Row};
 use springtide::sim::{JOBS_MAX, Random};
 
+use crate::trouble::Fate;
 use crate::work::Work;
 
 /// One mixed job in this many keeps a core busy; the others sleep.
@@ -19,6 +20,7 @@ pub(crate) struct Arrival {
     pub(crate) at: Duration,
     pub(crate) run: Duration,
     pub(crate) work: Work,
+    pub(crate) fate: Fate,
 }
 
 /// The shape of generated arrivals over time.
@@ -79,6 +81,7 @@ pub(crate) fn generate(shape: Shape) -> Result<Vec<Arrival>, String> {
                 at: Duration::from_secs_f64(at),
                 run: run_time(shape.pattern, shape.run, &mut rng),
                 work: shape.mix.draw(&mut rng),
+                fate: Fate::Fine,
             });
         }
         at += rng.exponential(1.0 / peak);
@@ -103,7 +106,7 @@ pub(crate) fn replay(
                 Work::Blocking => row.cost.asleep(),
                 Work::Cpu => row.cost.computing(),
             };
-            Arrival { at: row.at, run, work }
+            Arrival { at: row.at, run, work, fate: Fate::Fine }
         })
         .collect()
 }
@@ -135,6 +138,7 @@ pub(crate) fn demo(span: Duration, seed: u64) -> Result<Vec<Arrival>, String> {
                 at: Duration::from_secs_f64(at),
                 run: Duration::from_secs_f64(half + rng.exponential(half)),
                 work: stage.work,
+                fate: Fate::Fine,
             });
             at += rng.exponential(1.0 / stage.rate);
         }

@@ -4,6 +4,7 @@
 //! cargo run --release --example load_test                        # a demo of twenty seconds
 //! cargo run --release --example load_test -- --pattern burst --report out
 //! cargo run --release --example load_test -- --trace FILE --speed 60 --time-scale 0.0166667
+//! cargo run --release --example load_test -- --pattern steady --panic 2% --stuck 1%
 //! cargo run --release --example load_test -- --help
 //! ```
 //!
@@ -25,9 +26,9 @@
 //!   `cpu_ms`, a job that was on a core for most of its run time spins for all of it, unless
 //!   `--work` says otherwise; `--record` and `springtide::Recorded` write such files.
 //!
-//! The way through: `args` → `load` (or [`springtide::sim::trace`]) → `replay`, whose jobs do
-//! `work` and write to `tally` while `watch` looks at the pool → `numbers` → `summary`, `json`,
-//! `record` and `report`.
+//! The way through: `args` → `load` (or [`springtide::sim::trace`]), of which some jobs get into
+//! `trouble` → `replay`, whose jobs do `work` and write to `tally` while `watch` looks at the pool
+//! and `resize` changes its bounds → `numbers` → `summary`, `json`, `record` and `report`.
 
 mod args;
 mod charts;
@@ -48,10 +49,12 @@ mod readable;
 mod record;
 mod replay;
 mod report;
+mod resize;
 mod setup;
 mod slices;
 mod summary;
 mod tally;
+mod trouble;
 #[path = "../parts/typed.rs"]
 mod typed;
 mod usage;

@@ -6,6 +6,7 @@ use std::time::Duration;
 use serde::Serialize;
 
 use crate::replay::Finished;
+use crate::resize::Resized;
 use crate::tally::{Entry, Outcome, Spread};
 
 /// The object that `--json` writes. Jobs count by what they reported themselves, except for
@@ -17,6 +18,9 @@ pub(crate) struct Numbers {
     pub(crate) jobs_refused: u64,
     pub(crate) jobs_ok: u64,
     pub(crate) jobs_panicked: u64,
+    pub(crate) jobs_timed_out: u64,
+    /// Of those that timed out, the ones that the pool found to go on for long after.
+    pub(crate) jobs_stuck: u64,
     /// By the pool, or by Ctrl-C while they ran.
     pub(crate) jobs_cancelled: u64,
     pub(crate) jobs_expired: u64,
@@ -32,7 +36,11 @@ pub(crate) struct Numbers {
     /// From the intended arrival to the hand-over: the part of the wait that is the generator's,
     /// or the pool's when a full queue held the generator up.
     pub(crate) late_ms: Spread,
+    /// From the hand-over to the start: the rest of the wait.
+    pub(crate) queued_ms: Spread,
     pub(crate) workers: Workers,
+    /// Changes of the bounds, in order.
+    pub(crate) resizes: Vec<Resized>,
     pub(crate) worker_seconds: f64,
     pub(crate) busy_seconds: f64,
     pub(crate) threads_started: u64,
@@ -59,14 +67,17 @@ pub(crate) struct Workers {
 
 impl Numbers {
     pub(crate) fn of(finished: &Finished) -> Numbers {
-        let Finished { tally, series, stats, usage, elapsed, interrupted, speed } = finished;
+        let Finished { tally, series, resizes, stats, usage, elapsed, interrupted, speed } =
+            finished;
         let entries: Vec<Entry> = tally.entries().collect();
         let ended = |outcome| entries.iter().filter(|e| e.outcome == outcome).count() as u64;
         let spread = |of: fn(&Entry) -> Option<Duration>| {
             Spread::of(entries.iter().filter_map(of).collect())
         };
         let (ok, panicked) = (ended(Outcome::Ok), ended(Outcome::Panicked));
+        let timed_out = ended(Outcome::TimedOut);
         let cancelled = ended(Outcome::CutShort) + stats.cancelled + stats.returned;
+        let over = ok + panicked + timed_out + cancelled + stats.expired;
         let worker_seconds = series.worker_time().as_secs_f64();
         Numbers {
             jobs_offered: entries.len() as u64,
@@ -74,19 +85,23 @@ impl Numbers {
             jobs_refused: tally.refused(),
             jobs_ok: ok,
             jobs_panicked: panicked,
+            jobs_timed_out: timed_out,
+            jobs_stuck: stats.stuck_total,
             jobs_cancelled: cancelled,
             jobs_expired: stats.expired,
-            jobs_lost: tally.accepted() as i64 - (ok + panicked + cancelled + stats.expired) as i64,
+            jobs_lost: tally.accepted() as i64 - over as i64,
             wait_ms: spread(|e| e.times.map(|t| t.wait)),
             sojourn_ms: spread(|e| e.times.map(|t| t.wait + t.run)),
             run_ms: spread(|e| e.times.filter(|_| e.outcome != Outcome::CutShort).map(|t| t.run)),
             late_ms: spread(|e| Some(e.late)),
+            queued_ms: spread(|e| e.times.map(|t| t.wait.saturating_sub(e.late))),
             workers: Workers {
                 min_seen: series.points.iter().map(|p| p.workers).min().unwrap_or_default(),
                 peak: series.points.iter().map(|p| p.workers).max().unwrap_or_default(),
                 mean: thousandths(worker_seconds / elapsed.as_secs_f64()),
                 at_end: stats.workers.total,
             },
+            resizes: resizes.clone(),
             worker_seconds: thousandths(worker_seconds),
             busy_seconds: thousandths(stats.busy_time.as_secs_f64()),
             threads_started: stats.threads_started,

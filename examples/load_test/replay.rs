@@ -4,11 +4,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use springtide::{Pool, Stats};
+use springtide::{JobContext, Pool, Stats};
 
 use crate::load::Arrival;
 use crate::progress::Progress;
+use crate::resize::{self, Resize, Resized};
 use crate::tally::Tally;
+use crate::trouble::Fate;
 use crate::usage::Usage;
 use crate::watch::{self, Series};
 use crate::work::{Ending, Stop};
@@ -21,9 +23,10 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// The same when the pool says that it has no job left, or when all were told to stop.
 const PATIENCE_SHORT: Duration = Duration::from_secs(2);
 
-/// A load, and how far its time is compressed.
+/// A load, what else happens while it runs, and how far its time is compressed.
 pub(crate) struct Load {
     pub(crate) arrivals: Vec<Arrival>,
+    pub(crate) resizes: Vec<Resize>,
     pub(crate) speed: f64,
 }
 
@@ -31,6 +34,7 @@ pub(crate) struct Load {
 pub(crate) struct Finished {
     pub(crate) tally: Arc<Tally>,
     pub(crate) series: Series,
+    pub(crate) resizes: Vec<Resized>,
     /// The pool's own figures, taken after the last job ended and before the pool was shut down.
     pub(crate) stats: Stats,
     pub(crate) usage: Option<Usage>,
@@ -47,13 +51,17 @@ pub(crate) fn run(pool: Pool, load: Load, stop: &Arc<Stop>) -> Finished {
     let done = AtomicBool::new(false);
     let before = Usage::now();
     let tally = Tally::new(load.arrivals);
-    let (series, settled, elapsed) = std::thread::scope(|scope| {
+    let (series, resizes, settled, elapsed) = std::thread::scope(|scope| {
         let watcher = scope.spawn(|| watch::watch(&pool, &tally, load.speed, &done, progress));
+        let resizer = || resize::carry_out(&load.resizes, &pool, tally.epoch(), stop);
+        let resizer = scope.spawn(resizer);
         offer(&pool, &tally, stop);
         let settled = settle(&pool, &tally, stop, longest + PATIENCE);
         let elapsed = tally.epoch().elapsed();
         done.store(true, Ordering::Release);
-        (watcher.join().expect("looking at a pool does not panic"), settled, elapsed)
+        let series = watcher.join().expect("looking at a pool does not panic");
+        let resizes = resizer.join().expect("a pool takes every size that it was built for");
+        (series, resizes, settled, elapsed)
     });
     let usage = before.zip(Usage::now()).map(|(before, after)| after.since(before));
     let stats = pool.stats();
@@ -64,7 +72,8 @@ pub(crate) fn run(pool: Pool, load: Load, stop: &Arc<Stop>) -> Finished {
         std::mem::forget(pool);
     }
     let interrupted = stop.is_raised();
-    Finished { tally, series, stats, usage, elapsed, interrupted, speed: load.speed }
+    let speed = load.speed;
+    Finished { tally, series, resizes, stats, usage, elapsed, interrupted, speed }
 }
 
 /// Hands every job over at its time, or at once where that has passed; the intended time stays.
@@ -75,12 +84,16 @@ fn offer(pool: &Pool, tally: &Arc<Tally>, stop: &Arc<Stop>) {
         }
         let ticket = tally.offer(index);
         let stop = Arc::clone(stop);
-        match pool.execute(move || ticket.run(&stop)) {
-            Ok(()) => tally.accept(),
-            Err(refused) => {
-                drop(refused);
-                tally.refuse(index);
+        let accepted = match job.fate {
+            Fate::Stuck { timeout } => {
+                let deaf = move |_: &JobContext<'_>| ticket.run(&stop);
+                pool.job("stuck").timeout(timeout).execute(deaf).map_err(drop)
             }
+            Fate::Fine | Fate::Panics => pool.execute(move || ticket.run(&stop)).map_err(drop),
+        };
+        match accepted {
+            Ok(()) => tally.accept(),
+            Err(()) => tally.refuse(index),
         }
     }
 }
@@ -93,7 +106,7 @@ fn settle(pool: &Pool, tally: &Tally, stop: &Stop, patience: Duration) -> bool {
     while !tally.is_settled() {
         std::thread::sleep(POLL);
         let stats = pool.stats();
-        let now = stats.ok + stats.panicked + stats.cancelled + stats.expired;
+        let now = stats.ok + stats.panicked + stats.timed_out + stats.cancelled + stats.expired;
         let over = stop.is_raised() || stats.queued + stats.running == 0;
         if now != finished {
             (finished, since) = (now, Instant::now());

@@ -44,7 +44,8 @@ pub(crate) fn write(
 fn tiles(n: &Numbers) -> Vec<Tile> {
     let tile = |number: String, name: String| Tile { number, name, is_bad: false };
     let busy = 100.0 * n.busy_seconds / n.worker_seconds.max(1e-9);
-    let failed = n.jobs_refused + n.jobs_panicked + n.jobs_cancelled + n.jobs_expired;
+    let failed =
+        n.jobs_refused + n.jobs_panicked + n.jobs_timed_out + n.jobs_cancelled + n.jobs_expired;
     let workers = n.workers;
     vec![
         tile(grouped(n.jobs_offered), "jobs offered".into()),
@@ -94,8 +95,10 @@ fn arrivals(slices: Slices, entries: &[Entry]) -> Result<Section, Fault> {
 }
 
 fn workers(slices: Slices, finished: &Finished, numbers: &Numbers) -> Result<Section, Fault> {
-    let (max, peak) = (finished.stats.max, numbers.workers.peak);
-    let above = if max > peak { ", where the picture reaches it" } else { "" };
+    let bounds = || finished.series.points.iter().map(|point| point.max);
+    let (least, most) = (bounds().min().unwrap_or(0), bounds().max().unwrap_or(0));
+    let bound = if least < most { format!("{least} to {most}") } else { most.to_string() };
+    let above = if most > numbers.workers.peak { ", where the picture reaches it" } else { "" };
     Ok(Section {
         title: "Workers and demand",
         note: "Demand is the number of workers that the policy thinks the load needs, whatever \
@@ -105,9 +108,9 @@ fn workers(slices: Slices, finished: &Finished, numbers: &Numbers) -> Result<Sec
             Key('━', TEAL, "workers".into()),
             Key('■', FOAM, "workers that run a job".into()),
             Key('━', AMBER, "demand".into()),
-            Key('┅', SLATE, format!("upper bound, {max}{above}")),
+            Key('┅', SLATE, format!("upper bound, {bound}{above}")),
         ],
-        body: charts::workers(slices, &finished.series.points, max)?,
+        body: charts::workers(slices, &finished.series.points)?,
     })
 }
 
@@ -219,11 +222,12 @@ fn times_table(n: &Numbers) -> Section {
         row("run", n.run_ms),
         row("sojourn", n.sojourn_ms),
         row("late", n.late_ms),
+        row("queued", n.queued_ms),
     ];
     Section {
         title: "Times",
         note: "A sojourn is a wait and a run. Late is the part of a wait that passed before the \
-               job was handed to the pool."
+               job was handed to the pool, queued the rest."
             .into(),
         legend: vec![],
         body: page::table(&rows),

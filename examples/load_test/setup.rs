@@ -11,10 +11,14 @@ use crate::args::{Args, DEMO_KEEP_ALIVE, DEMO_SPAN, OverflowArg, PATTERN_SPAN, P
 use crate::endpoint::{self, Endpoint};
 use crate::load::{self, Arrival, Mix, Shape};
 use crate::replay::Load;
+use crate::resize::Resize;
+use crate::trouble::Trouble;
 
 /// Jobs a second and their mean run time, unless the arguments say otherwise.
 const RATE: f64 = 200.0;
 const RUN: Duration = Duration::from_millis(50);
+/// The timeout of stuck jobs, unless the arguments say otherwise.
+const TIMEOUT: Duration = Duration::from_secs(1);
 
 /// A run that is ready to start.
 pub(crate) struct Setup {
@@ -75,7 +79,25 @@ fn load(args: &Args) -> Result<Load, String> {
     }
     let speed = args.speed.unwrap_or(usual_speed);
     load::rescale(&mut arrivals, speed, args.time_scale);
-    Ok(Load { arrivals, speed })
+    let (panic, stuck) = (args.panic.unwrap_or(0.0), args.stuck.unwrap_or(0.0));
+    let timeout = args.timeout.unwrap_or(TIMEOUT);
+    Trouble { panic, stuck, timeout }.befall(&mut arrivals, args.seed);
+    let resizes = resizes(args, speed, &arrivals)?;
+    Ok(Load { arrivals, resizes, speed })
+}
+
+/// In the order and the time of the run.
+fn resizes(args: &Args, speed: f64, arrivals: &[Arrival]) -> Result<Vec<Resize>, String> {
+    let mut resizes = args.resize.clone();
+    resizes.sort_by_key(|resize| resize.at);
+    resizes.iter_mut().for_each(|resize| resize.at = resize.at.div_f64(speed));
+    let last = arrivals.last().map_or(Duration::ZERO, |arrival| arrival.at);
+    match resizes.last() {
+        Some(resize) if resize.at > last => {
+            Err("--resize: the last job arrives before the last of them".into())
+        }
+        _ => Ok(resizes),
+    }
 }
 
 fn is_of_tokens(rows: &[Row]) -> bool {
@@ -115,18 +137,25 @@ fn pool(args: &Args) -> Result<Pool, String> {
     if let Some(time) = args.keep_alive.or(args.is_demo().then_some(DEMO_KEEP_ALIVE)) {
         builder = builder.keep_alive(time);
     }
+    if args.stuck.is_some() {
+        builder = builder.stuck_after(args.timeout.unwrap_or(TIMEOUT));
+    }
+    if let Some(most) = args.resize.iter().map(|resize| *resize.workers.end()).max() {
+        builder = builder.ceiling(most.max(*args.workers.end()));
+    }
     if args.metrics.is_some() {
         builder = endpoint::every_value(builder);
     }
     builder.build().map_err(in_terms_of_arguments)
 }
 
-/// The arguments are called as the builder's methods are, all but one.
+/// The arguments are called as the builder's methods are, all but two.
 fn in_terms_of_arguments(error: BuildError) -> String {
     match error {
         BuildError::Invalid(problems) if !problems.is_empty() => {
             let argument = match problems[0].field {
                 "queue_capacity" => "queue".into(),
+                "ceiling" => "resize".into(),
                 field => field.replace('_', "-"),
             };
             format!("--{argument}: {}", problems[0].problem)

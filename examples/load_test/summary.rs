@@ -32,10 +32,13 @@ impl Summary<'_> {
         )?;
         writeln!(
             f,
-            "  {} ok, {} refused, {} panicked, {} cancelled, {} expired, {} lost",
+            "  {} ok, {} refused, {} panicked, {} timed out ({} stuck), {} cancelled, {} expired, \
+             {} lost",
             grouped(n.jobs_ok),
             grouped(n.jobs_refused),
             grouped(n.jobs_panicked),
+            grouped(n.jobs_timed_out),
+            grouped(n.jobs_stuck),
             grouped(n.jobs_cancelled),
             grouped(n.jobs_expired),
             n.jobs_lost,
@@ -62,6 +65,12 @@ impl Summary<'_> {
             "\n  workers   {} to {}, {:.1} on average, {} at the end",
             w.min_seen, w.peak, w.mean, w.at_end
         )?;
+        let bounds = n.resizes.iter();
+        let bounds = bounds.map(|to| format!("{}..={} from {:.1} s on", to.min, to.max, to.at_s));
+        let bounds: Vec<String> = bounds.collect();
+        if !bounds.is_empty() {
+            writeln!(f, "  bounds    {}", bounds.join(", "))?;
+        }
         writeln!(
             f,
             "  threads   {} started, {} retired, {} flaps",

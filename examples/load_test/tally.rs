@@ -4,6 +4,7 @@
 //! no lock and loses no precision: quantiles come from the times themselves, not from buckets.
 //! Waits count from the *intended* arrival. A stall that holds up the generator shows as a wait.
 
+use std::panic::resume_unwind;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, AtomicU64, AtomicUsize, Ordering::Relaxed};
 use std::time::{Duration, Instant};
@@ -11,6 +12,7 @@ use std::time::{Duration, Instant};
 use serde::Serialize;
 
 use crate::load::Arrival;
+use crate::trouble::Fate;
 use crate::work::{Ending, Stop};
 
 /// How many of the latest arrivals the live p99 looks at, at most.
@@ -52,6 +54,8 @@ pub(crate) enum Outcome {
     Open,
     Ok,
     Panicked,
+    /// It went on after its timeout, to its own end.
+    TimedOut,
     /// Ctrl-C ended it while it ran.
     CutShort,
     /// The pool dropped it before it ran.
@@ -207,9 +211,12 @@ impl Ticket {
         // Stands until the work returns: should it unwind, dropping the ticket files this.
         self.outcome = Outcome::Panicked;
         let job = self.tally.jobs[self.index];
-        self.outcome = match job.work.perform(job.run, stop) {
-            Ending::Done => Outcome::Ok,
-            Ending::CutShort => Outcome::CutShort,
+        self.outcome = match (job.work.perform(job.run, stop), job.fate) {
+            (Ending::CutShort, _) => Outcome::CutShort,
+            (Ending::Done, Fate::Fine) => Outcome::Ok,
+            (Ending::Done, Fate::Stuck { .. }) => Outcome::TimedOut,
+            // Past the panic hook: each would print what nobody wants to read a thousand times.
+            (Ending::Done, Fate::Panics) => resume_unwind(Box::new("as planned")),
         };
     }
 }
@@ -227,7 +234,8 @@ impl Drop for Ticket {
 
 impl Outcome {
     fn of(byte: u8) -> Outcome {
-        [Outcome::Ok, Outcome::Panicked, Outcome::CutShort, Outcome::Unrun, Outcome::Refused]
+        use Outcome::{CutShort, Ok, Panicked, Refused, TimedOut, Unrun};
+        [Ok, Panicked, TimedOut, CutShort, Unrun, Refused]
             .into_iter()
             .find(|outcome| *outcome as u8 == byte)
             .unwrap_or(Outcome::Open)
@@ -256,12 +264,38 @@ pub(crate) fn ms(time: Duration) -> f64 {
 
 #[cfg(test)]
 mod tests {
+    use std::panic::{AssertUnwindSafe, catch_unwind};
+
     use super::*;
     use crate::work::Work;
 
+    const JOB: Arrival =
+        Arrival { at: Duration::ZERO, run: Duration::ZERO, work: Work::Blocking, fate: Fate::Fine };
+
     fn tally(jobs: usize) -> Arc<Tally> {
-        let job = Arrival { at: Duration::ZERO, run: Duration::ZERO, work: Work::Blocking };
-        Tally::new(vec![job; jobs])
+        Tally::new(vec![JOB; jobs])
+    }
+
+    #[test]
+    fn a_job_meets_its_fate_unless_it_is_cut_short() {
+        use Outcome::{CutShort, Ok, Panicked, TimedOut};
+        let timeout = Duration::ZERO;
+        let fates = [Fate::Fine, Fate::Panics, Fate::Stuck { timeout }];
+        let (go, halt) = (Stop::default(), Stop::default());
+        halt.raise();
+        let all = [[Ok, Panicked, TimedOut], [CutShort; 3]];
+        for (stop, expected) in [go, halt].iter().zip(all) {
+            let tally = Tally::new(fates.map(|fate| Arrival { fate, ..JOB }).to_vec());
+            for (index, outcome) in expected.into_iter().enumerate() {
+                let ticket = tally.offer(index);
+                tally.accept();
+                let ended = catch_unwind(AssertUnwindSafe(|| ticket.run(stop)));
+                assert_eq!(ended.is_err(), outcome == Panicked);
+            }
+            let outcomes: Vec<Outcome> = tally.entries().map(|e| e.outcome).collect();
+            assert_eq!(outcomes, expected);
+            assert!(tally.is_settled());
+        }
     }
 
     #[test]

@@ -24,6 +24,8 @@ pub(crate) struct Point {
     /// Since the start of the load.
     pub(crate) at: Duration,
     pub(crate) workers: u32,
+    /// The upper bound in force.
+    pub(crate) max: u32,
     pub(crate) running: u64,
     pub(crate) demand: u32,
     pub(crate) queued: u64,
@@ -77,6 +79,7 @@ impl Series {
         let point = Point {
             at: tally.epoch().elapsed(),
             workers: stats.workers.total,
+            max: stats.max,
             running: stats.running,
             demand: stats.demand,
             queued: stats.queued,

@@ -1,5 +1,5 @@
-//! Boards, rules and figures with real parts: a program with pools in every kind of trouble and a
-//! load test with bursts, a Prometheus that scrapes both each second with the rules of this
+//! Boards, rules and figures with real parts: a program with pools in every kind of trouble, load
+//! tests with one each, a Prometheus that scrapes them all each second with the rules of this
 //! repository, and a browser that opens the preview.
 //!
 //! The parts are started once, for all tests here. Without a Prometheus or a Chromium the tests
@@ -11,6 +11,7 @@
 mod base64;
 mod browser;
 mod expressions;
+mod load_tests;
 mod picture;
 #[path = "../support/program.rs"]
 #[allow(dead_code, reason = "other tests use the rest of it")]
@@ -121,26 +122,9 @@ fn at_last(selector: &str) -> String {
     format!("last_over_time({selector}[5m])")
 }
 
-#[test]
-fn prometheus_counts_what_the_load_test_counted_itself() {
-    let Some(stage) = stage() else { return };
-    let truth = |name: &str| stage.bursts[name].as_f64().expect("a count");
-    for (outcome, counted) in [("ok", "jobs_ok"), ("panic", "jobs_panicked")] {
-        let selector = format!("{{pool=\"load_test\", outcome=\"{outcome}\"}}");
-        let series = format!("springtide_jobs_completed_total{selector}");
-        stage.comes_to(&at_last(&series), truth(counted));
-    }
-    let accepted = at_last("springtide_jobs_submitted_total{pool=\"load_test\"}");
-    stage.comes_to(&accepted, truth("jobs_accepted"));
-    let refused = at_last("springtide_jobs_refused_total{pool=\"load_test\"}");
-    stage.comes_to(&format!("sum({refused})"), truth("jobs_refused"));
-    println!("load_test: {} ok, {} refused", truth("jobs_ok"), truth("jobs_refused"));
-    assert!(truth("jobs_refused") > 0.0, "no burst was too large");
-}
-
 /// Cumulative counts by upper bound, as the last scrape has them.
-fn buckets(stage: &Stage, pool: &str) -> Vec<(f64, f64)> {
-    let expr = at_last(&format!("springtide_queue_wait_seconds_bucket{{pool=\"{pool}\"}}"));
+fn buckets(stage: &Stage, labels: &str) -> Vec<(f64, f64)> {
+    let expr = at_last(&format!("springtide_queue_wait_seconds_bucket{{{labels}}}"));
     let answer = stage.server.instant(&expr).expect("it answers");
     let bound = |labels: &serde_json::Value| {
         labels["le"].as_str().and_then(|le| le.parse().ok()).expect("a bound")
@@ -157,28 +141,20 @@ fn the_99th_percentile_is_in_the_bucket_where_the_program_has_it_or_beside_it() 
     let truth = &stage.truth["requests"];
     let ran = ["ok", "error", "panic", "timeout"].map(|end| truth[end].as_f64().expect("a count"));
     let own = truth["wait_p99_seconds"].as_f64().expect("jobs have run");
-    assert_percentile(stage, "requests", ran.iter().sum(), own);
-}
-
-#[test]
-fn the_99th_percentile_of_the_load_test_is_there_too() {
-    let Some(stage) = stage() else { return };
-    let own = stage.bursts["wait_ms"]["p99"].as_f64().expect("jobs have run") / 1e3;
-    let ran = stage.bursts["jobs_ok"].as_f64().expect("a count");
-    assert_percentile(stage, "load_test", ran, own);
+    assert_percentile(stage, "pool=\"requests\"", ran.iter().sum(), own);
 }
 
 /// Of so many jobs, one in a hundred waited for longer than `own` seconds.
 #[track_caller]
-fn assert_percentile(stage: &Stage, pool: &str, ran: f64, own: f64) {
-    let count = format!("springtide_queue_wait_seconds_count{{pool=\"{pool}\"}}");
+fn assert_percentile(stage: &Stage, labels: &str, ran: f64, own: f64) {
+    let count = format!("springtide_queue_wait_seconds_count{{{labels}}}");
     stage.comes_to(&at_last(&count), ran);
-    let buckets = buckets(stage, pool);
+    let buckets = buckets(stage, labels);
     let place = |holds: &dyn Fn(&(f64, f64)) -> bool| {
         buckets.iter().position(holds).expect("the last bucket holds everything")
     };
     let (theirs, ours) = (place(&|b| b.1 >= 0.99 * ran), place(&|b| b.0 >= own));
-    println!("{pool}: p99 {own} s by the program; up to {} s in Prometheus", buckets[theirs].0);
+    println!("{labels}: p99 {own} s by the program; up to {} s in Prometheus", buckets[theirs].0);
     assert!(theirs.abs_diff(ours) <= 1, "{own} s in {buckets:?}");
 }
 

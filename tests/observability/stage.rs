@@ -7,27 +7,14 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Map, Value};
 
-use crate::program::{Program, json};
+use crate::load_tests::{self, LoadTest, Running};
+use crate::program::Program;
 use crate::server::{Series, Server, now};
 
 static MONITORED: Program = Program::new("monitored");
-static LOAD_TEST: Program = Program::new("load_test");
 
 /// How long the program is under load: long enough for each of its pools to show all that it does.
 const LOAD: u32 = 45;
-/// Six bursts, each of more jobs than there is room for. It is over before the other load is, and
-/// serves its page for a few more scrapes.
-const BURSTS: [&str; 9] = [
-    "--pattern=burst",
-    "--duration=20s",
-    "--rate=150",
-    "--run=20ms",
-    "--workers=2..=8",
-    "--queue=60",
-    "--overflow=reject",
-    "--metrics=127.0.0.1:0",
-    "--linger=6s",
-];
 /// Long enough for anything that is going to happen at all, on any machine.
 const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -35,8 +22,8 @@ pub(crate) struct Stage {
     pub(crate) server: Server,
     /// What became of the jobs, by pool, as the program counted them itself.
     pub(crate) truth: Value,
-    /// What the load test wrote, of its one pool `load_test`.
-    pub(crate) bursts: Value,
+    /// The load tests, by their names.
+    pub(crate) load_tests: Vec<LoadTest>,
     /// The run, in Unix time.
     began: f64,
     ended: f64,
@@ -59,14 +46,14 @@ impl Stage {
         let mut lines = BufReader::new(program.stdout.take().expect("it is piped")).lines();
         let mut line = || lines.next().expect("it says more").expect("it is UTF-8");
         let said = line();
-        let page = said.strip_prefix("metrics at http://").expect("it says where");
-        let target = page.strip_suffix("/metrics").expect("a path").to_owned();
-        let bursts = Bursts::start();
-        let server = Server::start(&[target, bursts.target.clone()]);
+        let load_tests = load_tests::start();
+        let others = load_tests.iter().map(|load_test| load_test.instance.clone());
+        let targets: Vec<String> = std::iter::once(target(&said)).chain(others).collect();
+        let server = Server::start(&targets);
         let began = now();
         let truth = serde_json::from_str(&line()).expect("the truth is one line of JSON");
-        let bursts = bursts.end();
-        Some(Stage { server, truth, bursts, began, ended: now(), _program: program })
+        let load_tests = load_tests.into_iter().map(Running::end).collect();
+        Some(Stage { server, truth, load_tests, began, ended: now(), _program: program })
     }
 
     pub(crate) fn truths(&self) -> impl Iterator<Item = (&String, &Value)> {
@@ -104,6 +91,12 @@ impl Stage {
     }
 }
 
+/// Where to scrape a program that says so.
+pub(crate) fn target(said: &str) -> String {
+    let page = said.trim().strip_prefix("metrics at http://").expect("it says where");
+    page.strip_suffix("/metrics").expect("a path").to_owned()
+}
+
 /// It ends by itself: the load after its time, the rest when its input is closed.
 fn start() -> Child {
     Command::new(MONITORED.executable())
@@ -112,40 +105,4 @@ fn start() -> Child {
         .stdout(Stdio::piped())
         .spawn()
         .expect("the example starts")
-}
-
-/// The load test, a second program to scrape.
-struct Bursts {
-    program: Child,
-    target: String,
-    file: String,
-}
-
-impl Bursts {
-    fn start() -> Bursts {
-        let file = LOAD_TEST.path("observed.json");
-        let mut program = Command::new(LOAD_TEST.executable())
-            .args(BURSTS)
-            .args(["--json", &file])
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::piped())
-            .spawn()
-            .expect("the example starts");
-        let mut said = BufReader::new(program.stderr.take().expect("it is piped"));
-        let mut line = String::new();
-        said.read_line(&mut line).expect("it is UTF-8");
-        let page = line.trim().strip_prefix("metrics at http://").expect("it says where");
-        let target = page.strip_suffix("/metrics").expect("a path").to_owned();
-        // It tells how far it is; nobody wants to know, but a full pipe would hold it up.
-        std::thread::spawn(move || std::io::copy(&mut said, &mut std::io::sink()));
-        Bursts { program, target, file }
-    }
-
-    /// Its numbers, once it has ended.
-    fn end(mut self) -> Value {
-        let status = self.program.wait().expect("it is a child of this process");
-        assert!(status.success(), "the load test lost jobs: {status}");
-        json(&self.file)
-    }
 }
