@@ -28,7 +28,8 @@ pub struct Decision {
     pub queued: u64,
     /// Age of the oldest of them.
     pub oldest_age: Duration,
-    /// How many times in a row the same was decided after this entry without changing anything.
+    /// How many times in a row the same was decided after this entry without changing anything, or
+    /// workers were still on their way out by it.
     pub repeats: u64,
 }
 
@@ -64,6 +65,10 @@ impl Journal {
         self.verdicts[reason] += 1;
         let fewer = plan.retire_idle.saturating_add(plan.drain);
         let to = sample.workers.saturating_add(plan.add).saturating_sub(fewer);
+        if let Some(standing) = self.standing_order(sample, plan, to) {
+            standing.repeats += 1;
+            return;
+        }
         if plan.is_change() {
             self.scale_events[usize::from(fewer > 0)][reason] += 1;
         } else if sample.queued > 0 {
@@ -92,6 +97,17 @@ impl Journal {
             oldest_age: sample.oldest_age,
             repeats: 0,
         });
+    }
+
+    /// The last decision, if workers that come out of their jobs one by one are still leaving by it.
+    /// A policy says so at each look until they are gone; that is no further change.
+    fn standing_order(&mut self, sample: &Sample, plan: &Plan, to: u32) -> Option<&mut Decision> {
+        let last = self.ring.back_mut()?;
+        let stands = plan.drain > 0
+            && plan.retire_idle == 0
+            && (last.to, last.reason) == (to, plan.reason)
+            && (to + 1..=last.from).contains(&sample.workers);
+        stands.then_some(last)
     }
 
     pub(crate) fn decisions(&self) -> Vec<Decision> {
@@ -127,6 +143,28 @@ mod tests {
         assert_eq!(journal.suppressed[Reason::AtMax.index()], 4);
         assert_eq!(journal.suppressed[Reason::Steady.index()], 0);
         assert_eq!(journal.evaluations, 6);
+    }
+
+    #[test]
+    fn workers_that_leave_as_they_come_out_of_their_jobs_leave_by_one_decision() {
+        let drain = |workers, to| {
+            let mut plan = Plan::hold(Reason::AboveMax);
+            plan.drain = workers - to;
+            (Sample { workers, queued: 9, ..Sample::default() }, plan)
+        };
+        let mut journal = Journal::default();
+        let mut record = |workers, to| {
+            let (sample, plan) = drain(workers, to);
+            journal.record(Duration::ZERO, &sample, &plan);
+        };
+        [20, 20, 19, 13, 9].into_iter().for_each(|workers| record(workers, 8));
+        record(8, 4);
+        [8, 5].into_iter().for_each(|workers| record(workers, 3));
+        record(7, 3);
+        record(9, 3);
+        let ring: Vec<_> = journal.decisions().iter().map(|d| (d.from, d.to, d.repeats)).collect();
+        assert_eq!(ring, [(20, 8, 4), (8, 4, 0), (8, 3, 2), (9, 3, 0)]);
+        assert_eq!(journal.scale_events[1][Reason::AboveMax.index()], 4);
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use springtide::{Overflow, Pool};
+use springtide::{Overflow, Pool, Reason};
 
 use crate::support::system::{self, Census};
 use crate::support::{
@@ -30,10 +30,13 @@ fn a_lower_maximum_takes_effect_as_the_running_jobs_end_with_ten_thousand_queued
     }));
     assert!(batch.refused.is_empty());
     pool.resize(1..=2).unwrap();
-    eventually("the supervisor has seen it", || {
-        pool.stats().decisions.iter().any(|d| d.0 == "above_max")
+    eventually("the supervisor has seen it, again and again", || {
+        pool.stats().decisions.iter().any(|d| d.0 == "above_max" && d.1 > 3)
     });
     assert_eq!(held.now(), 8, "nobody was interrupted");
+    let fewer = pool.decisions().into_iter().filter(|decision| decision.to < decision.from);
+    let fewer: Vec<_> = fewer.map(|d| (d.from, d.to, d.reason, d.repeats >= 3)).collect();
+    assert_eq!(fewer, [(8, 2, Reason::AboveMax, true)], "it was decided once");
     latch.open();
     at_rest(&pool);
     assert!(crowd.peak() <= 2, "{} at once", crowd.peak());
