@@ -262,7 +262,10 @@ pub enum Trouble {
     /// A worker could not build the state that its jobs need when it last tried, and takes none of
     /// them, or fails them, until it can: see [`StateFailure`](crate::StateFailure).
     StateFailed,
-    /// Jobs wait and the supervisor's next look is seconds late.
+    /// Jobs wait, and the supervisor has been at one look, or late for the next, for seconds.
+    ///
+    /// It hangs in a policy, a recorder or a hook, or gets no turn. Whether or not jobs wait, the
+    /// metric `springtide_supervisor_late_seconds` tells.
     SupervisorSilent,
 }
 
