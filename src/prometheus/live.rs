@@ -25,11 +25,15 @@ pub(crate) fn set(mut page: String, pools: &[Late]) -> String {
     for Late { label, to_process, seconds } in pools {
         let pool = pool_label(label);
         let line = lines.iter_mut().find(|line| !line.starts_with('#') && line.contains(&pool));
-        let labels = labels_in(&page, label);
-        let new = format!("{SUPERVISOR_LATE}{{{labels}}} {seconds}");
         match line {
-            Some(line) => *line = new,
-            None if *to_process => lines.push(new),
+            Some(line) => {
+                let series = line.rsplit_once(' ').map_or(&**line, |(series, _)| series);
+                *line = format!("{series} {seconds}");
+            }
+            None if *to_process => {
+                let labels = labels_in(&page, label);
+                lines.push(format!("{SUPERVISOR_LATE}{{{labels}}} {seconds}"));
+            }
             None => {}
         }
     }
