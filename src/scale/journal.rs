@@ -99,8 +99,8 @@ impl Journal {
         });
     }
 
-    /// The last decision, if workers are still leaving by it as they come out of their jobs. A policy
-    /// says so at each look until they are gone; that is no further change.
+    /// The last decision, if workers are still leaving by it as they come out of their jobs. A
+    /// policy says so at each look until they are gone; that is no further change.
     fn standing_order(&mut self, sample: &Sample, plan: &Plan, to: u32) -> Option<&mut Decision> {
         let last = self.ring.back_mut()?;
         let stands = plan.drain > 0
