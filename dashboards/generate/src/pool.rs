@@ -417,17 +417,7 @@ fn figures() -> Row {
                 "sum by (pool) (rate(springtide_recoveries_total[$__rate_interval]))",
                 "{{pool}}",
             ),
-        Panel::lines("Samples left out", Unit::Share)
-            .asks("Are the percentiles exact?")
-            .advice(
-                "Samples are left out when there are too many for the recorder, so bursts \
-                 count for too little. For all of them use the exact sink.",
-            )
-            .query(
-                "sum by (pool) (rate(springtide_samples_thinned_total[$__rate_interval])) / \
-                 (2 * sum by (pool) (rate(springtide_jobs_completed_total[$__rate_interval])) > 0)",
-                "{{pool}}",
-            ),
+        left_out(),
         Panel::bars("Changes of the configuration", Unit::Count)
             .asks("Did somebody change the bounds?")
             .advice("`rejected` changed nothing; the caller got every problem in one error.")
@@ -445,4 +435,23 @@ fn figures() -> Row {
             ),
     ];
     Row { title: "Are the figures themselves in order?", panels }
+}
+
+/// A job leaves one sample in each of several histograms, and the supervisor some of its own, so
+/// what is left out is a share of what is left out and what is not.
+fn left_out() -> Panel {
+    let rate = |of: &str| format!("sum by (pool) (rate(springtide_{of}[$__rate_interval]))");
+    let out = rate("samples_thinned_total");
+    let kept =
+        ["queue_wait", "run", "supervisor_tick"].map(|of| rate(&format!("{of}_seconds_count")));
+    let kept = kept.join(" + ");
+    // There are none without a lane.
+    let lanes = format!("({} or 0 * {out})", rate("lane_wait_seconds_count"));
+    Panel::lines("Samples left out", Unit::Share)
+        .asks("Are the percentiles exact?")
+        .advice(
+            "Samples are left out when there are too many for the recorder, so bursts count for \
+             too little. For all of them use the exact sink.",
+        )
+        .query(&format!("{out} / ({out} + {kept} + {lanes} > 0)"), "{{pool}}")
 }

@@ -1,0 +1,94 @@
+//! What panels make of series that are easy to compute by hand.
+
+use std::process::Command;
+
+use generate::families::{Families, Kind};
+use generate::{fleet, pool};
+use serde_json::{Value, json};
+
+/// Every expression of the panels of a title.
+fn expressions(title: &str) -> Vec<String> {
+    let boards = [pool::board().json(), fleet::board().json()];
+    let panels = boards.iter().filter_map(|board| board["panels"].as_array()).flatten();
+    let targets = panels.filter(|panel| panel["title"] == title).map(|panel| &panel["targets"]);
+    let found: Vec<String> = targets
+        .filter_map(Value::as_array)
+        .flatten()
+        .filter_map(|target| target["expr"].as_str().map(str::to_owned))
+        .collect();
+    assert!(!found.is_empty(), "no board has a panel {title:?}");
+    found
+}
+
+/// As Grafana fills it in with everything chosen and a scrape each minute.
+fn filled(expr: &str) -> String {
+    let all = ["$job", "$instance", "$pool"];
+    let expr = all.iter().fold(expr.to_owned(), |expr, name| expr.replace(name, ".+"));
+    expr.replace("$__rate_interval", "4m").replace("$__range", "10m")
+}
+
+/// Each of the panels' expressions comes to these samples, ten minutes after the series began.
+/// Without a promtool the test passes, unless the environment insists.
+#[track_caller]
+fn comes_to(title: &str, series: &[(&str, &str)], samples: &[(&str, f64)]) {
+    let series =
+        series.iter().map(|(series, values)| json!({ "series": series, "values": values }));
+    let samples = samples.iter().map(|(labels, value)| json!({ "labels": labels, "value": value }));
+    let samples: Vec<Value> = samples.collect();
+    let asked = |expr: String| json!({ "expr": expr, "eval_time": "10m", "exp_samples": samples });
+    let asked = expressions(title).iter().map(|expr| asked(filled(expr))).collect::<Vec<_>>();
+    let case = json!({
+        "interval": "1m",
+        "input_series": series.collect::<Vec<_>>(),
+        "promql_expr_test": asked,
+    });
+    let name = title.to_lowercase().replace(|c: char| !c.is_ascii_alphanumeric(), "_");
+    let file = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("{name}.json"));
+    std::fs::write(&file, json!({ "tests": [case] }).to_string()).expect("it can be written");
+    match Command::new("promtool").args(["test", "rules"]).arg(&file).output() {
+        Ok(said) => {
+            let text = String::from_utf8_lossy(&[said.stdout, said.stderr].concat()).into_owned();
+            assert!(said.status.success(), "{title}:\n{text}");
+        }
+        Err(error) if std::env::var_os("SPRINGTIDE_REQUIRE_PROMTOOL").is_none() => {
+            eprintln!("skipped, no promtool: {error}");
+        }
+        Err(error) => panic!("promtool is required and missing: {error}"),
+    }
+}
+
+#[test]
+fn samples_left_out_are_a_share_of_those_of_every_histogram() {
+    let families = Families::exported();
+    let histograms = families.iter().filter(|family| family.kind == Kind::Histogram);
+    let expr = expressions("Samples left out").remove(0);
+    let missing: Vec<&str> = histograms
+        .map(|family| family.name.as_str())
+        .filter(|name| !expr.contains(&format!("{name}_count{{")))
+        .collect();
+    assert!(missing.is_empty(), "{missing:?} are not among them");
+}
+
+/// Of the jobs of one pool almost every sample is left out, and they pass a lane; the other pool
+/// has no lanes, and one that rests is not drawn.
+#[test]
+fn samples_left_out_are_never_more_than_there_were() {
+    let series = [
+        // 100 000 jobs a minute, of each three samples; 12 000 may be kept of each histogram.
+        ("springtide_jobs_completed_total{job='j',instance='a',pool='p',outcome='ok'}", "0+1e5x10"),
+        ("springtide_samples_thinned_total{job='j',instance='a',pool='p'}", "0+264e3x10"),
+        ("springtide_queue_wait_seconds_count{job='j',instance='a',pool='p'}", "0+12e3x10"),
+        ("springtide_run_seconds_count{job='j',instance='a',pool='p'}", "0+12e3x10"),
+        ("springtide_supervisor_tick_seconds_count{job='j',instance='a',pool='p'}", "0+24e3x10"),
+        ("springtide_lane_wait_seconds_count{job='j',instance='a',pool='p',lane='l'}", "0+18e3x10"),
+        ("springtide_samples_thinned_total{job='j',instance='a',pool='q'}", "0+3e3x10"),
+        ("springtide_queue_wait_seconds_count{job='j',instance='a',pool='q'}", "0+4e3x10"),
+        ("springtide_run_seconds_count{job='j',instance='a',pool='q'}", "0+4e3x10"),
+        ("springtide_supervisor_tick_seconds_count{job='j',instance='a',pool='q'}", "0+1e3x10"),
+        ("springtide_samples_thinned_total{job='j',instance='a',pool='r'}", "7x10"),
+        ("springtide_queue_wait_seconds_count{job='j',instance='a',pool='r'}", "7x10"),
+        ("springtide_run_seconds_count{job='j',instance='a',pool='r'}", "7x10"),
+        ("springtide_supervisor_tick_seconds_count{job='j',instance='a',pool='r'}", "7x10"),
+    ];
+    comes_to("Samples left out", &series, &[("{pool='p'}", 0.8), ("{pool='q'}", 0.25)]);
+}
