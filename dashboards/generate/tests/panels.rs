@@ -20,11 +20,12 @@ fn expressions(title: &str) -> Vec<String> {
     found
 }
 
-/// As Grafana fills it in with everything chosen and a scrape each minute.
+/// As Grafana fills it in with everything chosen and a scrape each minute. What is shown does not
+/// begin with a scrape, so that increases are no whole numbers.
 fn filled(expr: &str) -> String {
     let all = ["$job", "$instance", "$pool"];
     let expr = all.iter().fold(expr.to_owned(), |expr, name| expr.replace(name, ".+"));
-    expr.replace("$__rate_interval", "4m").replace("$__range", "10m")
+    expr.replace("$__rate_interval", "4m").replace("$__range", "585s")
 }
 
 /// Each of the panels' expressions comes to these samples, ten minutes after the series began.
@@ -90,5 +91,43 @@ fn samples_left_out_are_never_more_than_there_were() {
         ("springtide_run_seconds_count{job='j',instance='a',pool='r'}", "7x10"),
         ("springtide_supervisor_tick_seconds_count{job='j',instance='a',pool='r'}", "7x10"),
     ];
-    comes_to("Samples left out", &series, &[("{pool='p'}", 0.8), ("{pool='q'}", 0.25)]);
+    let shares = [("{job='j',pool='p'}", 0.8), ("{job='j',pool='q'}", 0.25)];
+    comes_to("Samples left out", &series, &shares);
+}
+
+/// Half of the jobs are late in one program, and none in the other, which has many more.
+#[test]
+fn a_pool_of_one_name_in_two_programs_is_two_pools() {
+    let series = [
+        ("springtide_queue_wait_seconds_bucket{job='a',instance='a',pool='p',le='0.25'}", "0+5x10"),
+        ("springtide_queue_wait_seconds_count{job='a',instance='a',pool='p'}", "0+10x10"),
+        (
+            "springtide_queue_wait_seconds_bucket{job='b',instance='b',pool='p',le='0.25'}",
+            "0+90x10",
+        ),
+        ("springtide_queue_wait_seconds_count{job='b',instance='b',pool='p'}", "0+90x10"),
+    ];
+    let shares = [("{job='a',pool='p'}", 0.5), ("{job='b',pool='p'}", 0.0)];
+    comes_to("Waited longer than 250 ms", &series, &shares);
+}
+
+/// Two instances are there for two minutes; one of them stays, with a pool that has ended.
+#[test]
+fn instances_that_went_away_are_not_counted_any_more() {
+    let series = [
+        ("springtide_workers_max{job='j',instance='a',pool='p'}", "8x2 stale"),
+        ("springtide_workers_max{job='j',instance='b',pool='p'}", "8x2 0x8"),
+    ];
+    for title in ["Reporting", "Machines"] {
+        comes_to(title, &series, &[("{}", 0.0)]);
+        let more = ("springtide_workers_max{job='j',instance='c',pool='p'}", "8x10");
+        comes_to(title, &[series[0], series[1], more], &[("{}", 1.0)]);
+    }
+}
+
+/// The pod of the second series began anew, and lost no panic by it.
+#[test]
+fn panics_are_counted_over_a_restart_and_in_whole_numbers() {
+    let panics = "springtide_jobs_completed_total{job='j',instance='a',pool='p',outcome='panic'}";
+    comes_to("Panics, in the time shown", &[(panics, "1 1 1 3 3 3 0 1 1 1 1")], &[("{}", 3.0)]);
 }
