@@ -87,7 +87,6 @@ fn answer() -> Row {
             .asks("Is somebody waiting for ever?")
             .advice("Percentiles only know jobs that started; this one is about the others.")
             .limits(1.0, 30.0)
-            .width(3)
             .query("max(springtide_queue_oldest_job_age_seconds)", "oldest"),
         Panel::stat("Stalled pools", Unit::Count)
             .asks("Does a queue stand still?")
@@ -95,10 +94,11 @@ fn answer() -> Row {
             .limits(1.0, 1.0)
             .width(3)
             .query("sum(springtide_stalled)", "stalled"),
-        Panel::total("Panics, in the time shown", Unit::Count)
-            .asks("Do jobs panic?")
+        Panel::total("Panics", Unit::Count)
+            .asks("How many jobs have panicked in the time that is shown?")
             .advice("A panic ends its job alone. The message went to the log and to the handle.")
             .limits(1.0, 10.0)
+            .width(3)
             .query(
                 "round(sum(increase(\
                  springtide_jobs_completed_total{outcome=\"panic\"}[$__range])))",

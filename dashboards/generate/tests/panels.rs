@@ -6,17 +6,19 @@ use generate::families::{Families, Kind};
 use generate::{fleet, pool};
 use serde_json::{Value, json};
 
-/// Every expression of the panels of a title.
-fn expressions(title: &str) -> Vec<String> {
-    let boards = [pool::board().json(), fleet::board().json()];
-    let panels = boards.iter().filter_map(|board| board["panels"].as_array()).flatten();
+/// Every expression of a panel, which is named as `pool.json: Title`.
+fn expressions(panel: &str) -> Vec<String> {
+    let boards = [("pool.json", pool::board().json()), ("fleet.json", fleet::board().json())];
+    let (name, title) = panel.split_once(": ").expect("a board and a title");
+    let (_, board) = boards.iter().find(|(board, _)| *board == name).expect("there is the board");
+    let panels = board["panels"].as_array().expect("it has panels").iter();
     let targets = panels.filter(|panel| panel["title"] == title).map(|panel| &panel["targets"]);
     let found: Vec<String> = targets
         .filter_map(Value::as_array)
         .flatten()
         .filter_map(|target| target["expr"].as_str().map(str::to_owned))
         .collect();
-    assert!(!found.is_empty(), "no board has a panel {title:?}");
+    assert!(!found.is_empty(), "there is no panel {panel:?}");
     found
 }
 
@@ -31,25 +33,25 @@ fn filled(expr: &str) -> String {
 /// Each of the panels' expressions comes to these samples, ten minutes after the series began.
 /// Without a promtool the test passes, unless the environment insists.
 #[track_caller]
-fn comes_to(title: &str, series: &[(&str, &str)], samples: &[(&str, f64)]) {
+fn comes_to(panel: &str, series: &[(&str, &str)], samples: &[(&str, f64)]) {
     let series =
         series.iter().map(|(series, values)| json!({ "series": series, "values": values }));
     let samples = samples.iter().map(|(labels, value)| json!({ "labels": labels, "value": value }));
     let samples: Vec<Value> = samples.collect();
     let asked = |expr: String| json!({ "expr": expr, "eval_time": "10m", "exp_samples": samples });
-    let asked = expressions(title).iter().map(|expr| asked(filled(expr))).collect::<Vec<_>>();
+    let asked = expressions(panel).iter().map(|expr| asked(filled(expr))).collect::<Vec<_>>();
     let case = json!({
         "interval": "1m",
         "input_series": series.collect::<Vec<_>>(),
         "promql_expr_test": asked,
     });
-    let name = title.to_lowercase().replace(|c: char| !c.is_ascii_alphanumeric(), "_");
+    let name = panel.to_lowercase().replace(|c: char| !c.is_ascii_alphanumeric(), "_");
     let file = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("{name}.json"));
     std::fs::write(&file, json!({ "tests": [case] }).to_string()).expect("it can be written");
     match Command::new("promtool").args(["test", "rules"]).arg(&file).output() {
         Ok(said) => {
             let text = String::from_utf8_lossy(&[said.stdout, said.stderr].concat()).into_owned();
-            assert!(said.status.success(), "{title}:\n{text}");
+            assert!(said.status.success(), "{panel}:\n{text}");
         }
         Err(error) if std::env::var_os("SPRINGTIDE_REQUIRE_PROMTOOL").is_none() => {
             eprintln!("skipped, no promtool: {error}");
@@ -62,7 +64,7 @@ fn comes_to(title: &str, series: &[(&str, &str)], samples: &[(&str, f64)]) {
 fn samples_left_out_are_a_share_of_those_of_every_histogram() {
     let families = Families::exported();
     let histograms = families.iter().filter(|family| family.kind == Kind::Histogram);
-    let expr = expressions("Samples left out").remove(0);
+    let expr = expressions("pool.json: Samples left out").remove(0);
     let missing: Vec<&str> = histograms
         .map(|family| family.name.as_str())
         .filter(|name| !expr.contains(&format!("{name}_count{{")))
@@ -92,7 +94,7 @@ fn samples_left_out_are_never_more_than_there_were() {
         ("springtide_supervisor_tick_seconds_count{job='j',instance='a',pool='r'}", "7x10"),
     ];
     let shares = [("{job='j',pool='p'}", 0.8), ("{job='j',pool='q'}", 0.25)];
-    comes_to("Samples left out", &series, &shares);
+    comes_to("pool.json: Samples left out", &series, &shares);
 }
 
 /// Half of the jobs are late in one program, and none in the other, which has many more.
@@ -108,7 +110,7 @@ fn a_pool_of_one_name_in_two_programs_is_two_pools() {
         ("springtide_queue_wait_seconds_count{job='b',instance='b',pool='p'}", "0+90x10"),
     ];
     let shares = [("{job='a',pool='p'}", 0.5), ("{job='b',pool='p'}", 0.0)];
-    comes_to("Waited longer than 250 ms", &series, &shares);
+    comes_to("pool.json: Waited longer than 250 ms", &series, &shares);
 }
 
 /// Two instances are there for two minutes; one of them stays, with a pool that has ended.
@@ -118,10 +120,10 @@ fn instances_that_went_away_are_not_counted_any_more() {
         ("springtide_workers_max{job='j',instance='a',pool='p'}", "8x2 stale"),
         ("springtide_workers_max{job='j',instance='b',pool='p'}", "8x2 0x8"),
     ];
-    for title in ["Reporting", "Machines"] {
-        comes_to(title, &series, &[("{}", 0.0)]);
+    for panel in ["pool.json: Reporting", "fleet.json: Machines"] {
+        comes_to(panel, &series, &[("{}", 0.0)]);
         let more = ("springtide_workers_max{job='j',instance='c',pool='p'}", "8x10");
-        comes_to(title, &[series[0], series[1], more], &[("{}", 1.0)]);
+        comes_to(panel, &[series[0], series[1], more], &[("{}", 1.0)]);
     }
 }
 
@@ -129,5 +131,5 @@ fn instances_that_went_away_are_not_counted_any_more() {
 #[test]
 fn panics_are_counted_over_a_restart_and_in_whole_numbers() {
     let panics = "springtide_jobs_completed_total{job='j',instance='a',pool='p',outcome='panic'}";
-    comes_to("Panics, in the time shown", &[(panics, "1 1 1 3 3 3 0 1 1 1 1")], &[("{}", 3.0)]);
+    comes_to("pool.json: Panics", &[(panics, "1 1 1 3 3 3 0 1 1 1 1")], &[("{}", 3.0)]);
 }
