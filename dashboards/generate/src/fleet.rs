@@ -166,7 +166,10 @@ fn trouble() -> Row {
             ),
         Panel::lines("Held at its bound", Unit::Share)
             .asks("What share of the supervisor's looks wanted more workers than may be?")
-            .advice("One machine: balance. All: more machines, or a higher bound.")
+            .advice(
+                "One machine: balance. All: more machines, or a higher bound. A quiet pool looks \
+                 only while jobs wait, so a short rush shows here and in no alert.",
+            )
             .limits(0.5, 0.9)
             .query(
                 "max by (instance) (sum by (instance, pool) (rate(\
