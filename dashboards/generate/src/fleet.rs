@@ -44,13 +44,17 @@ fn wanted_and_there() -> Panel {
         .query(THERE, "there")
 }
 
+fn machines() -> Panel {
+    Panel::stat("Machines", Unit::Count)
+        .asks("How many report?")
+        .advice("Fewer than there are pods: a scrape fails. Ended pools do not count.")
+        .at_least(1.0)
+        .query(THERE, "there")
+}
+
 fn size() -> Row {
     let panels = vec![
-        Panel::stat("Machines", Unit::Count)
-            .asks("How many report?")
-            .advice("Fewer than there are pods: a scrape fails. Ended pools do not count.")
-            .at_least(1.0)
-            .query(THERE, "there"),
+        machines(),
         Panel::stat("Machines wanted", Unit::Count)
             .asks("How many would carry the load at 70 % of their bound?")
             .advice(

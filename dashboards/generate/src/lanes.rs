@@ -3,19 +3,20 @@
 use crate::board::Row;
 use crate::panel::{Panel, Unit};
 
+fn waiting() -> Panel {
+    Panel::lines("Lanes: waiting", Unit::Count)
+        .asks("How many jobs wait in each lane, before they are in the pool's queue?")
+        .advice("They hold no worker. A long line in one lane does no harm to the others.")
+        .query("sum by (job, pool, lane) (springtide_lane_waiting)", "{{job}}/{{pool}} {{lane}}")
+        .query(
+            "sum by (job, pool, lane) (springtide_lane_waiting_limit)",
+            "{{job}}/{{pool}} {{lane}} limit",
+        )
+}
+
 pub(crate) fn row() -> Row {
     let panels = vec![
-        Panel::lines("Lanes: waiting", Unit::Count)
-            .asks("How many jobs wait in each lane, before they are in the pool's queue?")
-            .advice("They hold no worker. A long line in one lane does no harm to the others.")
-            .query(
-                "sum by (job, pool, lane) (springtide_lane_waiting)",
-                "{{job}}/{{pool}} {{lane}}",
-            )
-            .query(
-                "sum by (job, pool, lane) (springtide_lane_waiting_limit)",
-                "{{job}}/{{pool}} {{lane}} limit",
-            ),
+        waiting(),
         Panel::lines("Lanes: wait, 99th percentile", Unit::Seconds)
             .asks("How long do the jobs of a lane wait, lane and pool together?")
             .advice(

@@ -46,20 +46,24 @@ pub fn board() -> Board {
     }
 }
 
+fn wait() -> Panel {
+    Panel::stat("Wait, 99th percentile", Unit::Seconds)
+        .asks("How long do jobs wait before they start, in the pool where they wait longest?")
+        .advice(
+            "Orange is above the default target, red above what the alerts allow. Look at \
+             *Workers* and at *Why it did not change*.",
+        )
+        .limits(0.01, 0.25)
+        .query(
+            "max(histogram_quantile(0.99, sum by (job, pool, le) (rate(\
+             springtide_queue_wait_seconds_bucket[$__rate_interval]))))",
+            "p99",
+        )
+}
+
 fn answer() -> Row {
     let panels = vec![
-        Panel::stat("Wait, 99th percentile", Unit::Seconds)
-            .asks("How long do jobs wait before they start, in the pool where they wait longest?")
-            .advice(
-                "Orange is above the default target, red above what the alerts allow. Look at \
-                 *Workers* and at *Why it did not change*.",
-            )
-            .limits(0.01, 0.25)
-            .query(
-                "max(histogram_quantile(0.99, sum by (job, pool, le) (rate(\
-                 springtide_queue_wait_seconds_bucket[$__rate_interval]))))",
-                "p99",
-            ),
+        wait(),
         Panel::stat("Refused", Unit::PerSecond)
             .asks("Is work turned away?")
             .advice("Anything above zero is work not done. *Refused, by reason* says why.")
@@ -104,43 +108,48 @@ fn answer() -> Row {
                  springtide_jobs_completed_total{outcome=\"panic\"}[$__range])))",
                 "panics",
             ),
-        // The others keep the last number that there was.
-        Panel::stat("Reporting", Unit::Count)
-            .asks("How many instances does all of this come from?")
-            .advice("Zero: what else is here is old. Look at the targets of Prometheus.")
-            .width(3)
-            .at_least(1.0)
-            .query(
-                "count(count by (job, instance) (springtide_workers_max > 0)) or vector(0)",
-                "there",
-            ),
+        reporting(),
     ];
     Row { title: "Is all well?", panels }
 }
 
+/// The numbers beside it stay what they were last when nobody is left to report.
+fn reporting() -> Panel {
+    Panel::stat("Reporting", Unit::Count)
+        .asks("How many instances does all of this come from?")
+        .advice("Zero: what else is here is old. Look at the targets of Prometheus.")
+        .width(3)
+        .at_least(1.0)
+        .query("count(count by (job, instance) (springtide_workers_max > 0)) or vector(0)", "there")
+}
+
+fn by_state() -> Panel {
+    Panel::stack("Workers", Unit::Count)
+        .asks("How many workers are there, and what do they do?")
+        .advice(
+            "All pools that are chosen together. The marks say why the number changed. All \
+             busy and at the bound: look at *Demand and bound*. Many blocked: jobs wait for \
+             something else than a core.",
+        )
+        .width(16)
+        .query("sum by (state) (springtide_workers)", "{{state}}")
+        .query("sum(springtide_workers_target)", "wanted")
+        .query("sum(springtide_workers_min)", "at least")
+        .query("sum(springtide_workers_max)", "at most")
+        .color("starting", "blue")
+        .color("idle", "#8e8e8e")
+        .color("busy", "green")
+        .color("blocked", "orange")
+        .color("held", "red")
+        .color("retiring", "purple")
+        .bound("wanted", "dark-blue")
+        .bound("at least", "text")
+        .bound("at most", "red")
+}
+
 fn keeping_up() -> Row {
     let mut panels = vec![
-        Panel::stack("Workers", Unit::Count)
-            .asks("How many workers are there, and what do they do?")
-            .advice(
-                "All pools that are chosen together. The marks say why the number changed. All \
-                 busy and at the bound: look at *Demand and bound*. Many blocked: jobs wait for \
-                 something else than a core.",
-            )
-            .width(16)
-            .query("sum by (state) (springtide_workers)", "{{state}}")
-            .query("sum(springtide_workers_target)", "wanted")
-            .query("sum(springtide_workers_min)", "at least")
-            .query("sum(springtide_workers_max)", "at most")
-            .color("starting", "blue")
-            .color("idle", "#8e8e8e")
-            .color("busy", "green")
-            .color("blocked", "orange")
-            .color("held", "red")
-            .color("retiring", "purple")
-            .bound("wanted", "dark-blue")
-            .bound("at least", "text")
-            .bound("at most", "red"),
+        by_state(),
         Panel::lines("Demand and bound", Unit::Count)
             .asks("How many workers does the load need, and may there be so many?")
             .advice(
@@ -256,6 +265,23 @@ fn unaccounted() -> Panel {
         )
 }
 
+fn inside_jobs() -> Panel {
+    Panel::lines("Inside jobs, and on a core", Unit::AtOnce)
+        .asks("Do jobs compute, or do they wait?")
+        .advice(
+            "The upper line is the load in workers, the lower one what of it uses a core. Far \
+             apart: jobs wait for something, more workers help. Close: more cores help.",
+        )
+        .query(
+            "sum by (job, pool) (rate(springtide_worker_busy_seconds_total[$__rate_interval]))",
+            "{{job}}/{{pool}} inside jobs",
+        )
+        .query(
+            "sum by (job, pool) (rate(springtide_worker_cpu_seconds_total[$__rate_interval]))",
+            "{{job}}/{{pool}} on a core",
+        )
+}
+
 fn workers() -> Row {
     let panels = vec![
         Panel::lines("Utilization", Unit::Share)
@@ -265,20 +291,7 @@ fn workers() -> Row {
                  scale by it and do not alert on it.",
             )
             .query("avg by (job, pool) (springtide_utilization_ratio)", "{{job}}/{{pool}}"),
-        Panel::lines("Inside jobs, and on a core", Unit::AtOnce)
-            .asks("Do jobs compute, or do they wait?")
-            .advice(
-                "The upper line is the load in workers, the lower one what of it uses a core. Far \
-                 apart: jobs wait for something, more workers help. Close: more cores help.",
-            )
-            .query(
-                "sum by (job, pool) (rate(springtide_worker_busy_seconds_total[$__rate_interval]))",
-                "{{job}}/{{pool}} inside jobs",
-            )
-            .query(
-                "sum by (job, pool) (rate(springtide_worker_cpu_seconds_total[$__rate_interval]))",
-                "{{job}}/{{pool}} on a core",
-            ),
+        inside_jobs(),
         Panel::lines("Processor, by busy worker", Unit::Share)
             .asks("What share of its time inside jobs does a worker spend on a core?")
             .advice(
