@@ -79,7 +79,8 @@ fn answer() -> Row {
             .advice(
                 "Of the pool that is shortest of workers; *Demand and bound* says which. Above \
                  100 % jobs wait for the upper bound: raise `workers` if the processor has room, \
-                 add machines if not.",
+                 add machines if not. Demand is in whole workers: a pool of one that is at work \
+                 is at 100 %.",
             )
             .limits(0.8, 0.95)
             .query(
