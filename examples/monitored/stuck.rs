@@ -7,6 +7,9 @@ use springtide::{BuildError, JobHandle, Pool};
 use crate::Span;
 use crate::truth::{End, Truth};
 
+/// How many jobs wait behind it each time: enough for the alerts on waiting.
+const BEHIND: usize = 8;
+
 pub(crate) fn pool() -> Result<Pool, BuildError> {
     Pool::builder("stuck").workers(1..=1).stuck_after(Duration::from_secs(1)).build()
 }
@@ -23,7 +26,7 @@ pub(crate) fn load(pool: &Pool, truth: &Truth, span: &Span) {
         if job.map(JobHandle::detach).is_err() {
             truth.is(End::Refused);
         }
-        for _ in 0..3 {
+        for _ in 0..BEHIND {
             let counted = truth.clone();
             if pool.execute(move || counted.is(End::Ok)).is_err() {
                 truth.is(End::Refused);

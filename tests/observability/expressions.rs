@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::server::{Server, repository};
+use crate::server::{Series, Server, repository};
 
 /// An expression, and where it stands.
 pub(crate) struct Asked {
@@ -23,6 +23,11 @@ impl Asked {
         }
         Asked { expr, ..self }
     }
+}
+
+/// Whether an answer says anything: 0 / 0 has a value at every moment, and none is a number.
+pub(crate) fn has_a_number(answer: &[Series]) -> bool {
+    answer.iter().flat_map(|series| &series.values).any(|(_, value)| !value.is_nan())
 }
 
 fn items(value: &Value) -> &[Value] {

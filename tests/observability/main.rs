@@ -19,7 +19,7 @@ mod program;
 mod server;
 mod stage;
 
-use expressions::{Asked, alerts, boards, recorded};
+use expressions::{Asked, alerts, boards, has_a_number, recorded};
 use stage::{Stage, stage};
 
 /// What is empty when all is well, and cannot be brought about from outside.
@@ -33,14 +33,21 @@ const SILENT: [(&str, &str); 3] = [
     ("SpringtideWorkerLost", "a worker would have to panic outside of a job"),
 ];
 
-/// Complaints about the answers to questions; those on the list may be without one.
+/// Complaints about the answers to questions; those on the list may be without one. What is not a
+/// number throughout, 0 / 0 say, answers nothing.
 fn unanswered(stage: &Stage, asked: &[Asked], may_be_empty: &[(&str, &str)]) -> Vec<String> {
     let mut complaints = Vec::new();
     for Asked { what, expr } in asked {
-        match stage.over_the_run(expr) {
+        let answer = stage.over_the_run(expr);
+        let may_be = may_be_empty.iter().any(|(may, _)| may == what);
+        match answer {
             Err(error) => complaints.push(format!("{what}: {error}")),
-            Ok(answer) if answer.is_empty() && may_be_empty.iter().all(|(may, _)| may != what) => {
+            Ok(_) if may_be => {}
+            Ok(answer) if answer.is_empty() => {
                 complaints.push(format!("{what} has no answer: {expr}"));
+            }
+            Ok(answer) if !has_a_number(&answer) => {
+                complaints.push(format!("{what} is never a number: {expr}"));
             }
             Ok(_) => {}
         }
@@ -220,7 +227,11 @@ fn a_prometheus_that_is_not_there_and_a_pool_that_is_not_are_told_in_each_panel(
     }
     let empty = stage.preview("pool.json", "var-pool=no.such(pool");
     let html = browser::html(&empty).expect("it was there a moment ago");
-    for panel in browser::panels(&html) {
+    // One panel says how many report: none.
+    let (counts, others): (Vec<_>, Vec<_>) =
+        browser::panels(&html).into_iter().partition(|panel| panel.title == "Reporting");
+    assert!(matches!(&counts[..], [panel] if panel.state == "drawn"), "{counts:?}");
+    for panel in others {
         assert_eq!(panel.state, "empty", "{panel:?}");
         assert!(panel.text.contains("No data"), "{panel:?}");
     }

@@ -93,7 +93,7 @@ fn note(note: &Note) -> Value {
         // Not closer than this, or an hour of a restless pool is a wall of marks.
         "step": "60s",
         "titleFormat": note.title,
-        "tagKeys": "pool,reason",
+        "tagKeys": "job,pool,reason",
     })
 }
 

@@ -12,9 +12,9 @@ pub fn board() -> Board {
         rows: vec![size(), even(), trouble()],
         notes: vec![Note {
             name: "Refused",
-            expr: "sum by (pool, reason) (increase(springtide_jobs_refused_total{\
+            expr: "sum by (job, pool, reason) (increase(springtide_jobs_refused_total{\
                    reason!~\"shutdown|cancelled\"}[$__rate_interval])) > 0",
-            title: "{{pool}} refused: {{reason}}",
+            title: "{{job}}/{{pool}} refused: {{reason}}",
             color: "red",
         }],
     }
@@ -27,12 +27,13 @@ const FILL: &str = "0.7";
 fn machines_wanted() -> String {
     format!(
         "sum(max by (job) (ceil(\
-         sum by (job, pool) (avg_over_time(springtide_demand_workers[1m])) / \
+         sum by (job, pool) (avg_over_time(springtide_demand_workers[$__rate_interval])) / \
          ({FILL} * avg by (job, pool) (springtide_workers_max > 0)))))"
     )
 }
 
-const THERE: &str = "count(count by (instance) (springtide_workers_max > 0))";
+/// Zero where nobody reports, so that the last number there was does not stay on the board.
+const THERE: &str = "count(count by (instance) (springtide_workers_max > 0)) or vector(0)";
 
 fn wanted_and_there() -> Panel {
     Panel::lines("Machines wanted and there", Unit::Count)
@@ -43,12 +44,17 @@ fn wanted_and_there() -> Panel {
         .query(THERE, "there")
 }
 
+fn machines() -> Panel {
+    Panel::stat("Machines", Unit::Count)
+        .asks("How many report?")
+        .advice("Fewer than there are pods: a scrape fails. Ended pools do not count.")
+        .at_least(1.0)
+        .query(THERE, "there")
+}
+
 fn size() -> Row {
     let panels = vec![
-        Panel::stat("Machines", Unit::Count)
-            .asks("How many report?")
-            .advice("Fewer than there are pods: a scrape fails. Ended pools do not count.")
-            .query(THERE, "there"),
+        machines(),
         Panel::stat("Machines wanted", Unit::Count)
             .asks("How many would carry the load at 70 % of their bound?")
             .advice(
@@ -64,8 +70,8 @@ fn size() -> Row {
             .advice("70 % is the aim. Above 95 % the autoscaler is late or at its own limit.")
             .limits(0.8, 0.95)
             .query(
-                "max(sum by (pool) (springtide_demand_workers) / \
-                 sum by (pool) (springtide_workers_max))",
+                "max(sum by (job, pool) (springtide_demand_workers) / \
+                 sum by (job, pool) (springtide_workers_max))",
                 "demand",
             ),
         Panel::stat("Refused", Unit::PerSecond)
@@ -82,7 +88,7 @@ fn size() -> Row {
             .advice("Alert on it; do not scale by it. It is nothing until the machines are full.")
             .limits(0.01, 0.25)
             .query(
-                "max(histogram_quantile(0.99, sum by (pool, le) (rate(\
+                "max(histogram_quantile(0.99, sum by (job, pool, le) (rate(\
                  springtide_queue_wait_seconds_bucket[$__rate_interval]))))",
                 "p99",
             ),
@@ -164,7 +170,10 @@ fn trouble() -> Row {
             ),
         Panel::lines("Held at its bound", Unit::Share)
             .asks("What share of the supervisor's looks wanted more workers than may be?")
-            .advice("One machine: balance. All: more machines, or a higher bound.")
+            .advice(
+                "One machine: balance. All: more machines, or a higher bound. A quiet pool looks \
+                 only while jobs wait, so a short rush shows here and in no alert.",
+            )
             .limits(0.5, 0.9)
             .query(
                 "max by (instance) (sum by (instance, pool) (rate(\

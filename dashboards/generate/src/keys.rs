@@ -63,8 +63,14 @@ const OBJECTS: &[(&str, &str)] = &[
     (
         "panel.fieldConfig.defaults",
         "displayName displayNameFromDS description path writeable filterable unit:s decimals min:n \
-         max:n mappings thresholds:o color:o links noValue custom:o actions fieldMinMax",
+         max:n mappings:l thresholds:o color:o links noValue custom:o actions fieldMinMax",
     ),
+    ("panel.fieldConfig.defaults.mappings", "!type:special !options:o"),
+    (
+        "panel.fieldConfig.defaults.mappings.options",
+        "!match:true,false,null,nan,null+nan,empty !result:o",
+    ),
+    ("panel.fieldConfig.defaults.mappings.options.result", "text:s color icon index:i"),
     ("panel.fieldConfig.defaults.thresholds", "!mode:absolute,percentage !steps:l"),
     ("panel.fieldConfig.defaults.thresholds.steps", "!value:n/null !color:s"),
     (

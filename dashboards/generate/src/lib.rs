@@ -7,6 +7,7 @@
 
 pub mod board;
 pub mod families;
+mod figures;
 pub mod fleet;
 mod keys;
 mod lanes;

@@ -15,8 +15,8 @@ pub(crate) fn priorities() -> [Panel; 2] {
             .asks("How often does a job go before higher ones, for having waited too long?")
             .advice("All the time: higher priorities fill the pool, and the others live on this.")
             .query(
-                "sum by (pool) (rate(springtide_promotions_total[$__rate_interval]))",
-                "{{pool}}",
+                "sum by (job, pool) (rate(springtide_promotions_total[$__rate_interval]))",
+                "{{job}}/{{pool}}",
             ),
     ]
 }
@@ -26,8 +26,8 @@ pub(crate) fn later() -> [Panel; 3] {
         Panel::lines("Delayed", Unit::Count)
             .asks("How many jobs wait for their time, or to be tried again?")
             .advice("They hold no place in the queue and no worker. A pool has room for so many.")
-            .query("sum by (pool) (springtide_jobs_delayed)", "{{pool}}")
-            .query("sum by (pool) (springtide_jobs_delayed_limit)", "{{pool}} limit"),
+            .query("sum by (job, pool) (springtide_jobs_delayed)", "{{job}}/{{pool}}")
+            .query("sum by (job, pool) (springtide_jobs_delayed_limit)", "{{job}}/{{pool}} limit"),
         Panel::lines("Retries", Unit::PerSecond)
             .asks("How often is a job tried again, and how often did the budget not allow it?")
             .advice(
@@ -35,20 +35,20 @@ pub(crate) fn later() -> [Panel; 3] {
                  from making it worse.",
             )
             .query(
-                "sum by (pool) (rate(springtide_job_retries_total[$__rate_interval]))",
-                "{{pool}} again",
+                "sum by (job, pool) (rate(springtide_job_retries_total[$__rate_interval]))",
+                "{{job}}/{{pool}} again",
             )
             .query(
-                "sum by (pool) (rate(springtide_job_retries_refused_total[$__rate_interval]))",
-                "{{pool}} refused",
+                "sum by (job, pool) (rate(springtide_job_retries_refused_total[$__rate_interval]))",
+                "{{job}}/{{pool}} refused",
             ),
         Panel::bars("Periodic runs left out", Unit::Count)
             .asks("Does a periodic job take longer than its period?")
             .advice("Runs do not overlap: each that is due meanwhile is left out. A longer period.")
             .query(
-                "sum by (pool) (increase(\
+                "sum by (job, pool) (increase(\
                  springtide_periodic_runs_skipped_total[$__rate_interval]))",
-                "{{pool}}",
+                "{{job}}/{{pool}}",
             ),
     ]
 }

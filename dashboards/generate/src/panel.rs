@@ -62,6 +62,8 @@ pub struct Panel {
     width: u32,
     /// From where it is a warning, and from where it is bad.
     limits: Option<(f64, f64)>,
+    /// Below this it is bad.
+    least: Option<f64>,
     /// Whether it may be below zero.
     signed: bool,
     queries: Vec<(String, &'static str)>,
@@ -79,6 +81,7 @@ impl Panel {
             unit,
             width,
             limits: None,
+            least: None,
             signed: false,
             queries: Vec::new(),
             looks: Vec::new(),
@@ -121,6 +124,11 @@ impl Panel {
 
     pub fn limits(self, warning: f64, bad: f64) -> Panel {
         Panel { limits: Some((warning, bad)), ..self }
+    }
+
+    /// Less is bad, and all else is well.
+    pub fn at_least(self, least: f64) -> Panel {
+        Panel { least: Some(least), ..self }
     }
 
     /// It is a difference, so it may be below zero.
@@ -189,7 +197,9 @@ impl Panel {
     }
 
     fn defaults(&self) -> Value {
-        let mut steps = vec![json!({ "value": null, "color": "green" })];
+        let lowest = if self.least.is_some() { "red" } else { "green" };
+        let mut steps = vec![json!({ "value": null, "color": lowest })];
+        steps.extend(self.least.map(|least| json!({ "value": least, "color": "green" })));
         if let Some((warning, bad)) = self.limits {
             steps.push(json!({ "value": warning, "color": "orange" }));
             steps.push(json!({ "value": bad, "color": "red" }));
@@ -204,6 +214,11 @@ impl Panel {
             "thresholds": { "mode": "absolute", "steps": steps },
             "custom": self.drawing(),
         });
+        // A share of no jobs at all.
+        if matches!(self.kind, Kind::Stat | Kind::Total) {
+            let none = json!({ "match": "null+nan", "result": { "text": "–", "index": 0 } });
+            defaults["mappings"] = json!([{ "type": "special", "options": none }]);
+        }
         // No figure of a pool is below zero.
         if self.kind != Kind::Heatmap && !self.signed {
             defaults["min"] = json!(0);

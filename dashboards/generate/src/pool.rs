@@ -4,6 +4,7 @@
 //! test says which families are on no board.
 
 use crate::board::{Board, Note, Row};
+use crate::figures;
 use crate::lanes;
 use crate::order;
 use crate::panel::{Panel, Unit};
@@ -24,45 +25,50 @@ pub fn board() -> Board {
             stuck(),
             lanes::row(),
             scaling(),
-            figures(),
+            figures::row(),
         ],
         notes: vec![
             Note {
                 name: "Grew",
-                expr: "sum by (pool, reason) (increase(\
+                expr: "sum by (job, pool, reason) (increase(\
                        springtide_scale_events_total{direction=\"up\"}[$__rate_interval])) > 0",
-                title: "{{pool}} grew: {{reason}}",
+                title: "{{job}}/{{pool}} grew: {{reason}}",
                 color: "green",
             },
             Note {
                 name: "Shrank",
-                expr: "sum by (pool, reason) (increase(\
+                expr: "sum by (job, pool, reason) (increase(\
                        springtide_scale_events_total{direction=\"down\"}[$__rate_interval])) > 0",
-                title: "{{pool}} shrank: {{reason}}",
+                title: "{{job}}/{{pool}} shrank: {{reason}}",
                 color: "purple",
             },
         ],
     }
 }
 
+fn wait() -> Panel {
+    Panel::stat("Wait, 99th percentile", Unit::Seconds)
+        .asks("How long do jobs wait before they start, in the pool where they wait longest?")
+        .advice(
+            "Orange is above the default target, red above what the alerts allow. Look at \
+             *Workers* and at *Why it did not change*.",
+        )
+        .limits(0.01, 0.25)
+        .query(
+            "max(histogram_quantile(0.99, sum by (job, pool, le) (rate(\
+             springtide_queue_wait_seconds_bucket[$__rate_interval]))))",
+            "p99",
+        )
+}
+
 fn answer() -> Row {
     let panels = vec![
-        Panel::stat("Wait, 99th percentile", Unit::Seconds)
-            .asks("How long do jobs wait before they start, in the pool where they wait longest?")
-            .advice(
-                "Orange is above the default target, red above what the alerts allow. Look at \
-                 *Workers* and at *Why it did not change*.",
-            )
-            .limits(0.01, 0.25)
-            .query(
-                "max(histogram_quantile(0.99, sum by (pool, le) (rate(\
-                 springtide_queue_wait_seconds_bucket[$__rate_interval]))))",
-                "p99",
-            ),
+        wait(),
         Panel::stat("Refused", Unit::PerSecond)
             .asks("Is work turned away?")
             .advice("Anything above zero is work not done. *Refused, by reason* says why.")
             .limits(1e-9, 1.0)
+            .width(3)
             .query(
                 "sum(rate(springtide_jobs_refused_total{reason!~\"shutdown|cancelled\"}\
                  [$__rate_interval]))",
@@ -73,12 +79,13 @@ fn answer() -> Row {
             .advice(
                 "Of the pool that is shortest of workers; *Demand and bound* says which. Above \
                  100 % jobs wait for the upper bound: raise `workers` if the processor has room, \
-                 add machines if not.",
+                 add machines if not. Demand is in whole workers: a pool of one that is at work \
+                 is at 100 %.",
             )
             .limits(0.8, 0.95)
             .query(
-                "max(sum by (pool) (springtide_demand_workers) / \
-                 sum by (pool) (springtide_workers_max))",
+                "max(sum by (job, pool) (springtide_demand_workers) / \
+                 sum by (job, pool) (springtide_workers_max))",
                 "demand",
             ),
         Panel::stat("Oldest waiting job", Unit::Seconds)
@@ -90,50 +97,68 @@ fn answer() -> Row {
             .asks("Does a queue stand still?")
             .advice("Jobs wait, none starts, no worker can be added. See the runbook.")
             .limits(1.0, 1.0)
+            .width(3)
             .query("sum(springtide_stalled)", "stalled"),
-        Panel::total("Panics, in the time shown", Unit::Count)
-            .asks("Do jobs panic?")
+        Panel::total("Panics", Unit::Count)
+            .asks("How many jobs have panicked in the time that is shown?")
             .advice("A panic ends its job alone. The message went to the log and to the handle.")
             .limits(1.0, 10.0)
+            .width(3)
             .query(
-                "sum(increase(springtide_jobs_completed_total{outcome=\"panic\"}[$__range]))",
+                "round(sum(increase(\
+                 springtide_jobs_completed_total{outcome=\"panic\"}[$__range])))",
                 "panics",
             ),
+        reporting(),
     ];
     Row { title: "Is all well?", panels }
 }
 
+/// The numbers beside it stay what they were last when nobody is left to report.
+fn reporting() -> Panel {
+    Panel::stat("Reporting", Unit::Count)
+        .asks("How many instances does all of this come from?")
+        .advice("Zero: what else is here is old. Look at the targets of Prometheus.")
+        .width(3)
+        .at_least(1.0)
+        .query("count(count by (job, instance) (springtide_workers_max > 0)) or vector(0)", "there")
+}
+
+fn by_state() -> Panel {
+    Panel::stack("Workers", Unit::Count)
+        .asks("How many workers are there, and what do they do?")
+        .advice(
+            "All pools that are chosen together. The marks say why the number changed. All \
+             busy and at the bound: look at *Demand and bound*. Many blocked: jobs wait for \
+             something else than a core.",
+        )
+        .width(16)
+        .query("sum by (state) (springtide_workers)", "{{state}}")
+        .query("sum(springtide_workers_target)", "wanted")
+        .query("sum(springtide_workers_min)", "at least")
+        .query("sum(springtide_workers_max)", "at most")
+        .color("starting", "blue")
+        .color("idle", "#8e8e8e")
+        .color("busy", "green")
+        .color("blocked", "orange")
+        .color("held", "red")
+        .color("retiring", "purple")
+        .bound("wanted", "dark-blue")
+        .bound("at least", "text")
+        .bound("at most", "red")
+}
+
 fn keeping_up() -> Row {
     let mut panels = vec![
-        Panel::stack("Workers", Unit::Count)
-            .asks("How many workers are there, and what do they do?")
-            .advice(
-                "All pools that are chosen together. The marks say why the number changed. All \
-                 busy and at the bound: look at *Demand and bound*. Many blocked: jobs wait for \
-                 something else than a core.",
-            )
-            .width(16)
-            .query("sum by (state) (springtide_workers)", "{{state}}")
-            .query("sum(springtide_workers_target)", "wanted")
-            .query("sum(springtide_workers_min)", "at least")
-            .query("sum(springtide_workers_max)", "at most")
-            .color("starting", "blue")
-            .color("idle", "#8e8e8e")
-            .color("busy", "green")
-            .color("blocked", "orange")
-            .color("held", "red")
-            .color("retiring", "purple")
-            .bound("wanted", "dark-blue")
-            .bound("at least", "text")
-            .bound("at most", "red"),
+        by_state(),
         Panel::lines("Demand and bound", Unit::Count)
             .asks("How many workers does the load need, and may there be so many?")
             .advice(
                 "Demand is not capped. Above the bound for long: raise the bound, or add machines \
                  by the sum of the demand.",
             )
-            .query("sum by (pool) (springtide_demand_workers)", "{{pool}} needs")
-            .query("sum by (pool) (springtide_workers_max)", "{{pool}} at most"),
+            .query("sum by (job, pool) (springtide_demand_workers)", "{{job}}/{{pool}} needs")
+            .query("sum by (job, pool) (springtide_workers_max)", "{{job}}/{{pool}} at most"),
         Panel::lines("Queue", Unit::Count)
             .asks("How many jobs wait, and how many may?")
             .advice(
@@ -141,9 +166,15 @@ fn keeping_up() -> Row {
                  drawn. Places that permits hold count as taken.",
             )
             .width(12)
-            .query("sum by (pool) (springtide_queue_jobs)", "{{pool}} waiting")
-            .query("sum by (pool) (springtide_queue_reserved_places)", "{{pool}} reserved")
-            .query("sum by (pool) (springtide_queue_limit_jobs) < +Inf", "{{pool}} limit"),
+            .query("sum by (job, pool) (springtide_queue_jobs)", "{{job}}/{{pool}} waiting")
+            .query(
+                "sum by (job, pool) (springtide_queue_reserved_places)",
+                "{{job}}/{{pool}} reserved",
+            )
+            .query(
+                "sum by (job, pool) (springtide_queue_limit_jobs) < +Inf",
+                "{{job}}/{{pool}} limit",
+            ),
         Panel::lines("Oldest waiting job", Unit::Seconds)
             .asks("How long has the head of the queue waited?")
             .advice(
@@ -152,12 +183,15 @@ fn keeping_up() -> Row {
             )
             .width(12)
             .limits(1.0, 30.0)
-            .query("max by (pool) (springtide_queue_oldest_job_age_seconds)", "{{pool}}"),
+            .query(
+                "max by (job, pool) (springtide_queue_oldest_job_age_seconds)",
+                "{{job}}/{{pool}}",
+            ),
         Panel::lines("Blocked submitters", Unit::Count)
             .asks("Do callers hang because the queue is full?")
             .advice("The pool pushes back. Good for a batch; for requests, refuse instead.")
             .limits(1.0, 100.0)
-            .query("sum by (pool) (springtide_submitters_blocked)", "{{pool}}"),
+            .query("sum by (job, pool) (springtide_submitters_blocked)", "{{job}}/{{pool}}"),
     ];
     panels.extend(order::priorities());
     panels.extend(order::later());
@@ -171,12 +205,12 @@ fn jobs() -> Row {
             .asks("How much work comes in, and does as much go out?")
             .advice("In above out for long is a queue that grows.")
             .query(
-                "sum by (pool) (rate(springtide_jobs_submitted_total[$__rate_interval]))",
-                "{{pool}} in",
+                "sum by (job, pool) (rate(springtide_jobs_submitted_total[$__rate_interval]))",
+                "{{job}}/{{pool}} in",
             )
             .query(
-                "sum by (pool) (rate(springtide_jobs_completed_total[$__rate_interval]))",
-                "{{pool}} out",
+                "sum by (job, pool) (rate(springtide_jobs_completed_total[$__rate_interval]))",
+                "{{job}}/{{pool}} out",
             ),
         Panel::bars("Refused, by reason", Unit::PerSecond)
             .width(12)
@@ -186,9 +220,9 @@ fn jobs() -> Row {
                  to a pool that has closed. The runbook explains them all.",
             )
             .query(
-                "sum by (pool, reason) (rate(\
+                "sum by (job, pool, reason) (rate(\
                  springtide_jobs_refused_total[$__rate_interval])) > 0",
-                "{{pool}} {{reason}}",
+                "{{job}}/{{pool}} {{reason}}",
             ),
         Panel::lines("Jobs that did not end well", Unit::Share)
             .width(12)
@@ -196,15 +230,16 @@ fn jobs() -> Row {
             .advice(
                 "`error`: it returned one. `panic`: a bug. `expired`: it waited too long, as if \
                  refused. `timeout`: it ran too long. `cancelled`, `returned`: somebody wanted \
-                 that. `lost`: a worker died of a defect in the pool.",
+                 that. `lost`: a worker died of a defect in the pool. Of few jobs a share says \
+                 little: *Jobs in and out* says how many there are.",
             )
             .limits(0.01, 0.05)
             .query(
-                "sum by (pool, outcome) (rate(\
+                "sum by (job, pool, outcome) (rate(\
                  springtide_jobs_completed_total{outcome!=\"ok\"}[$__rate_interval])) / \
                  ignoring (outcome) group_left () \
-                 sum by (pool) (rate(springtide_jobs_completed_total[$__rate_interval])) > 0",
-                "{{pool}} {{outcome}}",
+                 sum by (job, pool) (rate(springtide_jobs_completed_total[$__rate_interval])) > 0",
+                "{{job}}/{{pool}} {{outcome}}",
             ),
         unaccounted(),
     ];
@@ -222,12 +257,29 @@ fn unaccounted() -> Panel {
         )
         .signed()
         .query(
-            "sum by (pool) (springtide_jobs_submitted_total) - \
-                 sum by (pool) (springtide_jobs_completed_total) - \
-                 sum by (pool) (springtide_jobs_delayed) - \
-                 sum by (pool) (springtide_queue_jobs) - \
-                 sum by (pool) (springtide_jobs_running)",
-            "{{pool}}",
+            "sum by (job, pool) (springtide_jobs_submitted_total) - \
+                 sum by (job, pool) (springtide_jobs_completed_total) - \
+                 sum by (job, pool) (springtide_jobs_delayed) - \
+                 sum by (job, pool) (springtide_queue_jobs) - \
+                 sum by (job, pool) (springtide_jobs_running)",
+            "{{job}}/{{pool}}",
+        )
+}
+
+fn inside_jobs() -> Panel {
+    Panel::lines("Inside jobs, and on a core", Unit::AtOnce)
+        .asks("Do jobs compute, or do they wait?")
+        .advice(
+            "The upper line is the load in workers, the lower one what of it uses a core. Far \
+             apart: jobs wait for something, more workers help. Close: more cores help.",
+        )
+        .query(
+            "sum by (job, pool) (rate(springtide_worker_busy_seconds_total[$__rate_interval]))",
+            "{{job}}/{{pool}} inside jobs",
+        )
+        .query(
+            "sum by (job, pool) (rate(springtide_worker_cpu_seconds_total[$__rate_interval]))",
+            "{{job}}/{{pool}} on a core",
         )
 }
 
@@ -239,21 +291,8 @@ fn workers() -> Row {
                 "The pool retires what it does not need, so this is high when all is well. Do not \
                  scale by it and do not alert on it.",
             )
-            .query("avg by (pool) (springtide_utilization_ratio)", "{{pool}}"),
-        Panel::lines("Inside jobs, and on a core", Unit::AtOnce)
-            .asks("Do jobs compute, or do they wait?")
-            .advice(
-                "The upper line is the load in workers, the lower one what of it uses a core. Far \
-                 apart: jobs wait for something, more workers help. Close: more cores help.",
-            )
-            .query(
-                "sum by (pool) (rate(springtide_worker_busy_seconds_total[$__rate_interval]))",
-                "{{pool}} inside jobs",
-            )
-            .query(
-                "sum by (pool) (rate(springtide_worker_cpu_seconds_total[$__rate_interval]))",
-                "{{pool}} on a core",
-            ),
+            .query("avg by (job, pool) (springtide_utilization_ratio)", "{{job}}/{{pool}}"),
+        inside_jobs(),
         Panel::lines("Processor, by busy worker", Unit::Share)
             .asks("What share of its time inside jobs does a worker spend on a core?")
             .advice(
@@ -261,10 +300,11 @@ fn workers() -> Row {
                  workers help. A sudden change: what the jobs call has slowed down, or recovered.",
             )
             .query(
-                "sum by (pool) (rate(springtide_worker_cpu_seconds_total[$__rate_interval])) / \
-                 (sum by (pool) (rate(\
+                "sum by (job, pool) (rate(\
+                 springtide_worker_cpu_seconds_total[$__rate_interval])) / \
+                 (sum by (job, pool) (rate(\
                  springtide_worker_busy_seconds_total[$__rate_interval])) > 0)",
-                "{{pool}}",
+                "{{job}}/{{pool}}",
             ),
         Panel::lines("Blocked workers", Unit::Count)
             .asks("How many workers wait inside their job for something else than a core?")
@@ -272,7 +312,10 @@ fn workers() -> Row {
                 "In a declared blocking section, or for another job of the same pool. Near all of \
                  them for long: the pool lives on extra workers; look at *Why it grew or shrank*.",
             )
-            .query("sum by (pool) (springtide_workers{state=\"blocked\"})", "{{pool}}"),
+            .query(
+                "sum by (job, pool) (springtide_workers{state=\"blocked\"})",
+                "{{job}}/{{pool}}",
+            ),
         Panel::lines("Processor", Unit::Share)
             .asks("Has the process a core left?")
             .advice(
@@ -284,7 +327,10 @@ fn workers() -> Row {
         Panel::lines("Steals", Unit::PerSecond)
             .asks("How often does a worker take from another's queue?")
             .advice("Only jobs that submit jobs cause it. As many steals as jobs: they are uneven.")
-            .query("sum by (pool) (rate(springtide_steals_total[$__rate_interval]))", "{{pool}}"),
+            .query(
+                "sum by (job, pool) (rate(springtide_steals_total[$__rate_interval]))",
+                "{{job}}/{{pool}}",
+            ),
     ];
     Row { title: "What do the workers do?", panels }
 }
@@ -295,7 +341,10 @@ fn stuck() -> Row {
             .asks("Is a job stuck?")
             .advice("`running_jobs()` names it. Give such jobs a timeout and let them ask for it.")
             .limits(60.0, 600.0)
-            .query("max by (pool) (springtide_longest_running_job_seconds)", "{{pool}}"),
+            .query(
+                "max by (job, pool) (springtide_longest_running_job_seconds)",
+                "{{job}}/{{pool}}",
+            ),
         Panel::lines("Stuck jobs", Unit::Count)
             .asks("Which pool has jobs that run on although their time is over?")
             .advice(
@@ -303,20 +352,20 @@ fn stuck() -> Row {
                  stand in for it; see the runbook.",
             )
             .limits(1.0, 4.0)
-            .query("sum by (pool) (springtide_stuck_jobs)", "{{pool}}")
-            .query("sum by (pool) (springtide_workers_replaced)", "{{pool}} replaced"),
+            .query("sum by (job, pool) (springtide_stuck_jobs)", "{{job}}/{{pool}}")
+            .query("sum by (job, pool) (springtide_workers_replaced)", "{{job}}/{{pool}} replaced"),
         Panel::bars("Jobs that got stuck", Unit::Count)
             .asks("How often does a job outrun its timeout by the grace?")
             .advice("Again and again: a kind of job that never asks whether to go on.")
             .query(
-                "sum by (pool) (increase(springtide_jobs_stuck_total[$__rate_interval]))",
-                "{{pool}}",
+                "sum by (job, pool) (increase(springtide_jobs_stuck_total[$__rate_interval]))",
+                "{{job}}/{{pool}}",
             ),
         Panel::lines("Last heartbeat", Unit::Seconds)
             .asks("Has a long job fallen silent?")
             .advice("Of jobs that say that they live. It rises: that one hangs, or is in one step.")
             .limits(30.0, 300.0)
-            .query("max by (pool) (springtide_heartbeat_age_seconds)", "{{pool}}"),
+            .query("max by (job, pool) (springtide_heartbeat_age_seconds)", "{{job}}/{{pool}}"),
         Panel::lines("Stalled", Unit::Count)
             .asks("Which pool stands still, and since when?")
             .advice("At its bound, with every worker in a job that does not end. See the runbook.")
@@ -333,9 +382,9 @@ fn scaling() -> Row {
             .advice("`starvation`, `escape_blocked` are rescues: jobs block the pool for others.")
             .width(12)
             .query(
-                "sum by (pool, direction, reason) (increase(\
+                "sum by (job, pool, direction, reason) (increase(\
                  springtide_scale_events_total[$__rate_interval])) > 0",
-                "{{pool}} {{direction}}: {{reason}}",
+                "{{job}}/{{pool}} {{direction}}: {{reason}}",
             ),
         Panel::bars("Why it did not change", Unit::PerSecond)
             .asks("Jobs waited and no worker was added, or none left that was to: why?")
@@ -347,9 +396,9 @@ fn scaling() -> Row {
             )
             .width(12)
             .query(
-                "sum by (pool, reason) (rate(\
+                "sum by (job, pool, reason) (rate(\
                  springtide_scale_suppressed_total[$__rate_interval])) > 0",
-                "{{pool}} {{reason}}",
+                "{{job}}/{{pool}} {{reason}}",
             ),
         Panel::bars("Threads started and stopped", Unit::Count)
             .asks("Does the pool start again what it has just retired?")
@@ -358,91 +407,30 @@ fn scaling() -> Row {
                  are faults of the pool itself.",
             )
             .query(
-                "sum by (pool) (increase(springtide_workers_started_total[$__rate_interval]))",
-                "{{pool}} started",
+                "sum by (job, pool) (increase(springtide_workers_started_total[$__rate_interval]))",
+                "{{job}}/{{pool}} started",
             )
             .query(
-                "sum by (pool, cause) (increase(\
+                "sum by (job, pool, cause) (increase(\
                  springtide_workers_stopped_total[$__rate_interval])) > 0",
-                "{{pool}} {{cause}}",
+                "{{job}}/{{pool}} {{cause}}",
             ),
         Panel::bars("Threads refused", Unit::Count)
             .asks("Does the system refuse threads?")
             .advice("Raise the limit of processes or memory, or lower `workers`.")
             .limits(1.0, 10.0)
             .query(
-                "sum by (pool) (increase(\
+                "sum by (job, pool) (increase(\
                  springtide_worker_spawn_failures_total[$__rate_interval]))",
-                "{{pool}}",
+                "{{job}}/{{pool}}",
             ),
         Panel::lines("Evaluations", Unit::PerSecond)
             .asks("How often does the supervisor look?")
             .advice("Up to 1000 a second under pressure, 4 while jobs run, none when all is idle.")
             .query(
-                "sum by (pool) (rate(springtide_evaluations_total[$__rate_interval]))",
-                "{{pool}}",
+                "sum by (job, pool) (rate(springtide_evaluations_total[$__rate_interval]))",
+                "{{job}}/{{pool}}",
             ),
     ];
     Row { title: "Why did it scale, or not?", panels }
-}
-
-fn figures() -> Row {
-    let panels = vec![
-        Panel::lines("Supervisor late", Unit::Seconds)
-            .asks("Is the supervisor alive?")
-            .advice("Near 0 is well. While jobs wait: the age of its last look. See the runbook.")
-            .limits(5.0, 10.0)
-            .query(
-                "max by (instance, pool) (\
-                 timestamp(springtide_supervisor_last_tick_timestamp_seconds) - \
-                 springtide_supervisor_last_tick_timestamp_seconds and on (job, instance, pool) \
-                 sum by (job, instance, pool) (springtide_queue_jobs) > 0 or \
-                 springtide_supervisor_late_seconds)",
-                "{{pool}} on {{instance}}",
-            ),
-        Panel::lines("One evaluation, 99th percentile", Unit::Seconds)
-            .asks("How long does the supervisor take?")
-            .advice("Tens of microseconds. Milliseconds mean that starting threads is slow here.")
-            .limits(0.001, 0.1)
-            .query(
-                "histogram_quantile(0.99, sum by (pool, le) (rate(\
-                 springtide_supervisor_tick_seconds_bucket[$__rate_interval])))",
-                "{{pool}}",
-            ),
-        Panel::lines("Recoveries", Unit::PerSecond)
-            .asks("Was a queue found that nobody served?")
-            .advice("The pool helped itself. More than now and then is a bug: please report it.")
-            .limits(0.01, 1.0)
-            .query(
-                "sum by (pool) (rate(springtide_recoveries_total[$__rate_interval]))",
-                "{{pool}}",
-            ),
-        Panel::lines("Samples left out", Unit::Share)
-            .asks("Are the percentiles exact?")
-            .advice(
-                "Samples are left out when there are too many for the recorder, so bursts \
-                 count for too little. For all of them use the exact sink.",
-            )
-            .query(
-                "sum by (pool) (rate(springtide_samples_thinned_total[$__rate_interval])) / \
-                 (2 * sum by (pool) (rate(springtide_jobs_completed_total[$__rate_interval])) > 0)",
-                "{{pool}}",
-            ),
-        Panel::bars("Changes of the configuration", Unit::Count)
-            .asks("Did somebody change the bounds?")
-            .advice("`rejected` changed nothing; the caller got every problem in one error.")
-            .query(
-                "sum by (pool, result) (increase(\
-                 springtide_config_reloads_total[$__rate_interval])) > 0",
-                "{{pool}} {{result}}",
-            ),
-        Panel::lines("Versions and policies", Unit::Count)
-            .asks("Which version runs where, and under which policy?")
-            .advice("More than one line of a pool is a roll-out, or two releases in one job.")
-            .query(
-                "sum by (pool, version, policy) (springtide_info)",
-                "{{pool}}: {{version}}, {{policy}}",
-            ),
-    ];
-    Row { title: "Are the figures themselves in order?", panels }
 }

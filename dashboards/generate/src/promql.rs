@@ -78,9 +78,9 @@ impl Reading {
             Expr::Binary(binary) => self.both(binary),
             Expr::Call(call) => {
                 if call.func.name == "histogram_quantile" {
-                    let keeps = |label| call.args.last().is_some_and(|of| keeps(&of, label));
-                    self.quantiles.push(keeps("le"));
-                    self.mixes_pools |= !keeps("pool");
+                    let of = call.args.last();
+                    self.quantiles.push(of.as_ref().is_some_and(|of| keeps(of, "le")));
+                    self.mixes_pools |= !of.as_ref().is_some_and(|of| keeps_pools(of));
                 }
                 for argument in &call.args.args {
                     self.walk(argument, Some(call.func.name));
@@ -95,7 +95,7 @@ impl Reading {
             self.matching(modifier);
         }
         if binary.op.id() == T_DIV {
-            self.mixes_pools |= !(keeps(&binary.lhs, "pool") && keeps(&binary.rhs, "pool"));
+            self.mixes_pools |= !(keeps_pools(&binary.lhs) && keeps_pools(&binary.rhs));
         }
         let before = self.selectors.len();
         self.walk(&binary.lhs, None);
@@ -161,6 +161,11 @@ fn keeps(expr: &Expr, name: &str) -> bool {
     }
 }
 
+/// Whether pools stay apart, also those of one name in two programs.
+fn keeps_pools(expr: &Expr) -> bool {
+    keeps(expr, "pool") && (keeps(expr, "job") || keeps(expr, "instance"))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -203,15 +208,18 @@ mod tests {
     fn pools_are_kept_apart_where_the_sum_of_them_means_nothing() {
         let mixes = |text| read(text).expect("it is an expression").mixes_pools;
         for apart in [
-            "max(sum by (pool) (a) / sum by (pool) (b))",
+            "max(sum by (job, pool) (a) / sum by (job, pool) (b))",
             "sum(a) + sum(b)",
-            "sum by (pool) (a) / (0.7 * avg by (job, pool) (b > 0))",
-            "max(histogram_quantile(0.9, sum by (pool, le) (rate(x_bucket[1m]))))",
+            "sum by (instance, pool) (a) / (0.7 * avg by (job, pool) (b > 0))",
+            "max(histogram_quantile(0.9, sum by (job, pool, le) (rate(x_bucket[1m]))))",
         ] {
             assert!(!mixes(apart), "{apart}");
         }
         for mixed in [
             "sum(a) / sum(b)",
+            "sum by (pool) (a) / sum by (pool) (b)",
+            "sum by (job, pool) (a) / sum by (pool) (b)",
+            "histogram_quantile(0.9, sum by (pool, le) (rate(x_bucket[1m])))",
             "max(sum by (pool) (a) / (0.7 * avg(b)))",
             "ceil(sum by (job) (avg_over_time(a[1m]))) / b",
             "sum without (pool) (a) / b",

@@ -212,6 +212,7 @@ const BROKEN: &[(&str, &[Break])] = &[
             // Of another type of panel.
             |b| misspell(b, "stat", "/fieldConfig/defaults/custom", "fillOpacity"),
             |b| misspell(b, "stat", "/options", "legend"),
+            |b| misspell(b, "stat", "/fieldConfig/defaults/mappings/0/options", "matches"),
             |b| misspell(b, "heatmap", "/options/color", "schema"),
             |b| misspell(b, "row", "", "colapsed"),
             |b| over(b, "fillOpacity", json!(0)),
@@ -234,6 +235,7 @@ const BROKEN: &[(&str, &[Break])] = &[
             |b| set(b, "/graphTooltip", json!(3)),
             |b| set(b, "/panels/1/gridPos/x", json!(0.5)),
             |b| set(b, "/panels/1/options/graphMode", json!("areas")),
+            |b| set(b, "/panels/1/fieldConfig/defaults/mappings/0/options/match", json!("none")),
             |b| set(b, "/panels/1/targets/0/instant", json!("true")),
             |b| set(b, "/templating/list/1/refresh", json!("2")),
             |b| over(b, "custom.lineWidth", json!("1")),

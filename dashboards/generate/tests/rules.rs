@@ -145,6 +145,26 @@ fn the_runbook_computes_what_the_alerts_on_waiting_burn() {
     assert!((late / (jobs * allowed) - 0.02_f64).abs() < 1e-9);
 }
 
+#[test]
+fn the_runbook_has_the_floors_of_the_alerts_on_shares() {
+    let (text, alerts) = (file("RUNBOOK.md"), file("prometheus/alerts.yml"));
+    for (name, share, floor, within) in [
+        ("WaitBurnsFast", "14.4 %", 10, "1 h"),
+        ("WaitBurnsSlowly", "6 %", 3, "6 h"),
+        ("JobsExpire", "1 %", 10, "5 min"),
+        ("JobsPanic", "1 %", 10, "5 min"),
+        ("JobsFailSlowly", "1 %", 3, "6 h"),
+    ] {
+        let row = format!("| Springtide{name} | {share} | {floor} | {within} |");
+        assert!(text.contains(&row), "the runbook lacks {row}");
+        let (_, alert) = alerts.split_once(&format!("alert: Springtide{name}\n")).expect("there");
+        let (expr, _) = alert.split_once("for:").expect("it waits");
+        let window = within.replace(" min", "m").replace(' ', "");
+        let bound = format!("increase{window} >= {floor}\n");
+        assert!(expr.contains(&bound), "{name} lacks {bound}");
+    }
+}
+
 /// Runs promtool in a folder. Without one the test passes, unless the environment insists.
 fn promtool(below: &str, arguments: &[&str]) {
     let said = Command::new("promtool").args(arguments).current_dir(folder().join(below)).output();

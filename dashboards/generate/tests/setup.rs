@@ -1,4 +1,5 @@
-//! Prometheus and Grafana, ready to run, find their files, each other and the program.
+//! Prometheus and Grafana, ready to run, find their files, each other and the program, and what
+//! starts them is a Compose file.
 
 use generate::folder;
 use serde_json::{Value, json};
@@ -29,6 +30,34 @@ fn seen(service: &Value, path: &str) -> std::path::PathBuf {
     let mount = mounts.iter().find(|(_, there)| path.starts_with(there.as_str()));
     let (here, there) = mount.unwrap_or_else(|| panic!("nothing is mounted at {path}"));
     folder().join(here).join(path[there.len()..].trim_start_matches('/'))
+}
+
+const SCHEMA: &str = include_str!("../vendor/compose-spec/compose-spec.json");
+
+#[test]
+fn the_compose_file_is_as_the_published_schema_says() {
+    let schema: Value = serde_json::from_str(SCHEMA).expect("it is JSON");
+    let schema = jsonschema::validator_for(&schema).expect("it is a schema");
+    let compose = yaml("compose.yaml");
+    let complaints: Vec<String> =
+        schema.iter_errors(&compose).map(|e| format!("{}: {e}", e.instance_path())).collect();
+    assert!(complaints.is_empty(), "{complaints:#?}");
+
+    let hurts = [
+        ("", "service", json!({})),
+        ("/services/grafana", "environments", json!({})),
+        ("/services/grafana", "depends_on", json!("prometheus")),
+        ("/services/grafana/environment", "GF_SERVER_HTTP_ADDR", json!(["127.0.0.1"])),
+        ("/services/prometheus", "image", json!(3)),
+        ("/services/prometheus", "volumes", json!("./prometheus:/etc/prometheus:ro")),
+        ("/services/prometheus", "restart_policy", json!("always")),
+        ("/volumes", "prometheus", json!([])),
+    ];
+    for (place, key, value) in hurts {
+        let mut broken = compose.clone();
+        broken.pointer_mut(place).expect("it is there")[key] = value;
+        assert!(!schema.is_valid(&broken), "{place}/{key} passes");
+    }
 }
 
 #[test]
