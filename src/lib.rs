@@ -135,6 +135,10 @@ mod retry_stop;
 mod run;
 #[cfg(not(loom))]
 mod scale;
+#[cfg(loom)]
+mod scale {
+    pub(crate) mod refresh;
+}
 #[cfg(all(feature = "sim", not(loom)))]
 pub mod sim;
 #[cfg(not(loom))]

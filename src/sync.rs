@@ -1,7 +1,8 @@
 //! The only file that names std's atomics, locks and threads, so that loom or shuttle can stand in.
 //!
 //! * plain build: std;
-//! * `--cfg loom`: loom's, for the models of the sleep word, the gate, the claim and the cell;
+//! * `--cfg loom`: loom's, for the models of the sleep word, the gate, the claim, the cell and the
+//!   reports at rest;
 //! * `--cfg shuttle`: shuttle's, for random schedules over the whole pool.
 //!
 //! [`plain`] is std in every build: it is for values that no protocol depends on (meters, gauges),

@@ -10,7 +10,9 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
-use metrics::{Counter, Gauge, Histogram, Key, KeyName, Metadata, Recorder, SharedString, Unit};
+use metrics::{
+    Counter, Gauge, GaugeFn, Histogram, Key, KeyName, Metadata, Recorder, SharedString, Unit,
+};
 use metrics_util::MetricKindMask;
 use springtide::prometheus::{self, Endpoint, PrometheusBuilder, PrometheusHandle, configure};
 use springtide::testing::ManualClock;
@@ -181,6 +183,75 @@ impl Recorder for Counting {
     fn register_histogram(&self, _: &Key, _: &Metadata<'_>) -> Histogram {
         Histogram::noop()
     }
+}
+
+/// A recorder whose gauges park on the supervisor's thread when they are to, once.
+#[derive(Clone, Default)]
+struct Parking(Arc<Told>);
+
+#[derive(Default)]
+struct Told {
+    is_to_park: AtomicBool,
+    parks: AtomicBool,
+    reports: AtomicU64,
+}
+
+struct ParkingGauge {
+    told: Arc<Told>,
+    /// One of them is told in each report.
+    counts: bool,
+}
+
+impl GaugeFn for ParkingGauge {
+    fn increment(&self, _: f64) {}
+    fn decrement(&self, _: f64) {}
+    fn set(&self, _: f64) {
+        self.told.reports.fetch_add(u64::from(self.counts), Ordering::SeqCst);
+        if self.told.is_to_park.swap(false, Ordering::SeqCst) {
+            self.told.parks.store(true, Ordering::SeqCst);
+            std::thread::park();
+        }
+    }
+}
+
+impl Recorder for Parking {
+    fn describe_counter(&self, _: KeyName, _: Option<Unit>, _: SharedString) {}
+    fn describe_gauge(&self, _: KeyName, _: Option<Unit>, _: SharedString) {}
+    fn describe_histogram(&self, _: KeyName, _: Option<Unit>, _: SharedString) {}
+    fn register_counter(&self, _: &Key, _: &Metadata<'_>) -> Counter {
+        Counter::noop()
+    }
+    fn register_gauge(&self, key: &Key, _: &Metadata<'_>) -> Gauge {
+        let counts = key.name() == "springtide_workers_max";
+        Gauge::from_arc(Arc::new(ParkingGauge { told: Arc::clone(&self.0), counts }))
+    }
+    fn register_histogram(&self, _: &Key, _: &Metadata<'_>) -> Histogram {
+        Histogram::noop()
+    }
+}
+
+/// Attacks A5. What a recorder waits for may park the thread; the ring of the next reader is then
+/// used up there.
+#[test]
+fn a_recorder_that_parks_leaves_no_reader_without_a_report() {
+    let (_alone, _watchdog) = (alone(), watchdog());
+    let (recorder, (_, handle)) = (Parking::default(), forgetful());
+    let told = Arc::clone(&recorder.0);
+    let to = MetricsSource::Recorder(Arc::new(recorder));
+    let pool = rested(Pool::builder("parking").metrics(to));
+    asleep(&pool);
+    let before = told.reports.load(Ordering::SeqCst);
+    told.is_to_park.store(true, Ordering::SeqCst);
+    let first = std::thread::spawn({
+        let handle = handle.clone();
+        move || prometheus::render(&handle)
+    });
+    eventually("it reports, and parks", || told.parks.load(Ordering::SeqCst));
+    prometheus::render(&handle);
+    let reports = || told.reports.load(Ordering::SeqCst) - before;
+    eventually("each reader gets a report", || reports() >= 2);
+    first.join().unwrap();
+    finish(pool);
 }
 
 /// Hangs where it is asked for a gauge, as long as somebody else has its door.

@@ -49,7 +49,7 @@ pub(crate) fn all() -> Vec<Arc<Core>> {
 pub(crate) fn refresh() {
     let until = refresh::deadline();
     let pools = all().into_iter().filter(|core| core.reported.is_some());
-    let asked = pools.filter_map(|core| Some((core.refresh.ask(&core.shared)?, core)));
+    let asked = pools.filter_map(|core| Some((core.ask_to_report()?, core)));
     // All are asked before the first is waited for.
     let asked: Vec<_> = asked.collect();
     asked.iter().for_each(|(number, core)| core.refresh.wait(*number, until));

@@ -14,7 +14,7 @@ pub(crate) fn page(core: &Core) -> String {
     if !core.exported {
         return page;
     }
-    if let Some(number) = core.refresh.ask(&core.shared) {
+    if let Some(number) = core.ask_to_report() {
         // What the supervisor measures is as old as its rest.
         core.refresh.wait(number, refresh::deadline());
     }

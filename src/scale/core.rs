@@ -14,6 +14,7 @@ use crate::config::Settings;
 use crate::metrics_source::MetricsSource;
 use crate::outcome::{Outcome, Refusal, StopCause};
 use crate::run::delayed::JobCounts;
+use crate::run::desk::Inside;
 use crate::run::meter::MeterSum;
 use crate::run::overdue;
 use crate::run::shared::Shared;
@@ -102,6 +103,13 @@ impl Core {
         let outcomes = shared.outcomes();
         let counts = shared.counts();
         Jobs { workers: shared.roster.sum(), outcomes, counts }
+    }
+
+    /// Asks for a report, if the supervisor rests; the number is for [`Refresh::wait`]. A recorder
+    /// that asks is on the supervisor's own thread, and gets none.
+    pub(crate) fn ask_to_report(&self) -> Option<u64> {
+        let may_wait = !self.shared.is_forked() && !Inside::is(&self.shared);
+        may_wait.then(|| self.refresh.ask(&self.shared.sleep)).flatten()
     }
 
     /// Moves whenever one of the counts has moved that can while no worker is awake: jobs accepted,

@@ -95,14 +95,18 @@ impl Export {
     /// Before the supervisor rests: so that what is shown while it sleeps is final. False if it is
     /// not yet: there was something new, or the time since the last flush was not all silent.
     pub(crate) fn is_final(&mut self, core: &Core, observer: &mut Observer, now: Nanos) -> bool {
-        let changed =
-            core.refresh.is_due() || core.progress() != self.flushed || self.last.is_none();
+        let changed = self.is_outdated(core) || self.last.is_none();
         if changed {
             self.flush(core, observer, now);
         }
         // A thread on its way out is still one that is shown.
         let all_gone = core.shared.roster.in_state(State::Leaving) == 0;
         !changed && all_gone && core.journal.lock().levels.utilization == 0.0
+    }
+
+    /// Whether somebody asked, or there is something new, since the last flush began.
+    pub(crate) fn is_outdated(&self, core: &Core) -> bool {
+        core.refresh.is_due() || core.progress() != self.flushed
     }
 
     /// How long the supervisor may sleep when all was said; `None` until something happens.

@@ -353,7 +353,10 @@ impl Supervisor {
         let shared = &core.shared;
         loop {
             let now = self.time.at(shared.now());
-            self.doze(self.export.next_report(now));
+            // The recorder may have used up a ring that came as it was told (A5).
+            let is_outdated = self.export.is_outdated(&core);
+            let next = self.export.next_report(now);
+            self.doze(if is_outdated { Some(Duration::ZERO) } else { next });
             let now = self.time.at(shared.now());
             let reported = self.export.report_if_due(&core, &mut self.observer, now);
             // Whoever rings for anything else has announced, kicked or counted it before, but for

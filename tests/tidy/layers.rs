@@ -95,6 +95,7 @@ pub(crate) const RANKS: &[&[&str]] = &[
         "sim::load",
         "run::tokens",
         "scale::pool_label",
+        "scale::refresh",
         "scale::lane_labels",
         "compose::lane::choice",
         "compose::lane::settings",
@@ -180,7 +181,6 @@ pub(crate) const RANKS: &[&[&str]] = &[
         "sim::scenario",
         "compose::timer",
         "compose::waiting",
-        "scale::refresh",
     ],
     &["scale::core", "run::handle", "run::worker", "sim::fleet", "run::submission", "run::outside"],
     &[

@@ -3,7 +3,7 @@
 mod word;
 
 #[cfg(all(test, loom))]
-mod model;
+pub(crate) mod model;
 #[cfg(all(test, not(any(loom, shuttle))))]
 mod tests;
 

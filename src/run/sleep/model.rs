@@ -9,7 +9,7 @@
 mod admission;
 mod cancelling;
 mod claiming;
-mod controls;
+pub(crate) mod controls;
 mod delaying;
 mod giving_up;
 mod leaving;
@@ -29,7 +29,7 @@ use pool::Pool;
 
 /// Runs a model through all schedules with at most `preemptions` of them forced on a thread that
 /// could have gone on (`LOOM_MAX_PREEMPTIONS` overrides it).
-fn explore(name: &str, preemptions: usize, model: impl Fn() + Send + Sync + 'static) {
+pub(crate) fn explore(name: &str, preemptions: usize, model: impl Fn() + Send + Sync + 'static) {
     let mut builder = loom::model::Builder::new();
     let bound = *builder.preemption_bound.get_or_insert(preemptions);
     builder.max_branches = 10_000;
@@ -44,7 +44,7 @@ fn explore(name: &str, preemptions: usize, model: impl Fn() + Send + Sync + 'sta
 }
 
 /// Does what leads up to the state that a model begins in, without exploring the ways there.
-fn set_up<T>(steps: impl FnOnce() -> T) -> T {
+pub(crate) fn set_up<T>(steps: impl FnOnce() -> T) -> T {
     loom::stop_exploring();
     let done = steps();
     loom::explore();
@@ -73,7 +73,7 @@ fn start_asleep(pool: &Arc<Pool>, index: usize) -> JoinHandle<()> {
     worker
 }
 
-fn join(threads: impl IntoIterator<Item = JoinHandle<()>>) {
+pub(crate) fn join(threads: impl IntoIterator<Item = JoinHandle<()>>) {
     for thread in threads {
         thread.join().expect("a thread of the model panicked");
     }

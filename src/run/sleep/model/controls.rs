@@ -9,11 +9,14 @@ use std::process::Command;
 
 use crate::run::omit;
 
-/// Runs a model without the step that `omitted` names, and expects it to fail for this `reason`.
 fn fails_without(omitted: &str, model: &str, reason: &str) {
-    let name = format!("run::sleep::model::{model}");
+    model_fails_without(omitted, &format!("run::sleep::model::{model}"), reason);
+}
+
+/// Runs a model without the step that `omitted` names, and expects it to fail for this `reason`.
+pub(crate) fn model_fails_without(omitted: &str, name: &str, reason: &str) {
     let output = Command::new(env::current_exe().expect("this test has a file"))
-        .args(["--exact", &name, "--nocapture"])
+        .args(["--exact", name, "--nocapture"])
         .env(omit::VARIABLE, omitted)
         .env_remove("RUST_BACKTRACE")
         .output()
@@ -21,11 +24,11 @@ fn fails_without(omitted: &str, model: &str, reason: &str) {
     let said = String::from_utf8_lossy(&output.stderr) + String::from_utf8_lossy(&output.stdout);
     assert!(!output.status.success(), "{name} passes without {omitted}:\n{said}");
     assert!(said.contains(reason), "{name} fails without {omitted}, but otherwise:\n{said}");
-    println!("without {omitted} {model} fails, {}: {reason}", output.status);
+    println!("without {omitted} {name} fails, {}: {reason}", output.status);
 }
 
 /// Somebody waits for ever.
-const LOST: &str = "deadlock; threads";
+pub(crate) const LOST: &str = "deadlock; threads";
 /// Two have taken what is there for one.
 const TWICE: &str = "Causality violation";
 
