@@ -7,7 +7,7 @@ use super::spawner::ThreadHandle;
 use super::stuck::Stuck;
 use crate::sync::atomic::AtomicU8;
 use crate::sync::plain::{AtomicU32, Ordering};
-use crate::sync::{Arc, Mutex, OnceLock};
+use crate::sync::{Arc, Mutex, OnceLock, thread};
 use crate::time::Nanos;
 
 /// Where a slot is in the life of its worker.
@@ -22,6 +22,8 @@ pub(crate) enum State {
     Live,
     /// Takes no job, because it could not build the state that one needed (H1).
     Held,
+    /// The same, and the supervisor decides at this moment whether its worker goes (H3).
+    Deciding,
     /// Discharged; its thread is about to end.
     Leaving,
     /// Its thread has nothing left to do with the pool and can be joined.
@@ -55,6 +57,20 @@ pub(crate) struct Timed {
     pub(crate) stuck: Option<Stuck>,
 }
 
+impl State {
+    fn of(state: u8) -> State {
+        match state {
+            0 => State::Vacant,
+            1 => State::Starting,
+            2 => State::Live,
+            3 => State::Held,
+            4 => State::Deciding,
+            5 => State::Leaving,
+            _ => State::Gone,
+        }
+    }
+}
+
 impl Slot {
     pub(crate) fn new() -> Slot {
         Slot {
@@ -70,25 +86,36 @@ impl Slot {
     }
 
     pub(crate) fn state(&self) -> State {
-        match self.state.load(Ordering::Acquire) {
-            0 => State::Vacant,
-            1 => State::Starting,
-            2 => State::Live,
-            3 => State::Held,
-            4 => State::Leaving,
-            _ => State::Gone,
-        }
+        State::of(self.state.load(Ordering::Acquire))
     }
 
     pub(crate) fn set_state(&self, state: State) {
         self.state.store(state as u8, Ordering::Release);
     }
 
-    /// Moves on from one state, if it is in that (H3).
-    #[must_use]
-    pub(crate) fn move_state(&self, from: State, to: State) -> bool {
+    /// Moves on from one state, if it is in that (H3); otherwise says in which it is.
+    fn step(&self, from: State, to: State) -> Result<(), State> {
         let (from, to) = (from as u8, to as u8);
-        self.state.compare_exchange(from, to, Ordering::AcqRel, Ordering::Acquire).is_ok()
+        let step = self.state.compare_exchange(from, to, Ordering::AcqRel, Ordering::Acquire);
+        step.map(|_| ()).map_err(State::of)
+    }
+
+    /// For the supervisor: a worker that holds waits until it is decided whether it goes (H3).
+    #[must_use]
+    pub(crate) fn take_aside(&self) -> bool {
+        self.step(State::Held, State::Deciding).is_ok()
+    }
+
+    /// For the worker that holds: moves on, unless it was sent home (H3).
+    #[must_use]
+    pub(crate) fn end_hold(&self, to: State) -> bool {
+        loop {
+            match self.step(State::Held, to) {
+                // For a step or two of the supervisor's.
+                Err(State::Deciding) => thread::yield_now(),
+                step => return step.is_ok(),
+            }
+        }
     }
 
     /// The meter, made on first use.

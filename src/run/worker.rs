@@ -6,7 +6,8 @@
 //! * **H2** The job that it had taken, and whatever is in its deque, goes back to the common queue,
 //!   and is announced, before it waits: for others, nothing has happened to these jobs.
 //! * **H3** The hold ends by one step of the slot from that state, by the worker, which goes on or
-//!   dies, or by the supervisor, which has then counted the worker out.
+//!   dies, or by the supervisor, which has then counted the worker out. The supervisor takes the
+//!   slot aside while it sees whether enough others live; the worker waits for that.
 
 use std::cell::Cell;
 use std::io;
@@ -104,7 +105,7 @@ fn live(shared: Arc<Shared>, index: usize) {
         slot.current.end();
         if searching.get() {
             shared.sleep.discharge_searcher(|| shared.gate.queued());
-        } else if slot.move_state(State::Held, State::Leaving) || slot.state() == State::Live {
+        } else if slot.end_hold(State::Leaving) || slot.state() == State::Live {
             // Otherwise it held, and was counted out by the supervisor meanwhile (H3).
             shared.sleep.discharge_busy(|| shared.gate.queued());
         }
@@ -136,15 +137,19 @@ fn os_thread_id() -> u32 {
     0
 }
 
-/// Sends up to `n` workers home that hold; returns how many went. Only the supervisor may call
-/// this. Whoever moves a slot on from [`State::Held`] decides what becomes of its worker, and does
-/// the accounting (H3).
-pub(crate) fn retire_held(shared: &Shared, n: u32) -> u32 {
-    let held =
-        shared.roster.used().filter(|(_, slot)| slot.move_state(State::Held, State::Leaving));
-    let sent_home = held.take(n as usize).map(|(index, _)| {
-        shared.sleep.discharge_busy(|| shared.gate.queued());
-        shared.sleep.rouse(index);
+/// Sends up to `n` workers home that hold, as long as more than `floor` live; returns how many
+/// went. Only the supervisor may call this. Whoever moves a slot on from [`State::Held`] decides
+/// what becomes of its worker, and does the accounting (H3).
+pub(crate) fn retire_held(shared: &Shared, n: u32, floor: u32) -> u32 {
+    let held = shared.roster.used().filter(|(_, slot)| slot.take_aside());
+    let sent_home = held.take(n as usize).take_while(|(index, slot)| {
+        // Others may leave by themselves at this moment.
+        let leaves = shared.sleep.discharge_above(floor, false, || shared.gate.queued());
+        slot.set_state(if leaves { State::Leaving } else { State::Held });
+        if leaves {
+            shared.sleep.rouse(*index);
+        }
+        leaves
     });
     sent_home.count() as u32
 }
@@ -313,7 +318,7 @@ impl Worker<'_> {
             if let Some(wait) = wait {
                 thread::park(shared.parker.timeout(Some(wait.min(HOLD_LOOK))));
             }
-            if !slot.move_state(State::Held, State::Live) {
+            if !slot.end_hold(State::Live) {
                 return Err(StopCause::Retired);
             }
             if wait.is_none() {

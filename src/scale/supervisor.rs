@@ -195,7 +195,7 @@ impl Supervisor {
         let queued = || if shared.is_paused() { 0 } else { shared.gate.queued() };
         plan.retire_idle = plan.retire_idle.min(spare);
         if plan.retire_idle > 0 {
-            let held = worker::retire_held(&shared, plan.retire_idle);
+            let held = worker::retire_held(&shared, plan.retire_idle, min);
             let cold = shared.sleep.retire_coldest(plan.retire_idle - held, min, queued);
             plan.retire_idle = held + cold;
         }

@@ -5,11 +5,19 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::{Duration, Instant};
 
+use crate::name::PoolName;
 use crate::observer::{JobEnded, Observer, WorkerStopped};
 use crate::outcome::{Outcome, StopCause};
 use crate::run::defect::{Step, arm};
+use crate::run::delayed::DelayedJobs;
+use crate::run::parker::SystemParker;
+use crate::run::shared::{Seams, Shared};
+use crate::run::slot::{Slot, State};
+use crate::run::spawner::SystemSpawner;
+use crate::run::worker::retire_held;
 use crate::sync::Mutex;
-use crate::{JobError, JobHandle, Pool, PoolHandle, Stateful, Stats};
+use crate::time::Clock;
+use crate::{Delayed, JobError, JobHandle, Pool, PoolHandle, Stateful, Stats};
 
 /// Longer than any of this takes, and shorter than a test may hang.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -331,6 +339,57 @@ fn a_worker_that_dies_while_it_holds_is_counted_out_once_also_if_it_was_sent_hom
         until(|| live() == min as u32);
         assert_at_rest(&pool, min as u32);
         assert_ends(pool, 1);
+    }
+}
+
+/// Attacks H3. Others may leave by themselves between the count and this.
+#[test]
+fn workers_that_hold_are_sent_home_down_to_the_floor_and_no_further() {
+    let seams = Seams {
+        clock: Clock::system(),
+        parker: Arc::new(SystemParker),
+        spawner: Arc::new(SystemSpawner),
+        metered: true,
+        observer: None,
+    };
+    let delayed = DelayedJobs::new(0, Delayed::Cancel);
+    let shared = Shared::new(PoolName::take("holding-floor"), 4, 1, delayed, None, seams);
+    for index in 0..4 {
+        assert_eq!(shared.roster.reserve(), Some(index));
+        shared.sleep.enlist();
+        let _ = shared.sleep.found(|| 0);
+        shared.roster.slot(index).set_state(State::Held);
+    }
+    shared.restraints.hold();
+    let left = || (shared.held(), shared.sleep.look().live());
+    // Counted as four, of which two may go; and one has left by itself since.
+    assert!(shared.roster.slot(3).end_hold(State::Leaving));
+    let _ = shared.sleep.discharge_busy(|| 0);
+    assert_eq!(left(), (3, 3));
+    assert_eq!(retire_held(&shared, 2, 2), 1);
+    assert_eq!(left(), (2, 2), "who was not sent home holds on");
+    assert_eq!(retire_held(&shared, 2, 2), 0);
+    assert_eq!(retire_held(&shared, 1, 0), 1);
+    assert_eq!(left(), (1, 1));
+}
+
+/// Attacks H3.
+#[test]
+fn a_worker_waits_while_it_is_decided_whether_it_goes() {
+    for round in 0..200 {
+        let slot = Arc::new(Slot::new());
+        slot.set_state(State::Deciding);
+        let (says, about_to) = channel();
+        let worker = {
+            let slot = Arc::clone(&slot);
+            std::thread::spawn(move || says.send(()).is_ok() && slot.end_hold(State::Live))
+        };
+        about_to.recv().expect("it has begun");
+        (0..round % 20).for_each(|_| std::thread::yield_now());
+        let stays = round % 2 == 0;
+        slot.set_state(if stays { State::Held } else { State::Leaving });
+        assert_eq!(worker.join().expect("it does not panic"), stays);
+        assert_eq!(slot.state(), if stays { State::Live } else { State::Leaving });
     }
 }
 
