@@ -16,10 +16,10 @@ use metrics::{
 use metrics_util::MetricKindMask;
 use springtide::prometheus::{self, Endpoint, PrometheusBuilder, PrometheusHandle, configure};
 use springtide::testing::ManualClock;
-use springtide::{Builder, MetricsSource, Pool, Trouble};
+use springtide::{Builder, MetricsSource, Observer, Pool, Trouble, WorkerStopped};
 
 use support::system::{self, Cost};
-use support::{asleep, at_rest, eventually, finish, millis, spin, watchdog};
+use support::{Latch, asleep, at_rest, eventually, finish, millis, spin, watchdog};
 
 /// After so long without a change a series is dropped.
 const IDLE: Duration = Duration::from_secs(2);
@@ -162,6 +162,42 @@ fn a_page_of_a_pool_that_rests_has_the_processor_as_it_is_now() {
     spin(millis(1_500));
     let after = saturation();
     assert!(after > before, "{after} after the core was used, and {before} before");
+    finish(pool);
+}
+
+/// Keeps workers that stop where they still count as on their way out.
+struct Doorkeeper(Arc<Latch>);
+
+impl Observer for Doorkeeper {
+    fn worker_stopped(&self, _: &WorkerStopped<'_>) {
+        self.0.wait();
+    }
+}
+
+#[test]
+fn a_pool_does_not_rest_before_its_threads_are_gone_and_it_has_said_so() {
+    let (_alone, _watchdog) = (alone(), watchdog());
+    let recorder = configure(PrometheusBuilder::new()).build_recorder();
+    let handle = recorder.handle();
+    let latch = Latch::new();
+    let pool = Pool::builder("leaving")
+        .workers(0..=1)
+        .keep_alive(millis(10))
+        .observer(Doorkeeper(Arc::clone(&latch)))
+        .metrics(MetricsSource::Recorder(Arc::new(recorder)))
+        .build()
+        .unwrap();
+    pool.execute(|| ()).unwrap();
+    let says = |retiring: u32| {
+        let series = "springtide_workers{pool=\"leaving\",state=\"retiring\"}";
+        has(&handle.render(), &format!("{series} {retiring}"))
+    };
+    eventually("one is on its way out", || says(1));
+    // One that went to rest here would be asleep after this.
+    std::thread::sleep(millis(800));
+    latch.open();
+    eventually("nobody has to ask", || says(0));
+    asleep(&pool);
     finish(pool);
 }
 

@@ -9,8 +9,8 @@ use std::time::Duration;
 
 use common::{PATIENCE, assert_accounts, build, fixed, occupy, threads_named, until, within};
 use springtide::{
-    Failure, FallibleError, InitError, JobHandle, MetricsSource, Observer, Pool, PoolHandle,
-    StateFailed, StateFailure, Stateful, Trouble,
+    Failure, FallibleError, InitError, JobHandle, MetricsSource, Observer, Plan, Pool, PoolHandle,
+    Reason, Sample, ScalingPolicy, StateFailed, StateFailure, Stateful, Trouble,
 };
 
 /// Longer than a held worker rests at most, and no less than it takes to see that nothing happens.
@@ -245,6 +245,34 @@ fn a_pool_whose_workers_all_hold_starts_no_more_of_them() {
         assert!(stats.demand > 0, "the jobs are there: {stats:?}");
         source.mend();
         jobs.into_iter().for_each(|job| _ = job.join_flat().expect("there is a state now"));
+        assert_accounts(&pool);
+    });
+}
+
+/// The law is not followed while none of them can work; what it demands is said all the same.
+#[test]
+fn what_a_law_demands_stands_while_all_workers_hold() {
+    struct Nine;
+    impl ScalingPolicy for Nine {
+        fn decide(&mut self, _: Duration, _: &Sample) -> Plan {
+            let mut plan = Plan::hold(Reason::Custom("nine"));
+            plan.demand = 9;
+            plan
+        }
+    }
+    within(PATIENCE, "demands", || {
+        let builder = Pool::builder("demands").workers(1..=8).policy(Nine);
+        let pool = build(builder.metrics(MetricsSource::Captured));
+        let source = Source::default();
+        let waits = job(&source.states(&pool));
+        let last = || pool.last_decision().map(|last| last.reason);
+        until(|| held(&pool) == 1 && last() == Some(Reason::StateFailed));
+        assert_eq!(pool.stats().demand, 9);
+        let page = pool.render_metrics();
+        let series = "springtide_demand_workers{pool=\"demands\"} 9";
+        assert!(page.lines().any(|line| line == series), "{page}");
+        source.mend();
+        waits.join_flat().expect("there is a state now");
         assert_accounts(&pool);
     });
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use springtide::{Fixed, Plan, Pool, Reason, Sample, ScalingPolicy};
+use springtide::{Fixed, MetricsSource, Plan, Pool, Reason, Sample, ScalingPolicy};
 
 use crate::support::system::{self, Census};
 use crate::support::{
@@ -119,6 +119,30 @@ fn a_law_that_panics_is_counted_and_the_pool_works_on() {
     pool.resize(2..=2).unwrap();
     assert_eq!(pool.submit(|| 1).unwrap().join().unwrap(), 1);
     assert_eq!(finish(pool).ok, 5);
+}
+
+/// A panic says nothing of the load: whoever adds machines by the demand must not take some away.
+#[test]
+fn what_a_law_demanded_last_stands_while_it_panics() {
+    let _watchdog = watchdog();
+    let mut is_first = true;
+    let law = Law(move |_: &Sample| {
+        assert!(std::mem::take(&mut is_first), "it panics from now on");
+        let mut plan = Plan::hold(Reason::Custom("once"));
+        plan.demand = 7;
+        plan
+    });
+    let builder = Pool::builder("demands").workers(1..=4).policy(law);
+    let pool = builder.metrics(MetricsSource::Captured).build().unwrap();
+    let (crowd, latch) = (Crowd::new(), Latch::new());
+    hold(&pool, 1, &crowd, &latch);
+    eventually("it has panicked twice", || counted(&pool, "policy_panicked") >= 2);
+    assert_eq!(pool.stats().demand, 7);
+    let page = pool.render_metrics();
+    let series = "springtide_demand_workers{pool=\"demands\"} 7";
+    assert!(page.lines().any(|line| line == series), "{page}");
+    latch.open();
+    finish(pool);
 }
 
 /// Absurd figures end at the bounds, in both directions and both at once.
