@@ -69,7 +69,8 @@ pub struct Builder {
 /// # Building
 impl Pool {
     /// Begins to build a pool. The name is the `pool` label of its metrics and the prefix of its
-    /// threads' names; if another pool of this process has it, `#2` is added.
+    /// threads' names; if another pool of this process has it, `#2` is added. So it is to `other`,
+    /// as metrics call all pools together whose names are too many.
     pub fn builder(name: impl Into<String>) -> Builder {
         Builder::new(name.into())
     }

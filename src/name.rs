@@ -6,6 +6,10 @@ use std::fmt;
 
 use crate::sync::plain::{AtomicBool, Mutex, Ordering};
 
+/// What pools and lanes are called together whose names a recorder is not told. No single one of
+/// them has this name, or its levels would be lost among theirs.
+pub(crate) const OTHERS: &str = "other";
+
 static TAKEN: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
 
 /// A name that is taken until the pool has ended, or until this is dropped.
@@ -16,12 +20,12 @@ pub(crate) struct PoolName {
 }
 
 impl PoolName {
-    /// `wanted`, or `wanted#2`, `wanted#3`, … if it is taken.
+    /// `wanted`, or `wanted#2`, `wanted#3`, … if it is taken, as [`OTHERS`] always is.
     pub(crate) fn take(wanted: &str) -> PoolName {
         let mut taken = TAKEN.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
         let mut name = wanted.to_owned();
         let mut number = 1;
-        while taken.contains(&name) {
+        while name == OTHERS || taken.contains(&name) {
             number += 1;
             name = format!("{wanted}#{number}");
         }
@@ -87,5 +91,11 @@ mod tests {
         assert_eq!(fourth.as_str(), "name-test#2");
         drop(second);
         assert_eq!(PoolName::take("name-test").as_str(), "name-test#3", "released only once");
+    }
+
+    #[test]
+    fn the_name_that_many_share_is_nobodys_own() {
+        let first = PoolName::take(OTHERS);
+        assert_eq!((first.as_str(), PoolName::take(OTHERS).as_str()), ("other#2", "other#3"));
     }
 }

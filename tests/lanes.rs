@@ -85,6 +85,15 @@ fn a_lane_that_may_run_more_than_its_pool_has_workers_is_not_built() {
     assert_eq!(lane.settings(), before);
 }
 
+/// The name is that of those that are counted together.
+#[test]
+fn a_lane_that_is_to_be_called_other_is_refused_and_says_why() {
+    let pool = fixed("named", 1, 10);
+    let error = pool.lane("other").build().unwrap_err().to_string();
+    assert!(error.contains("beyond the 16th"), "{error}");
+    assert!(pool.lane("others").build().is_ok());
+}
+
 #[test]
 fn jobs_submitted_to_a_lane_of_one_and_its_pool_of_one_by_turns_all_run() {
     within(PATIENCE, "by-turns", || {

@@ -157,6 +157,18 @@ fn a_disabled_pool_exports_nothing() {
     assert!(!page.contains("unseen") && !page.contains("caught-too"), "{page}");
 }
 
+/// The name is that of those that are counted together.
+#[test]
+fn a_pool_that_is_to_be_called_other_has_gauges_of_its_own() {
+    let _watchdog = watchdog();
+    let (to, page) = own_recorder();
+    let pool = Pool::builder("other").workers(1..=3).metrics(to).build().unwrap();
+    assert_eq!(pool.name(), "other#2");
+    eventually("it is shown", || has(&page.render(), "springtide_workers_max{pool=\"other#2\"} 3"));
+    assert!(!page.render().contains("pool=\"other\""), "{}", page.render());
+    finish(pool);
+}
+
 /// A process that makes up names does not grow its recorder without a bound, and loses no count.
 #[test]
 fn pools_of_ever_new_names_are_counted_together_after_the_sixty_fourth() {

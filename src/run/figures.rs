@@ -4,11 +4,8 @@ use crate::outcome::{Outcome, Refusal};
 use crate::run::histogram::Cells;
 use crate::sync::Arc;
 
-/// The lanes of a pool that are told of by name.
+/// The lanes of a pool that are told of by name; the others are [`OTHERS`](crate::name::OTHERS).
 pub(crate) const LANES_NAMED: usize = 16;
-
-/// What all others are called together.
-pub(crate) const OTHERS: &str = "other";
 
 /// Everything counted since the lane was opened first, and its levels, as of one moment.
 #[derive(Clone, Debug)]

@@ -9,7 +9,8 @@ use std::collections::{BTreeMap, BTreeSet};
 #[cfg(feature = "prometheus")]
 use crate::metrics_source::MetricsSource;
 use crate::metrics_source::{OwnRecorder, WeakRecorder};
-use crate::run::figures::{LANES_NAMED, OTHERS};
+use crate::name::OTHERS;
+use crate::run::figures::LANES_NAMED;
 use crate::sync::Arc;
 use crate::sync::plain::Mutex;
 
@@ -65,7 +66,7 @@ impl PoolLabel {
     }
 
     fn among(names: &mut Names, name: &str) -> PoolLabel {
-        let is_named = name != OTHERS && (names.contains_key(name) || names.len() < POOLS_NAMED);
+        let is_named = names.contains_key(name) || names.len() < POOLS_NAMED;
         if !is_named {
             return PoolLabel { text: OTHERS.to_owned(), is_shared: true };
         }
@@ -108,8 +109,8 @@ mod tests {
         assert_eq!(names.len(), POOLS_NAMED);
         assert_eq!(PoolLabel::among(&mut names, "pool 3").text, "pool 3");
         assert_eq!(PoolLabel::among(&mut names, "pool 64").text, "other");
-        assert!(PoolLabel::among(&mut Names::new(), "other").is_shared);
     }
+
     #[test]
     fn lanes_beyond_the_bound_share_one_name_and_known_ones_stay() {
         let mut lanes = BTreeSet::new();

@@ -24,7 +24,8 @@ use super::sink::HistogramSink;
 use super::thinning::{Dice, FLUSH_BUDGET, thin};
 use super::totals::{Levels, Totals};
 use crate::metrics_source::OwnRecorder;
-use crate::run::figures::{LaneFigures, OTHERS};
+use crate::name::OTHERS;
+use crate::run::figures::LaneFigures;
 use crate::run::histogram::Cells;
 
 /// How long handles are kept.

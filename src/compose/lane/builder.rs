@@ -6,7 +6,9 @@ use super::permit::LaneRoom;
 use super::settings::{LaneSettings, Rate};
 use super::state::State;
 use crate::error::{BuildError, ConfigError};
+use crate::name::OTHERS;
 use crate::pool_handle::PoolHandle;
+use crate::run::figures::LANES_NAMED;
 use crate::sync::Arc;
 
 /// The most lanes of one pool, those that were closed included: a lane is for a kind of work, not
@@ -99,9 +101,10 @@ impl LaneBuilder<'_> {
     ///
     /// # Errors
     ///
-    /// [`BuildError::Invalid`] names every setting that cannot be used; [`BuildError::Closed`] if
-    /// the pool is closed. (If it is closed a moment later, the lane is there and refuses its
-    /// jobs.)
+    /// [`BuildError::Invalid`] names every setting that cannot be used, and the name where a lane
+    /// has it, or where it is `other`: so metrics call all lanes beyond the 16th together.
+    /// [`BuildError::Closed`] if the pool is closed. (If it is closed a moment later, the lane is
+    /// there and refuses its jobs.)
     pub fn build(self) -> Result<Lane, BuildError> {
         let core = &self.pool.core;
         if core.shared.gate.is_closed() {
@@ -140,6 +143,9 @@ impl LaneBuilder<'_> {
 
 fn name_problem(state: &State, row: Option<usize>, name: &str) -> Option<ConfigError> {
     let problem = match row {
+        _ if name == OTHERS => {
+            format!("{OTHERS:?} is what lanes beyond the {LANES_NAMED}th are shown as together")
+        }
         Some(row) if !state.rows[row].is_closed => {
             format!("there is one called {name:?}; clone its handle, or close it first")
         }
