@@ -13,7 +13,8 @@
 //! * **A4** Whoever waits is on the list before it looks for the answer, and the answer is there
 //!   before the supervisor looks at the list: the waiter finds the answer, or is woken.
 //! * **A5** Reporting is somebody else's code, which may park on the supervisor's thread and use up
-//!   a ring. So the supervisor looks for wishes again between a report and its rest.
+//!   a ring. So the supervisor looks for wishes again between a report and a rest that nothing but
+//!   a ring ends.
 
 use std::time::{Duration, Instant};
 
