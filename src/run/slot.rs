@@ -100,6 +100,11 @@ impl Slot {
         step.map(|_| ()).map_err(State::of)
     }
 
+    /// Its worker holds, and was not sent home.
+    pub(crate) fn holds(&self) -> bool {
+        matches!(self.state(), State::Held | State::Deciding)
+    }
+
     /// For the supervisor: a worker that holds waits until it is decided whether it goes (H3).
     #[must_use]
     pub(crate) fn take_aside(&self) -> bool {

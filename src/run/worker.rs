@@ -8,6 +8,8 @@
 //! * **H3** The hold ends by one step of the slot from that state, by the worker, which goes on or
 //!   dies, or by the supervisor, which has then counted the worker out. The supervisor takes the
 //!   slot aside while it sees whether enough others live; the worker waits for that.
+//! * **H4** Until then the slot is in no other state, however often the worker wakes up and tries
+//!   again: the supervisor would take it for one at work, and start another that holds beside it.
 
 use std::cell::Cell;
 use std::io;
@@ -311,12 +313,15 @@ impl Worker<'_> {
     /// meanwhile, and is in no list: no wake-up for a job is spent on it (H1).
     fn hold(&self) -> Result<(), StopCause> {
         let (shared, slot) = (self.shared(), self.shared().roster.slot(self.desk.index));
+        slot.set_state(State::Held);
         loop {
-            slot.set_state(State::Held);
             shared.ring();
             let wait = self.still_lacks();
             if let Some(wait) = wait {
                 thread::park(shared.parker.timeout(Some(wait.min(HOLD_LOOK))));
+                if slot.holds() && !self.may_have_to_leave() {
+                    continue;
+                }
             }
             if !slot.end_hold(State::Live) {
                 return Err(StopCause::Retired);
@@ -328,7 +333,15 @@ impl Worker<'_> {
             if let Standing::Leave(cause) = self.standing() {
                 return Err(cause);
             }
+            slot.set_state(State::Held);
         }
+    }
+
+    /// Whether [`Worker::standing`] may say that this worker is to leave; it counts it out then, so
+    /// one that holds has to end that before it asks.
+    fn may_have_to_leave(&self) -> bool {
+        let limit = self.shared().limit.load(Ordering::Relaxed);
+        self.shared().phase.is_stopping() || self.shared().sleep.look().live() > limit
     }
 
     /// How long to wait before what it lacks is tried again; `None` if it has it, or nobody wants

@@ -373,6 +373,25 @@ fn workers_that_hold_are_sent_home_down_to_the_floor_and_no_further() {
     assert_eq!(left(), (1, 1));
 }
 
+/// Attacks H4. Who is set aside can leave no state, and tries again all the same.
+#[test]
+fn a_worker_tries_again_without_leaving_the_state_of_one_that_holds() {
+    let pool = pool("holds-on", 1);
+    let (says, tries) = channel();
+    let states = pool.with_state(move |_| -> Result<(), ()> {
+        let _ = says.send(());
+        Err(())
+    });
+    let job = states.submit(|(), _| ()).expect("open");
+    let core = Arc::clone(&pool.handle().core);
+    until(|| core.shared.held() == 1);
+    assert!(core.shared.roster.slot(0).take_aside());
+    (0..4).for_each(|_| tries.recv_timeout(PATIENCE).expect("it tries again"));
+    core.shared.roster.slot(0).set_state(State::Held);
+    assert!(job.cancel());
+    assert_at_rest(&pool, 1);
+}
+
 /// Attacks H3.
 #[test]
 fn a_worker_waits_while_it_is_decided_whether_it_goes() {
