@@ -241,7 +241,6 @@ fn a_pool_whose_workers_all_hold_starts_no_more_of_them() {
         until(|| told() > before + 20);
         let stats = pool.stats();
         assert_eq!((stats.threads_started, stats.queued), (started, 100), "{stats:?}");
-        assert!(stats.workers.total < 8, "{stats:?}");
         assert!(stats.demand > 0, "the jobs are there: {stats:?}");
         source.mend();
         jobs.into_iter().for_each(|job| _ = job.join_flat().expect("there is a state now"));

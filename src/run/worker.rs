@@ -313,6 +313,7 @@ impl Worker<'_> {
     /// meanwhile, and is in no list: no wake-up for a job is spent on it (H1).
     fn hold(&self) -> Result<(), StopCause> {
         let (shared, slot) = (self.shared(), self.shared().roster.slot(self.desk.index));
+        // And in no other until it ends the hold (H4).
         slot.set_state(State::Held);
         loop {
             shared.ring();

@@ -35,6 +35,7 @@ mod queue_depth;
 pub(crate) mod refresh;
 mod retention;
 pub(crate) mod sample;
+mod seen;
 mod sink;
 #[cfg(feature = "metrics")]
 pub(crate) mod telemetry;

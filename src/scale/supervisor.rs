@@ -1,6 +1,5 @@
 //! The one thread that changes the number of workers: look, decide, act, write down, rest.
 
-use std::borrow::Cow;
 use std::time::Duration;
 
 use super::core::Core;
@@ -9,6 +8,7 @@ use super::observer::Observer;
 use super::policy::{FAST_TICK, Plan, QUEUED_TICK, Reason, SLOW_TICK, ScalingPolicy};
 use super::reconcile::Reconciler;
 use super::sample::Sample;
+use super::seen;
 use crate::ending;
 use crate::error::CancelReason;
 use crate::run::desk::Inside;
@@ -99,13 +99,13 @@ impl Supervisor {
         let recoveries = self.reconciler.check(shared, &sample, steady);
         // Workers with a stuck job do not count, where others may stand in for them.
         let replaced = overdue::replaced_workers(shared, &self.stuck);
-        let seen = without_replaced(&sample, replaced);
+        let seen = seen::without_replaced(&sample, replaced);
         let held = shared.held();
-        let seen = without_held(&seen, held);
+        let seen = seen::without_held(&seen, held);
         let is_paused = shared.is_paused();
         let wanted = if is_paused {
-            self.decide_paused(steady, &seen, &as_paused(&seen))
-        } else if held > 0 && seen.workers == 0 && seen.queued > 0 {
+            self.decide_paused(steady, &seen, &seen::as_paused(&seen))
+        } else if held > 0 && seen::nobody_at_work(&seen) {
             // Another worker would be one more that tries what none of them can. The jobs are there
             // all the same, and whoever adds machines by the demand must not take some away.
             let demand = self.ask(steady, &seen).demand;
@@ -120,7 +120,8 @@ impl Supervisor {
             self.reconciler.grew();
         }
         plan.stalled |= self.reconciler.is_stalled(steady);
-        let is_quiet = if is_paused { as_paused(&sample).is_quiet() } else { sample.is_quiet() };
+        let is_quiet =
+            if is_paused { seen::as_paused(&sample).is_quiet() } else { sample.is_quiet() };
         if plan.next_in.is_none() && !is_quiet {
             plan.next_in = Some(SLOW_TICK);
         }
@@ -395,45 +396,6 @@ impl Supervisor {
         }
         pause
     }
-}
-
-/// What a policy sees while other workers may stand in for some that stuck jobs keep.
-fn without_replaced(sample: &Sample, replaced: u32) -> Cow<'_, Sample> {
-    if replaced == 0 {
-        return Cow::Borrowed(sample);
-    }
-    let mut seen = sample.clone();
-    for count in [&mut seen.workers, &mut seen.busy, &mut seen.busy_peak] {
-        *count = count.saturating_sub(replaced);
-    }
-    seen.busy_time = seen.busy_time.saturating_sub(seen.elapsed.saturating_mul(replaced));
-    Cow::Owned(seen)
-}
-
-/// What a policy sees while workers hold: they are idle while nothing waits, or while there are
-/// more workers than there may be, and otherwise no part of the pool.
-fn without_held(sample: &Sample, held: u32) -> Cow<'_, Sample> {
-    if held == 0 {
-        return Cow::Borrowed(sample);
-    }
-    let mut seen = sample.clone();
-    for count in [&mut seen.busy, &mut seen.busy_peak] {
-        *count = count.saturating_sub(held);
-    }
-    if seen.queued == 0 || seen.workers > seen.max {
-        seen.idle += held;
-    } else {
-        for count in [&mut seen.workers, &mut seen.min, &mut seen.max] {
-            *count = count.saturating_sub(held);
-        }
-    }
-    Cow::Owned(seen)
-}
-
-/// While nothing may leave the queue, nothing in it waits for a worker: the policy sees none of it,
-/// and takes the pause neither for a drought nor for a reason to grow.
-fn as_paused(sample: &Sample) -> Sample {
-    Sample { queued: 0, oldest_age: Duration::ZERO, ..sample.clone() }
 }
 
 impl std::fmt::Debug for Supervisor {

@@ -116,6 +116,7 @@ pub(crate) const RANKS: &[&[&str]] = &[
     &["init_error", "run::job", "scale::policy", "run::observers"],
     &[
         "run::slot",
+        "scale::seen",
         "scale::constants",
         "scale::fixed",
         "scale::ledger",
@@ -258,6 +259,7 @@ pub(crate) const PURE: &[&str] = &[
     "scale::queue_depth",
     "scale::retention",
     "scale::sample",
+    "scale::seen",
     "scale::window",
 ];
 
