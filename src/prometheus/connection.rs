@@ -13,10 +13,10 @@ use crate::time::instant_now;
 const ASK_WITHIN: Duration = Duration::from_secs(2);
 /// And so long to take the answer.
 const TAKE_WITHIN: Duration = Duration::from_secs(5);
-/// The most that is sent at once; what is taken sooner is noticed sooner.
-const PART: usize = 64 << 10;
 /// And so long to hang up, having been told that there is no more.
 const LEAVE_WITHIN: Duration = Duration::from_secs(1);
+/// The most that is sent at once; what is taken sooner is noticed sooner.
+const PART: usize = 64 << 10;
 /// What it has sent beyond its head is read up to this, so that the system does not reset the
 /// connection and take the answer back.
 const LINGER_BYTES: usize = 64 << 10;

@@ -11,7 +11,7 @@ use crate::scale::metric_table::{SUPERVISOR_LATE, TABLE};
 pub(crate) struct Late {
     /// The value of its label `pool`, which no other pool has.
     pub(crate) label: String,
-    /// It reports to the recorder of the process, as whoever asks for a page does as a rule.
+    /// It reports to the recorder of the process, which is the one that most pages are made of.
     pub(crate) to_process: bool,
     pub(crate) seconds: f64,
 }

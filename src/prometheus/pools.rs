@@ -39,9 +39,12 @@ pub(crate) fn owned() -> Vec<Arc<Core>> {
 
 /// These, and those that were dropped and have yet to end.
 pub(crate) fn all() -> Vec<Arc<Core>> {
-    let has_ended = |core: &Core| core.shared.phase.stage() == Stage::Ended;
     let known = listed().into_iter().filter(|(core, is_owned)| *is_owned || !has_ended(core));
     known.map(|(core, _)| core).collect()
+}
+
+fn has_ended(core: &Core) -> bool {
+    core.shared.phase.stage() == Stage::Ended
 }
 
 /// Has every pool that rests tell its recorder what there is: one that was not there when the pool
@@ -55,7 +58,7 @@ pub(crate) fn refresh() {
     asked.iter().for_each(|(number, core)| core.refresh.wait(*number, until));
 }
 
-/// How late the supervisor of each pool is that somebody is told about, and that has not ended.
+/// How late the supervisor is of each pool that a recorder is told about and that has not ended.
 pub(crate) fn late() -> Vec<Late> {
     let late = |core: Arc<Core>| {
         let reported = core.reported.as_ref().filter(|reported| !reported.label.is_shared)?;
@@ -63,7 +66,6 @@ pub(crate) fn late() -> Vec<Late> {
         let seconds = core.supervisor_late().as_secs_f64();
         Some(Late { label, to_process: reported.to_process, seconds })
     };
-    let has_ended = |core: &Arc<Core>| core.shared.phase.stage() == Stage::Ended;
     all().into_iter().filter(|core| !has_ended(core)).filter_map(late).collect()
 }
 

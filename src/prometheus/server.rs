@@ -25,6 +25,9 @@ use crate::time::instant_now;
 
 /// Clients that are served at the same time.
 const CONNECTIONS: usize = 32;
+/// While others wait for its place, a client that takes its answer bit by bit is given new patience
+/// with each bit for so long.
+const TAKES_AT_MOST: Duration = Duration::from_secs(1);
 /// The pause before listening again after accepting a connection failed, most likely for want of
 /// file descriptors: trying again at once would be a busy loop.
 const AGAIN_AFTER: Duration = Duration::from_millis(50);
@@ -35,10 +38,6 @@ const KNOCK_EVERY: Duration = Duration::from_millis(50);
 
 /// What is answered to a request.
 pub(crate) type Answer = dyn Fn(&Request) -> Response + Send + Sync;
-
-/// While others wait for its place, a client that takes its answer bit by bit is given new patience
-/// with each bit for so long.
-const TAKES_AT_MOST: Duration = Duration::from_secs(1);
 
 /// Who has to do something next about a client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

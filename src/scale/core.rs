@@ -105,11 +105,18 @@ impl Core {
         Jobs { workers: shared.roster.sum(), outcomes, counts }
     }
 
-    /// Asks for a report, if the supervisor rests; the number is for [`Refresh::wait`]. A recorder
-    /// that asks is on the supervisor's own thread, and gets none.
-    pub(crate) fn ask_to_report(&self) -> Option<u64> {
-        let may_wait = !self.shared.is_forked() && !Inside::is(&self.shared);
-        may_wait.then(|| self.refresh.ask(&self.shared.sleep)).flatten()
+    /// The same, looked at again where the reads were held up: more jobs than could be running
+    /// must have ended in between.
+    fn jobs(&self) -> Jobs {
+        let mut jobs = self.look_at_jobs();
+        for _ in 0..LOOKS_AGAIN {
+            let workers = u64::from(self.shared.sleep.look().live());
+            if jobs.running() <= workers + self.shared.outside.running.load(Ordering::Acquire) {
+                break;
+            }
+            jobs = self.look_at_jobs();
+        }
+        jobs
     }
 
     /// Moves whenever one of the counts has moved that can while no worker is awake: jobs accepted,
@@ -129,18 +136,11 @@ impl Core {
         [accepted, over, refused.sum(), reloads, reserved, lanes, threads]
     }
 
-    /// The same, looked at again where the reads were held up: more jobs than could be running
-    /// must have ended in between.
-    fn jobs(&self) -> Jobs {
-        let mut jobs = self.look_at_jobs();
-        for _ in 0..LOOKS_AGAIN {
-            let workers = u64::from(self.shared.sleep.look().live());
-            if jobs.running() <= workers + self.shared.outside.running.load(Ordering::Acquire) {
-                break;
-            }
-            jobs = self.look_at_jobs();
-        }
-        jobs
+    /// Asks for a report, if the supervisor rests; the number is for [`Refresh::wait`]. A recorder
+    /// that asks is on the supervisor's own thread, and gets none.
+    pub(crate) fn ask_to_report(&self) -> Option<u64> {
+        let may_wait = !self.shared.is_forked() && !Inside::is(&self.shared);
+        may_wait.then(|| self.refresh.ask(&self.shared.sleep)).flatten()
     }
 
     /// For how long the supervisor has been at its work, or ought to have been.

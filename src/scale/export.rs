@@ -92,9 +92,9 @@ impl Export {
         }
     }
 
-    /// Before the supervisor rests: so that what is shown while it sleeps is final. False if it is
-    /// not yet: there was something new, or the time since the last flush was not all silent.
-    pub(crate) fn is_final(&mut self, core: &Core, observer: &mut Observer, now: Nanos) -> bool {
+    /// Reports what is new before the supervisor rests. True if what is shown while it sleeps is
+    /// final: nothing was new, and the last flush measured no work.
+    pub(crate) fn settle(&mut self, core: &Core, observer: &mut Observer, now: Nanos) -> bool {
         let changed = self.is_outdated(core) || self.last.is_none();
         if changed {
             self.flush(core, observer, now);

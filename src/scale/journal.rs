@@ -28,8 +28,8 @@ pub struct Decision {
     pub queued: u64,
     /// Age of the oldest of them.
     pub oldest_age: Duration,
-    /// How many times in a row the same was decided after this entry without changing anything, or
-    /// workers were still on their way out by it.
+    /// How many times in a row the same was decided again: it changed nothing, or workers were
+    /// still on their way out by this entry.
     pub repeats: u64,
 }
 

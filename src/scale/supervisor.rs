@@ -326,8 +326,8 @@ impl Supervisor {
                 // Where there is news, more may follow: that is not worth a ring each.
                 let parked = shared.sleep.park_supervisor(events);
                 let now = self.time.at(shared.now());
-                let quiet = self.export.is_final(&core, &mut self.observer, now);
-                match (parked, quiet) {
+                let settled = self.export.settle(&core, &mut self.observer, now);
+                match (parked, settled) {
                     (true, true) => self.sleep(events),
                     (true, false) => self.doze(Some(SLOW_TICK)),
                     (false, _) => self.doze(Some(FAST_TICK)),
