@@ -5,8 +5,7 @@
 
 mod support;
 
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, mpsc};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use metrics_util::MetricKindMask;
@@ -14,7 +13,9 @@ use springtide::prometheus::{self, PrometheusBuilder, PrometheusHandle, configur
 use springtide::testing::ManualClock;
 use springtide::{Builder, MetricsSource, Plan, Pool, Reason, Sample, ScalingPolicy, Trouble};
 
-use support::{asleep, at_rest, eventually, finish, millis, watchdog};
+use support::{
+    Crowd, Door, Latch, asleep, asleep_by, at_rest, eventually, finish, hold, millis, watchdog,
+};
 
 /// After so long without a change a series is dropped.
 const IDLE: Duration = Duration::from_millis(500);
@@ -33,61 +34,38 @@ fn page() -> String {
 }
 
 /// A policy that hangs while its door is shut.
-#[derive(Clone, Default)]
-struct Hanging(Arc<Door>);
-
 #[derive(Default)]
-struct Door {
-    door: Mutex<()>,
-    hangs: AtomicBool,
-}
-
-impl Hanging {
-    fn shut(&self) -> MutexGuard<'_, ()> {
-        self.0.door.lock().unwrap()
-    }
-}
+struct Hanging(Arc<Door>);
 
 impl ScalingPolicy for Hanging {
     fn decide(&mut self, _: Duration, _: &Sample) -> Plan {
-        self.0.hangs.store(self.0.door.try_lock().is_err(), Ordering::SeqCst);
-        let _open = self.0.door.lock();
+        self.0.pass();
         let mut plan = Plan::hold(Reason::Steady);
         plan.next_in = None;
         plan
     }
 }
 
-/// A pool of one worker that rests, its clock, and what its supervisor will hang in.
-fn rested(builder: Builder) -> (Pool, ManualClock, Hanging) {
+/// A pool of one worker that rests, its clock, and the door that its supervisor will hang at.
+fn rested(builder: Builder) -> (Pool, ManualClock, Arc<Door>) {
     recorder();
     let (clock, policy) = (ManualClock::new(), Hanging::default());
-    let builder = builder.workers(1..=1).policy(policy.clone()).clock(clock.clock());
+    let door = Arc::clone(&policy.0);
+    let builder = builder.workers(1..=1).policy(policy).clock(clock.clock());
     let pool = builder.build().unwrap();
-    eventually("the supervisor has gone to rest", || {
-        let looks = pool.stats().evaluations;
-        for _ in 0..10 {
-            clock.advance(millis(500));
-            std::thread::sleep(millis(60));
-        }
-        pool.stats().evaluations == looks
-    });
+    asleep_by(&clock, &pool);
     asleep(&pool);
-    (pool, clock, policy)
+    (pool, clock, door)
 }
 
 /// Has the supervisor look, and hang in it; the job is over, and nothing waits.
 #[track_caller]
-fn hang(pool: &Pool, clock: &ManualClock, policy: &Hanging) {
+fn hang(pool: &Pool, clock: &ManualClock, door: &Door) {
     pool.submit(|| ()).unwrap().join().unwrap();
-    let until_it_hangs = || {
-        clock.advance(millis(10));
-        policy.0.hangs.load(Ordering::SeqCst)
-    };
-    eventually("the supervisor looks, and hangs", until_it_hangs);
+    door.until_one_hangs(clock, millis(10));
 }
 
-/// On a page that has it once; `None` if it is not there.
+/// How late a page says that the supervisor of a pool is; `None` if it says nothing of it.
 #[track_caller]
 fn late(page: &str, pool: &str) -> Option<f64> {
     let line = format!("springtide_supervisor_late_seconds{{pool=\"{pool}\"}} ");
@@ -102,7 +80,7 @@ fn late(page: &str, pool: &str) -> Option<f64> {
     values.first().copied()
 }
 
-/// And by the little that passed before it hung.
+/// By so much, and by the little that passed before it hung.
 #[track_caller]
 fn is_late_by(seconds: f64, late: Option<f64>) {
     assert!(late.is_some_and(|late| (seconds..seconds + 10.0).contains(&late)), "{late:?}");
@@ -111,10 +89,10 @@ fn is_late_by(seconds: f64, late: Option<f64>) {
 #[test]
 fn a_page_shows_that_a_supervisor_hangs_though_nothing_waits() {
     let _watchdog = watchdog();
-    let (pool, clock, policy) = rested(Pool::builder("hangs"));
+    let (pool, clock, door) = rested(Pool::builder("hangs"));
     assert_eq!(late(&page(), "hangs"), Some(0.0));
-    let shut = policy.shut();
-    hang(&pool, &clock, &policy);
+    let shut = door.shut();
+    hang(&pool, &clock, &door);
     clock.advance(Duration::from_secs(20));
     is_late_by(20.0, late(&page(), "hangs"));
     eventually("its other figures are forgotten", || {
@@ -131,7 +109,7 @@ fn a_page_shows_that_a_supervisor_hangs_though_nothing_waits() {
 #[test]
 fn a_supervisor_that_rests_is_not_late_however_long() {
     let _watchdog = watchdog();
-    let (pool, clock, _policy) = rested(Pool::builder("rests"));
+    let (pool, clock, _) = rested(Pool::builder("rests"));
     clock.advance(Duration::from_secs(3_600));
     assert_eq!(late(&page(), "rests"), Some(0.0));
     pool.shutdown();
@@ -146,18 +124,18 @@ fn the_page_of_one_pool_and_that_of_its_own_recorder_show_it_too() {
     let own = configure(PrometheusBuilder::new()).build_recorder();
     let handle = own.handle();
     let to = MetricsSource::Recorder(Arc::new(own));
-    let (apart, clock, policy) = rested(Pool::builder("apart").metrics(to));
-    let shut = policy.shut();
-    hang(&apart, &clock, &policy);
+    let (apart, clock, door) = rested(Pool::builder("apart").metrics(to));
+    let shut = door.shut();
+    hang(&apart, &clock, &door);
     clock.advance(Duration::from_secs(20));
     is_late_by(20.0, late(&prometheus::render(&handle), "apart"));
     assert_eq!(late(&page(), "apart"), None, "that of the process is about other pools");
     drop(shut);
     finish(apart);
 
-    let (alone, clock, policy) = rested(Pool::builder("alone").metrics(MetricsSource::Captured));
-    let shut = policy.shut();
-    hang(&alone, &clock, &policy);
+    let (alone, clock, door) = rested(Pool::builder("alone").metrics(MetricsSource::Captured));
+    let shut = door.shut();
+    hang(&alone, &clock, &door);
     clock.advance(Duration::from_secs(20));
     is_late_by(20.0, late(&alone.render_metrics(), "alone"));
     assert_eq!(late(&page(), "alone"), None, "nobody is told about it");
@@ -168,18 +146,17 @@ fn the_page_of_one_pool_and_that_of_its_own_recorder_show_it_too() {
 #[test]
 fn one_that_hangs_since_it_was_woken_is_silent_as_soon_as_jobs_wait() {
     let _watchdog = watchdog();
-    let (pool, clock, policy) = rested(Pool::builder("woken"));
-    let shut = policy.shut();
-    hang(&pool, &clock, &policy);
+    let (pool, clock, door) = rested(Pool::builder("woken"));
+    let shut = door.shut();
+    hang(&pool, &clock, &door);
     clock.advance(Duration::from_secs(20));
     let silent = || pool.health().troubles.contains(&Trouble::SupervisorSilent);
     assert!(!silent(), "nothing waits: {:?}", pool.health());
-    let (release, held) = mpsc::channel::<()>();
-    pool.execute(move || held.recv().unwrap_or_default()).unwrap();
-    eventually("the worker is taken", || pool.stats().running == 1);
+    let latch = Latch::new();
+    hold(&pool, 1, &Crowd::new(), &latch);
     pool.execute(|| ()).unwrap();
     assert!(silent(), "{:?}", pool.health());
-    drop(release);
+    latch.open();
     drop(shut);
     at_rest(&pool);
     assert!(!silent(), "{:?}", pool.health());

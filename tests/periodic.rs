@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use common::{
     Bomb, DropFlag, Latch, NoTimer, PATIENCE, assert_submitted, build, by_hand, fixed, occupy,
-    until, within,
+    settle, until, within,
 };
 use springtide::testing::ManualClock;
 use springtide::{DropPolicy, Overflow, Periodic, Pool, Refusal};
@@ -21,14 +21,6 @@ fn small(name: &str) -> (Pool, ManualClock) {
     let builder = Pool::builder(name).workers(1..=1).queue_capacity(1);
     let (builder, clock) = by_hand(builder.overflow(Overflow::Reject));
     (build(builder), clock)
-}
-
-/// Returns when everything that was due by now is in the queue.
-fn settle(pool: &Pool, clock: &ManualClock) {
-    let last = pool.job("last").delay(Duration::from_nanos(1)).submit(|_| ());
-    clock.advance(Duration::from_nanos(1));
-    until(|| pool.stats().delayed == 0);
-    last.expect("open").detach();
 }
 
 #[test]

@@ -8,7 +8,8 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::Duration;
 
 use common::{
-    Bomb, DropFlag, Latch, PATIENCE, assert_submitted, build, by_hand, fixed, occupy, until, within,
+    Bomb, DropFlag, Latch, PATIENCE, assert_submitted, build, by_hand, fixed, occupy, settle,
+    until, within,
 };
 use springtide::testing::ManualClock;
 use springtide::{CancelToken, Every, JobContext, Periodic, Pool};
@@ -19,14 +20,6 @@ const SECOND: Duration = Duration::from_secs(1);
 fn by_clock(name: &str, workers: usize) -> (Pool, ManualClock) {
     let (builder, clock) = by_hand(Pool::builder(name).workers(workers..=workers));
     (build(builder), clock)
-}
-
-/// Returns when everything that was due by now is in the queue.
-fn settle(pool: &Pool, clock: &ManualClock) {
-    let last = pool.job("last").delay(Duration::from_nanos(1)).submit(|_| ());
-    clock.advance(Duration::from_nanos(1));
-    until(|| pool.stats().delayed == 0);
-    last.expect("open").detach();
 }
 
 /// A series whose runs say that they begin, and go on until they are let go.

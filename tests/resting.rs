@@ -19,7 +19,10 @@ use springtide::testing::ManualClock;
 use springtide::{Builder, MetricsSource, Observer, Pool, Trouble, WorkerStopped};
 
 use support::system::{self, Cost};
-use support::{Latch, asleep, at_rest, eventually, finish, millis, spin, watchdog};
+use support::{
+    Crowd, Door, Latch, asleep, asleep_by, at_rest, eventually, finish, hold, millis, spin,
+    watchdog,
+};
 
 /// After so long without a change a series is dropped.
 const IDLE: Duration = Duration::from_secs(2);
@@ -201,30 +204,29 @@ fn a_pool_does_not_rest_before_its_threads_are_gone_and_it_has_said_so() {
     finish(pool);
 }
 
-/// Counts how often it is asked for a gauge; a pool asks once a second, when it reports.
-#[derive(Default)]
-struct Counting(AtomicU64);
+/// A recorder of which only the gauges matter. A pool asks for each once a second, when it reports.
+struct Gauges<F>(F);
 
-impl Recorder for Counting {
+fn gauges(make: impl Fn(&Key) -> Gauge + Send + Sync + 'static) -> MetricsSource {
+    MetricsSource::Recorder(Arc::new(Gauges(make)))
+}
+
+impl<F: Fn(&Key) -> Gauge> Recorder for Gauges<F> {
     fn describe_counter(&self, _: KeyName, _: Option<Unit>, _: SharedString) {}
     fn describe_gauge(&self, _: KeyName, _: Option<Unit>, _: SharedString) {}
     fn describe_histogram(&self, _: KeyName, _: Option<Unit>, _: SharedString) {}
     fn register_counter(&self, _: &Key, _: &Metadata<'_>) -> Counter {
         Counter::noop()
     }
-    fn register_gauge(&self, _: &Key, _: &Metadata<'_>) -> Gauge {
-        self.0.fetch_add(1, Ordering::Relaxed);
-        Gauge::noop()
+    fn register_gauge(&self, key: &Key, _: &Metadata<'_>) -> Gauge {
+        (self.0)(key)
     }
     fn register_histogram(&self, _: &Key, _: &Metadata<'_>) -> Histogram {
         Histogram::noop()
     }
 }
 
-/// A recorder whose gauges park on the supervisor's thread when they are to, once.
-#[derive(Clone, Default)]
-struct Parking(Arc<Told>);
-
+/// What gauges are told that park on the supervisor's thread when they are to, once.
 #[derive(Default)]
 struct Told {
     is_to_park: AtomicBool,
@@ -250,30 +252,17 @@ impl GaugeFn for ParkingGauge {
     }
 }
 
-impl Recorder for Parking {
-    fn describe_counter(&self, _: KeyName, _: Option<Unit>, _: SharedString) {}
-    fn describe_gauge(&self, _: KeyName, _: Option<Unit>, _: SharedString) {}
-    fn describe_histogram(&self, _: KeyName, _: Option<Unit>, _: SharedString) {}
-    fn register_counter(&self, _: &Key, _: &Metadata<'_>) -> Counter {
-        Counter::noop()
-    }
-    fn register_gauge(&self, key: &Key, _: &Metadata<'_>) -> Gauge {
-        let counts = key.name() == "springtide_workers_max";
-        Gauge::from_arc(Arc::new(ParkingGauge { told: Arc::clone(&self.0), counts }))
-    }
-    fn register_histogram(&self, _: &Key, _: &Metadata<'_>) -> Histogram {
-        Histogram::noop()
-    }
-}
-
 /// Attacks A5. What a recorder waits for may park the thread; the ring of the next reader is then
 /// used up there.
 #[test]
 fn a_recorder_that_parks_leaves_no_reader_without_a_report() {
     let (_alone, _watchdog) = (alone(), watchdog());
-    let (recorder, (_, handle)) = (Parking::default(), forgetful());
-    let told = Arc::clone(&recorder.0);
-    let to = MetricsSource::Recorder(Arc::new(recorder));
+    let (told, (_, handle)) = (Arc::new(Told::default()), forgetful());
+    let to_be_told = Arc::clone(&told);
+    let to = gauges(move |key| {
+        let counts = key.name() == "springtide_workers_max";
+        Gauge::from_arc(Arc::new(ParkingGauge { told: Arc::clone(&to_be_told), counts }))
+    });
     let pool = rested(Pool::builder("parking").metrics(to));
     asleep(&pool);
     let before = told.reports.load(Ordering::SeqCst);
@@ -290,61 +279,29 @@ fn a_recorder_that_parks_leaves_no_reader_without_a_report() {
     finish(pool);
 }
 
-/// Hangs where it is asked for a gauge, as long as somebody else has its door.
-#[derive(Default)]
-struct Hanging {
-    door: Mutex<()>,
-    hangs: AtomicBool,
-}
-
-impl Recorder for Hanging {
-    fn describe_counter(&self, _: KeyName, _: Option<Unit>, _: SharedString) {}
-    fn describe_gauge(&self, _: KeyName, _: Option<Unit>, _: SharedString) {}
-    fn describe_histogram(&self, _: KeyName, _: Option<Unit>, _: SharedString) {}
-    fn register_counter(&self, _: &Key, _: &Metadata<'_>) -> Counter {
-        Counter::noop()
-    }
-    fn register_gauge(&self, _: &Key, _: &Metadata<'_>) -> Gauge {
-        self.hangs.store(self.door.try_lock().is_err(), Ordering::SeqCst);
-        let _open = self.door.lock();
-        Gauge::noop()
-    }
-    fn register_histogram(&self, _: &Key, _: &Metadata<'_>) -> Histogram {
-        Histogram::noop()
-    }
-}
-
 #[test]
 fn a_supervisor_that_does_not_come_back_from_a_report_at_rest_is_silent() {
     let (_alone, _watchdog) = (alone(), watchdog());
-    let (clock, recorder) = (ManualClock::new(), Arc::new(Hanging::default()));
-    let to = MetricsSource::Recorder(recorder.clone());
+    let (clock, door) = (ManualClock::new(), Arc::new(Door::default()));
+    let passed = Arc::clone(&door);
+    let to = gauges(move |_| {
+        passed.pass();
+        Gauge::noop()
+    });
     let builder = Pool::builder("hangs").workers(1..=1).metrics(to).clock(clock.clock());
     let pool = builder.report_at_rest(Duration::ZERO).build().unwrap();
-    eventually("the supervisor has gone to rest", || {
-        let looks = pool.stats().evaluations;
-        for _ in 0..10 {
-            clock.advance(millis(500));
-            std::thread::sleep(millis(60));
-        }
-        pool.stats().evaluations == looks
-    });
-    let shut = recorder.door.lock().unwrap();
-    let until_it_hangs = || {
-        clock.advance(millis(1_000));
-        recorder.hangs.load(Ordering::SeqCst)
-    };
-    eventually("it reports, and hangs", until_it_hangs);
-    let (release, held) = std::sync::mpsc::channel::<()>();
-    pool.execute(move || held.recv().unwrap_or_default()).unwrap();
-    eventually("the worker is taken", || pool.stats().running == 1);
+    asleep_by(&clock, &pool);
+    let shut = door.shut();
+    door.until_one_hangs(&clock, millis(1_000));
+    let latch = Latch::new();
+    hold(&pool, 1, &Crowd::new(), &latch);
     pool.execute(|| ()).unwrap();
     clock.advance(millis(60_000));
     let silent = || pool.health().troubles.contains(&Trouble::SupervisorSilent);
     assert!(silent(), "{:?}", pool.health());
     drop(shut);
     eventually("it comes back", || !silent());
-    drop(release);
+    latch.open();
     finish(pool);
 }
 
@@ -355,14 +312,19 @@ fn any_time_between_reports_is_legal() {
     let pool = |name: &str, to: MetricsSource, every| {
         rested(Pool::builder(name).metrics(to).report_at_rest(every))
     };
-    let asked = Arc::new(Counting::default());
-    let often = pool("often", MetricsSource::Recorder(asked.clone()), Duration::ZERO);
+    let asked = Arc::new(AtomicU64::new(0));
+    let counted = Arc::clone(&asked);
+    let to = gauges(move |_| {
+        counted.fetch_add(1, Ordering::Relaxed);
+        Gauge::noop()
+    });
+    let often = pool("often", to, Duration::ZERO);
     let never = pool("never", MetricsSource::Global, Duration::MAX);
     // Nobody is told anything, so there is nothing to wake up for.
     let captured = pool("captured", MetricsSource::Captured, Duration::ZERO);
     [&often, &never, &captured].into_iter().for_each(|pool| asleep(pool));
     let (before, looks) = ([costs(&never), costs(&captured)], often.stats().evaluations);
-    let asked_for = || asked.0.load(Ordering::Relaxed);
+    let asked_for = || asked.load(Ordering::Relaxed);
     let told = asked_for();
     eventually("it reports again and again", || asked_for() > told + 100);
     assert_eq!(often.stats().evaluations, looks);

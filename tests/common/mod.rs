@@ -15,7 +15,7 @@ mod watchdog;
 pub(crate) use endpoint::{LIMIT, alone, recorder};
 pub(crate) use executor::{CountedWaker, block_on, poll_once};
 pub(crate) use hold::{Bomb, DropFlag, Held, Latch, OnDrop, occupy};
-pub(crate) use seams::{FakeSpawner, LossyParker, NoTimer, by_hand, fast_time};
+pub(crate) use seams::{FakeSpawner, LossyParker, NoTimer, by_hand, fast_time, settle};
 pub(crate) use watchdog::{build, until, within};
 
 use springtide::{Builder, Lane, LaneStats, Overflow, Pool, PoolHandle, Stats};

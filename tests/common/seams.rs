@@ -6,8 +6,10 @@ use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::thread;
 use std::time::Duration;
 
-use springtide::Builder;
 use springtide::testing::{ManualClock, Parker, Spawner, SystemSpawner, ThreadHandle};
+use springtide::{Builder, PoolHandle};
+
+use super::watchdog::until;
 
 /// Refuses the workers that a rule picks by their number, counted from 1. The supervisor's thread
 /// (`…/tide`) and the timer's (`…/time`) are never refused and do not count.
@@ -103,6 +105,14 @@ impl Drop for FastTime {
 pub(crate) fn by_hand(builder: Builder) -> (Builder, ManualClock) {
     let clock = ManualClock::new();
     (builder.clock(clock.clock()).parker(Impatient), clock)
+}
+
+/// Returns when everything that was due by now, on a clock of the test's, is in the queue.
+pub(crate) fn settle(pool: &PoolHandle, clock: &ManualClock) {
+    let last = pool.job("last").delay(Duration::from_nanos(1)).submit(|_| ());
+    clock.advance(Duration::from_nanos(1));
+    until(|| pool.stats().delayed == 0);
+    last.expect("open").detach();
 }
 
 /// Gives a pool a clock on which twenty milliseconds pass in every real one or more.

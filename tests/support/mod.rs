@@ -7,9 +7,10 @@ pub mod system;
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
-use std::sync::{Arc, Condvar, Mutex};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
+use springtide::testing::ManualClock;
 use springtide::{Pool, PoolHandle, Stats};
 
 /// Long enough for anything that is going to happen at all, on any machine.
@@ -109,6 +110,19 @@ pub fn asleep(pool: &PoolHandle) {
     });
 }
 
+/// As [`asleep`], for a pool on a clock of the test's, which this moves on.
+#[track_caller]
+pub fn asleep_by(clock: &ManualClock, pool: &PoolHandle) {
+    eventually("the supervisor has gone to rest", || {
+        let looks = pool.stats().evaluations;
+        for _ in 0..10 {
+            clock.advance(millis(500));
+            std::thread::sleep(millis(60));
+        }
+        pool.stats().evaluations == looks
+    });
+}
+
 /// Waits until the pool has seen every job out, shuts it down and closes the books: the last
 /// snapshot balances, the report says the same, and no thread of the pool is left.
 #[track_caller]
@@ -165,6 +179,35 @@ impl Latch {
         while !self.is_open() {
             std::hint::spin_loop();
         }
+    }
+}
+
+/// What code of somebody else that a supervisor calls passes each time; it hangs there while the
+/// door is shut.
+#[derive(Default)]
+pub struct Door {
+    lock: Mutex<()>,
+    found_shut: AtomicBool,
+}
+
+impl Door {
+    /// Shut until the guard is dropped.
+    pub fn shut(&self) -> MutexGuard<'_, ()> {
+        self.lock.lock().unwrap()
+    }
+
+    pub fn pass(&self) {
+        self.found_shut.store(self.lock.try_lock().is_err(), Ordering::SeqCst);
+        let _open = self.lock.lock();
+    }
+
+    /// Moves the clock on in such steps until somebody hangs at the door.
+    #[track_caller]
+    pub fn until_one_hangs(&self, clock: &ManualClock, step: Duration) {
+        eventually("somebody hangs at the door", || {
+            clock.advance(step);
+            self.found_shut.load(Ordering::SeqCst)
+        });
     }
 }
 
