@@ -224,21 +224,21 @@ impl Args {
 
     /// What no single argument can see.
     fn check(self) -> Result<Args, String> {
-        let needless = |given: bool, name, why| match given {
-            true => Err(format!("{name}: {why}")),
-            false => Ok(()),
-        };
-        needless(self.is_demo() && self.work.is_some(), "--work", "needs --pattern or --trace")?;
-        let unserved = self.linger.is_some() && self.metrics.is_none();
-        needless(unserved, "--linger", "needs --metrics")?;
-        let unlimited = self.timeout.is_some() && self.stuck.is_none();
-        needless(unlimited, "--timeout", "needs --stuck")?;
-        let wrong = self.panic.unwrap_or(0.0) + self.stuck.unwrap_or(0.0);
-        needless(wrong > 100.0, "--stuck", "makes more than 100% with --panic")?;
+        let trouble = self.panic.unwrap_or(0.0) + self.stuck.unwrap_or(0.0);
+        let is_fixed = self.pattern.is_none();
         let fixed = "needs --pattern; a trace and the demo have their own";
-        needless(self.pattern.is_none() && self.rate.is_some(), "--rate", fixed)?;
-        needless(self.pattern.is_none() && self.run.is_some(), "--run", fixed)?;
-        Ok(self)
+        let rules = [
+            (self.work.is_some() && self.is_demo(), "--work", "needs --pattern or --trace"),
+            (self.linger.is_some() && self.metrics.is_none(), "--linger", "needs --metrics"),
+            (self.timeout.is_some() && self.stuck.is_none(), "--timeout", "needs --stuck"),
+            (trouble > 100.0, "--stuck", "makes more than 100% with --panic"),
+            (self.rate.is_some() && is_fixed, "--rate", fixed),
+            (self.run.is_some() && is_fixed, "--run", fixed),
+        ];
+        match rules.into_iter().find(|(is_broken, ..)| *is_broken) {
+            Some((_, argument, why)) => Err(format!("{argument}: {why}")),
+            None => Ok(self),
+        }
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use springtide::{BuildError, HistogramSink, Overflow, Pool, PoolHandle, Priority};
+use springtide::{BuildError, HistogramSink, JobContext, Overflow, Pool, PoolHandle, Priority};
 
 use crate::Span;
 use crate::truth::{End, Truth};
@@ -42,7 +42,7 @@ pub(crate) fn load(pool: &Pool, truth: &Truth, span: &Span) {
 
 fn whole(pool: &Pool, truth: &Truth, priority: Priority) {
     let (counted, from_inside) = (truth.clone(), pool.handle());
-    let job = move |_: &springtide::JobContext| {
+    let job = move |_: &JobContext| {
         (0..PARTS).for_each(|_| part(&from_inside, &counted));
         std::thread::sleep(Duration::from_millis(8));
         counted.is(End::Ok);

@@ -23,7 +23,7 @@ pub(crate) fn load(pool: &Pool, truth: &Truth, span: &Span) {
         // Both are bounds that this pool may have.
         let _ = pool.resize(workers..=workers);
         for _ in 0..workers {
-            counts(pool, truth, Duration::from_millis(50));
+            submit(pool, truth, Duration::from_millis(50));
         }
         span.rest(TURN);
         if !span.goes_on() {
@@ -32,14 +32,18 @@ pub(crate) fn load(pool: &Pool, truth: &Truth, span: &Span) {
     }
 }
 
+pub(crate) fn fast_pool() -> Result<Pool, BuildError> {
+    Pool::builder("fast").workers(1..=2).build()
+}
+
 pub(crate) fn flat_out(pool: &Pool, truth: &Truth, span: &Span) {
     while span.goes_on() {
-        (0..FLOOD).for_each(|_| counts(pool, truth, Duration::ZERO));
+        (0..FLOOD).for_each(|_| submit(pool, truth, Duration::ZERO));
         span.rest(Duration::from_secs(1));
     }
 }
 
-fn counts(pool: &Pool, truth: &Truth, time: Duration) {
+fn submit(pool: &Pool, truth: &Truth, time: Duration) {
     let counted = truth.clone();
     let job = move || {
         if !time.is_zero() {

@@ -62,6 +62,9 @@ impl Span {
     }
 }
 
+/// Submits jobs to a pool until the load is over.
+type Load = fn(&Pool, &Truth, &Span);
+
 fn main() -> ExitCode {
     match run(std::env::args().skip(1)) {
         Ok(()) => ExitCode::SUCCESS,
@@ -80,32 +83,22 @@ fn run(mut words: impl Iterator<Item = String>) -> Result<(), Box<dyn std::error
     std::panic::set_hook(Box::new(|_| {}));
 
     let endpoint = prometheus::serve(address, prometheus::install()?)?;
-    let loads = [
-        requests::load,
-        batch::load,
-        lanes::load,
-        later::load,
-        stuck::load,
-        hung::load,
-        crowd::load,
-        crowd::flat_out,
-    ];
-    let pools = [
-        requests::pool()?,
-        batch::pool()?,
-        lanes::pool()?,
-        later::pool()?,
-        stuck::pool()?,
-        hung::pool()?,
-        crowd::pool()?,
-        Pool::builder("fast").workers(1..=2).build()?,
+    let pools: [(Pool, Load); 8] = [
+        (requests::pool()?, requests::load),
+        (batch::pool()?, batch::load),
+        (lanes::pool()?, lanes::load),
+        (later::pool()?, later::load),
+        (stuck::pool()?, stuck::load),
+        (hung::pool()?, hung::load),
+        (crowd::pool()?, crowd::load),
+        (crowd::fast_pool()?, crowd::flat_out),
     ];
     println!("metrics at http://{}/metrics", endpoint.local_addr());
 
     let span = Span { began: Instant::now(), length, over: AtomicBool::new(false) };
     let truths: [Truth; 8] = Default::default();
     std::thread::scope(|scope| {
-        for ((load, pool), truth) in loads.into_iter().zip(&pools).zip(&truths) {
+        for ((pool, load), truth) in pools.iter().zip(&truths) {
             let span = &span;
             scope.spawn(move || load(pool, truth, span));
         }
@@ -114,10 +107,10 @@ fn run(mut words: impl Iterator<Item = String>) -> Result<(), Box<dyn std::error
             span.over.store(true, Ordering::Relaxed);
         }
     });
-    for pool in &pools {
+    for (pool, _) in &pools {
         pool.wait_idle()?;
     }
-    println!("{}", truth::told(pools.iter().map(|pool| pool.name()).zip(&truths)));
+    println!("{}", truth::told(pools.iter().map(|(pool, _)| pool.name()).zip(&truths)));
     if length < Duration::MAX {
         until_the_input_ends();
     }

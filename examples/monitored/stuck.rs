@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use springtide::{BuildError, JobHandle, Pool};
+use springtide::{BuildError, JobContext, JobHandle, Pool};
 
 use crate::Span;
 use crate::truth::{End, Truth};
@@ -17,7 +17,7 @@ pub(crate) fn pool() -> Result<Pool, BuildError> {
 pub(crate) fn load(pool: &Pool, truth: &Truth, span: &Span) {
     while span.goes_on() {
         let counted = truth.clone();
-        let deaf = move |context: &springtide::JobContext| {
+        let deaf = move |context: &JobContext| {
             context.heartbeat();
             std::thread::sleep(Duration::from_secs(6));
             counted.is(End::Timeout);
