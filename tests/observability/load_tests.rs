@@ -7,8 +7,7 @@ use std::process::{Child, Command, Stdio};
 use serde_json::Value;
 
 use crate::program::{Program, json};
-use crate::stage::{Stage, stage, target};
-use crate::{assert_percentile, at_last};
+use crate::stage::{Stage, at_last, stage, target};
 
 static LOAD_TEST: Program = Program::new("load_test");
 
@@ -92,7 +91,7 @@ impl LoadTest {
         self.numbers[key].as_f64().unwrap_or_else(|| panic!("no {key} in {}", self.numbers))
     }
 
-    /// Of its pool.
+    /// Those that only the series of its pool have.
     fn labels(&self) -> String {
         format!("pool=\"load_test\", instance=\"{}\"", self.instance)
     }
@@ -105,11 +104,8 @@ impl LoadTest {
     }
 
     /// The values of a gauge, each second of the run.
-    fn over_the_run(&self, stage: &Stage, family: &str) -> Vec<f64> {
-        let series = format!("sum({family}{{{}}})", self.labels());
-        let answer = stage.over_the_run(&series).expect("it answers");
-        assert_eq!(answer.len(), 1, "{series}");
-        answer[0].values.iter().map(|(_, value)| *value).collect()
+    fn values(&self, stage: &Stage, family: &str) -> Vec<f64> {
+        stage.values(&format!("sum({family}{{{}}})", self.labels()))
     }
 }
 
@@ -153,7 +149,7 @@ fn the_99th_percentile_of_each_load_test_is_there_too() {
         let own = load_test.numbers["queued_ms"]["p99"].as_f64().expect("jobs have run") / 1e3;
         let ran = ["jobs_ok", "jobs_panicked", "jobs_timed_out"].map(|key| load_test.count(key));
         println!("{} is {}", load_test.name, load_test.labels());
-        assert_percentile(stage, &load_test.labels(), ran.iter().sum(), own);
+        stage.wait_p99_is(&load_test.labels(), ran.iter().sum(), own);
     }
 }
 
@@ -167,7 +163,7 @@ fn new_bounds_are_seen_and_the_workers_follow_them() {
     for (family, bound, first) in
         [("springtide_workers_min", "min", 2.0), ("springtide_workers_max", "max", 4.0)]
     {
-        let mut seen = resized.over_the_run(stage, family);
+        let mut seen = resized.values(stage, family);
         // An ended pool has no bounds.
         seen.retain(|bound| *bound > 0.0);
         seen.dedup();
@@ -185,7 +181,7 @@ fn new_bounds_are_seen_and_the_workers_follow_them() {
     }
     let started = resized.count("threads_started");
     resized.comes_to(stage, "springtide_workers_started_total", "", started);
-    let workers = resized.over_the_run(stage, "springtide_workers");
+    let workers = resized.values(stage, "springtide_workers");
     let most = workers.iter().copied().fold(0.0, f64::max);
     println!("resized: {told:?}, up to {most} workers, {started} started");
     assert!((12.0..=16.0).contains(&most), "{workers:?}");
@@ -198,7 +194,7 @@ fn stuck_jobs_are_seen_for_as_long_as_they_are() {
     let jobs = stuck.count("jobs_timed_out");
     assert_eq!(stuck.count("jobs_stuck"), jobs, "{}", stuck.numbers);
     stuck.comes_to(stage, "springtide_jobs_stuck_total", "", jobs);
-    let seen = stuck.over_the_run(stage, "springtide_stuck_jobs");
+    let seen = stuck.values(stage, "springtide_stuck_jobs");
     let seconds: f64 = seen.iter().sum();
     println!("{jobs} stuck jobs for {seconds} s in all");
     assert_eq!(seen.last(), Some(&0.0), "they have all ended: {seen:?}");

@@ -124,59 +124,22 @@ fn no_job_is_unaccounted_for_once_all_are_over() {
     println!("at most {} jobs unaccounted for during the run", most.fold(0.0, f64::max));
 }
 
-/// The last value there was: a program that has ended has no more, but Prometheus remembers.
-fn at_last(selector: &str) -> String {
-    format!("last_over_time({selector}[5m])")
-}
-
-/// Cumulative counts by upper bound, as the last scrape has them.
-fn buckets(stage: &Stage, labels: &str) -> Vec<(f64, f64)> {
-    let expr = at_last(&format!("springtide_queue_wait_seconds_bucket{{{labels}}}"));
-    let answer = stage.server.instant(&expr).expect("it answers");
-    let bound = |labels: &serde_json::Value| {
-        labels["le"].as_str().and_then(|le| le.parse().ok()).expect("a bound")
-    };
-    let mut buckets: Vec<(f64, f64)> =
-        answer.iter().map(|series| (bound(&series.labels), series.last())).collect();
-    buckets.sort_by(|a, b| a.0.total_cmp(&b.0));
-    buckets
-}
-
 #[test]
 fn the_99th_percentile_is_in_the_bucket_where_the_program_has_it_or_beside_it() {
     let Some(stage) = stage() else { return };
     let truth = &stage.truth["requests"];
     let ran = ["ok", "error", "panic", "timeout"].map(|end| truth[end].as_f64().expect("a count"));
     let own = truth["wait_p99_seconds"].as_f64().expect("jobs have run");
-    assert_percentile(stage, "pool=\"requests\"", ran.iter().sum(), own);
-}
-
-/// Of so many jobs, one in a hundred waited for longer than `own` seconds.
-#[track_caller]
-fn assert_percentile(stage: &Stage, labels: &str, ran: f64, own: f64) {
-    let count = format!("springtide_queue_wait_seconds_count{{{labels}}}");
-    stage.comes_to(&at_last(&count), ran);
-    let buckets = buckets(stage, labels);
-    let place = |holds: &dyn Fn(&(f64, f64)) -> bool| {
-        buckets.iter().position(holds).expect("the last bucket holds everything")
-    };
-    let (theirs, ours) = (place(&|b| b.1 >= 0.99 * ran), place(&|b| b.0 >= own));
-    println!("{labels}: p99 {own} s by the program; up to {} s in Prometheus", buckets[theirs].0);
-    assert!(theirs.abs_diff(ours) <= 1, "{own} s in {buckets:?}");
+    stage.wait_p99_is("pool=\"requests\"", ran.iter().sum(), own);
 }
 
 #[test]
 fn there_are_as_many_series_with_512_workers_as_with_2() {
     let Some(stage) = stage() else { return };
-    let values = |expr: &str| -> Vec<f64> {
-        let answer = stage.over_the_run(expr).expect("it answers");
-        assert_eq!(answer.len(), 1, "{expr}");
-        answer[0].values.iter().map(|(_, value)| *value).collect()
-    };
-    let workers = values("sum(springtide_workers{pool=\"crowd\"})");
+    let workers = stage.values("sum(springtide_workers{pool=\"crowd\"})");
     let most = workers.iter().copied().fold(0.0, f64::max);
     assert!(workers.contains(&2.0) && most >= 512.0, "{workers:?}");
-    let mut series = values("count({__name__=~\"springtide_.+\", pool=\"crowd\"})");
+    let mut series = stage.values("count({__name__=~\"springtide_.+\", pool=\"crowd\"})");
     // The first scrape may come in the middle of the first flush.
     series.remove(0);
     println!("{} series with 2 to {most} workers", series[0]);

@@ -65,6 +65,14 @@ impl Stage {
         self.server.range(expr, self.began, self.ended)
     }
 
+    /// The values of the one series of an expression, each second of the run.
+    #[track_caller]
+    pub(crate) fn values(&self, expr: &str) -> Vec<f64> {
+        let answer = self.over_the_run(expr).expect("it answers");
+        assert_eq!(answer.len(), 1, "{expr}");
+        answer[0].values.iter().map(|(_, value)| *value).collect()
+    }
+
     /// Waits until the one series of an expression has this value.
     #[track_caller]
     pub(crate) fn comes_to(&self, expr: &str, value: f64) {
@@ -80,6 +88,34 @@ impl Stage {
         panic!("{expr} should come to {value}: {seen:?}");
     }
 
+    /// Of the `ran` jobs of a pool one in a hundred waited for longer than `own` seconds: that is
+    /// in the bucket where Prometheus has it, or beside it.
+    #[track_caller]
+    pub(crate) fn wait_p99_is(&self, labels: &str, ran: f64, own: f64) {
+        let count = format!("springtide_queue_wait_seconds_count{{{labels}}}");
+        self.comes_to(&at_last(&count), ran);
+        let buckets = self.wait_buckets(labels);
+        let place = |holds: &dyn Fn(&(f64, f64)) -> bool| {
+            buckets.iter().position(holds).expect("the last bucket holds everything")
+        };
+        let (theirs, ours) = (place(&|b| b.1 >= 0.99 * ran), place(&|b| b.0 >= own));
+        let bound = buckets[theirs].0;
+        println!("{labels}: p99 {own} s by the program; up to {bound} s in Prometheus");
+        assert!(theirs.abs_diff(ours) <= 1, "{own} s in {buckets:?}");
+    }
+
+    /// Cumulative counts by upper bound, as the last scrape has them.
+    fn wait_buckets(&self, labels: &str) -> Vec<(f64, f64)> {
+        let expr = at_last(&format!("springtide_queue_wait_seconds_bucket{{{labels}}}"));
+        let answer = self.server.instant(&expr).expect("it answers");
+        let bound =
+            |labels: &Value| labels["le"].as_str().and_then(|le| le.parse().ok()).expect("a bound");
+        let mut buckets: Vec<(f64, f64)> =
+            answer.iter().map(|series| (bound(&series.labels), series.last())).collect();
+        buckets.sort_by(|a, b| a.0.total_cmp(&b.0));
+        buckets
+    }
+
     /// The address of the preview of a board over the run.
     pub(crate) fn preview(&self, board: &str, more: &str) -> String {
         let range = (self.ended - self.began).ceil();
@@ -89,6 +125,11 @@ impl Stage {
             self.ended
         )
     }
+}
+
+/// The last value there was: a program that has ended has no more, but Prometheus remembers.
+pub(crate) fn at_last(selector: &str) -> String {
+    format!("last_over_time({selector}[5m])")
 }
 
 /// Where to scrape a program that says so.
