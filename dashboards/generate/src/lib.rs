@@ -22,9 +22,21 @@ pub mod vocabulary;
 
 use std::path::{Path, PathBuf};
 
+use serde_json::Value;
+
 /// `dashboards/`, wherever the repository is.
 pub fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
+}
+
+/// A YAML file below `dashboards/`.
+///
+/// # Panics
+///
+/// If there is none.
+pub fn yaml(path: &str) -> Value {
+    let text = std::fs::read_to_string(folder().join(path)).expect("it is in the repository");
+    serde_norway::from_str(&text).expect("it is YAML")
 }
 
 /// The boards, by the path of their files below `dashboards/`.
@@ -34,7 +46,7 @@ pub fn boards() -> Vec<(&'static str, String)> {
         .to_vec()
 }
 
-fn text(json: &serde_json::Value) -> String {
+fn text(json: &Value) -> String {
     let mut text = serde_json::to_string_pretty(json).expect("a value has a text");
     text.push('\n');
     text

@@ -199,9 +199,8 @@ fn target_rate_interval(look: &Look<'_>) -> Vec<String> {
     let mut complaints = Vec::new();
     for (panel, reading) in look.readings() {
         for selector in &reading.selectors {
-            let rate = matches!(selector.function.as_deref(), Some("rate" | "irate" | "increase"));
             let whole = panel["type"] == "stat" && selector.range == Some(RANGE);
-            if rate && selector.range != Some(RATE_INTERVAL) && !whole {
+            if selector.asks_for_growth() && selector.range != Some(RATE_INTERVAL) && !whole {
                 complaints.push(format!("{}: {}", panel["title"], selector.name));
             }
         }
@@ -226,8 +225,10 @@ fn target_counter_agg(look: &Look<'_>) -> Vec<String> {
     let mut complaints = Vec::new();
     for (panel, reading) in look.readings() {
         for selector in &reading.selectors {
-            let rate = matches!(selector.function.as_deref(), Some("rate" | "irate" | "increase"));
-            if selector.name.ends_with("_total") && !rate && !selector.balanced {
+            if selector.name.ends_with("_total")
+                && !selector.asks_for_growth()
+                && !selector.balanced
+            {
                 complaints.push(format!("{}: {} without a rate", panel["title"], selector.name));
             }
         }

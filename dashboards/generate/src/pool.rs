@@ -253,15 +253,15 @@ fn unaccounted() -> Panel {
         .asks("Is every accepted job over, delayed, queued or running?")
         .advice(
             "Zero, but for the jobs that came or went while the figures were taken. What stays, \
-                 with nothing running, was lost: please report it.",
+             with nothing running, was lost: please report it.",
         )
         .signed()
         .query(
             "sum by (job, pool) (springtide_jobs_submitted_total) - \
-                 sum by (job, pool) (springtide_jobs_completed_total) - \
-                 sum by (job, pool) (springtide_jobs_delayed) - \
-                 sum by (job, pool) (springtide_queue_jobs) - \
-                 sum by (job, pool) (springtide_jobs_running)",
+             sum by (job, pool) (springtide_jobs_completed_total) - \
+             sum by (job, pool) (springtide_jobs_delayed) - \
+             sum by (job, pool) (springtide_queue_jobs) - \
+             sum by (job, pool) (springtide_jobs_running)",
             "{{job}}/{{pool}}",
         )
 }

@@ -25,6 +25,11 @@ pub struct Selector {
 }
 
 impl Selector {
+    /// By a function for what only grows.
+    pub fn asks_for_growth(&self) -> bool {
+        matches!(self.function.as_deref(), Some("rate" | "irate" | "increase"))
+    }
+
     fn is_bare_counter(&self) -> bool {
         self.name.ends_with("_total") && self.range.is_none()
     }

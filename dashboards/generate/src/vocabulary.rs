@@ -6,9 +6,6 @@ use std::collections::BTreeSet;
 use crate::families::{COMMON, Families, Part};
 use crate::promql::{Selector, read};
 
-/// Functions for what only grows.
-const GROWTH: [&str; 3] = ["rate", "irate", "increase"];
-
 /// What is known: the families, and the names that recording rules make of them.
 pub struct Vocabulary {
     families: Families,
@@ -51,8 +48,7 @@ impl Vocabulary {
             return vec![format!("no pool exports {name}")];
         };
         let mut complaints = Vec::new();
-        let growth = selector.function.as_deref().is_some_and(|name| GROWTH.contains(&name));
-        match (part, growth) {
+        match (part, selector.asks_for_growth()) {
             (Part::Level, true) => complaints.push(format!("{name} goes up and down: no rate")),
             (Part::Total | Part::Bucket, false) if !selector.balanced => {
                 complaints.push(format!("{name} only grows: ask for its rate"));

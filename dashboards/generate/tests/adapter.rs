@@ -7,8 +7,8 @@
 
 use std::collections::BTreeMap;
 
-use generate::folder;
 use generate::promql::read;
+use generate::yaml;
 use k8s_openapi::api::core::v1::ConfigMap;
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -113,8 +113,7 @@ struct Measure {
 }
 
 fn values() -> Value {
-    let text = std::fs::read_to_string(folder().join("kubernetes/adapter.yaml"));
-    serde_norway::from_str(&text.expect("it is in the repository")).expect("it is YAML")
+    yaml("kubernetes/adapter.yaml")
 }
 
 /// The ConfigMap that the chart makes of its values, and what the adapter reads of that.

@@ -61,24 +61,24 @@ fn drop_key(board: &mut Value, path: &str, key: &str) {
     object.remove(key).expect("it was there");
 }
 
+/// The first panel of a type.
+fn first<'a>(board: &'a mut Value, kind: &str) -> &'a mut Value {
+    let panels = board["panels"].as_array_mut().expect("it has panels");
+    panels.iter_mut().find(|panel| panel["type"] == kind).expect("there is one")
+}
+
 /// Adds a key somewhere in the first panel of a type.
 fn misspell(board: &mut Value, kind: &str, path: &str, key: &str) {
-    let panels = board["panels"].as_array_mut().expect("it has panels");
-    let panel = panels.iter_mut().find(|panel| panel["type"] == kind).expect("there is one");
-    set_new(panel, path, key);
+    set_new(first(board, kind), path, key);
 }
 
 fn hurt_heatmap(board: &mut Value, key: &str, value: &str) {
-    let panels = board["panels"].as_array_mut().expect("it has panels");
-    let panel = panels.iter_mut().find(|panel| panel["type"] == "heatmap").expect("there is one");
-    panel["targets"][0][key] = json!(value);
+    first(board, "heatmap")["targets"][0][key] = json!(value);
 }
 
 /// Adds an override to the first panel of lines.
 fn over(board: &mut Value, id: &str, value: Value) {
-    let panels = board["panels"].as_array_mut().expect("it has panels");
-    let panel = panels.iter_mut().find(|panel| panel["type"] == "timeseries").expect("one");
-    panel["fieldConfig"]["overrides"] = json!([{
+    first(board, "timeseries")["fieldConfig"]["overrides"] = json!([{
         "matcher": { "id": "byName", "options": "a" },
         "properties": [{ "id": id, "value": value }],
     }]);

@@ -2,19 +2,14 @@
 
 use std::fmt::Debug;
 
-use generate::folder;
 use generate::vocabulary::Vocabulary;
+use generate::yaml;
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::autoscaling::v2::HorizontalPodAutoscaler;
 use kcr_keda_sh::v1alpha1::scaledobjects::ScaledObject;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
-
-fn yaml(path: &str) -> Value {
-    let text = std::fs::read_to_string(folder().join(path)).expect("it is in the repository");
-    serde_norway::from_str(&text).expect("it is YAML")
-}
 
 /// Reads a value as a type and writes it again: a field that the type does not know is gone then,
 /// and one with the wrong type is an error.

@@ -5,7 +5,7 @@
 
 #![allow(dead_code, reason = "what is read is that it can be read")]
 
-use generate::folder;
+use generate::yaml;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
@@ -112,11 +112,6 @@ struct Place {
     folders_from_files_structure: Option<bool>,
 }
 
-fn yaml(path: &str) -> Value {
-    let text = std::fs::read_to_string(folder().join("provisioning").join(path));
-    serde_norway::from_str(&text.expect("it is in the repository")).expect("it is YAML")
-}
-
 /// Whether a file is of a type, and not any more with another key or value at these paths.
 #[track_caller]
 fn check<T: DeserializeOwned>(path: &str, hurts: &[(&str, &str, Value)]) {
@@ -141,7 +136,7 @@ fn grafana_reads_every_field_of_its_data_source() {
         (options, "scrapeInterval", json!("5s")),
         (options, "httpMethod", json!("PUT")),
     ];
-    check::<Sources>("datasources/prometheus.yaml", &hurts);
+    check::<Sources>("provisioning/datasources/prometheus.yaml", &hurts);
 }
 
 #[test]
@@ -152,5 +147,5 @@ fn grafana_reads_every_field_of_where_its_boards_are() {
         ("/providers/0", "updateIntervalSeconds", json!("30s")),
         ("/providers/0/options", "folder", json!("/etc")),
     ];
-    check::<Providers>("dashboards/springtide.yaml", &hurts);
+    check::<Providers>("provisioning/dashboards/springtide.yaml", &hurts);
 }

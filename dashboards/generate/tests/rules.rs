@@ -1,10 +1,11 @@
 //! Alerts and what they record agree with their tests, the runbook, the boards and promtool.
 
-use std::process::Command;
+mod promtool;
 
 use generate::families::Families;
 use generate::rules::{Rules, explained, runbook};
 use generate::{fleet, folder, pool};
+use promtool::promtool;
 use serde_json::Value;
 
 fn file(path: &str) -> String {
@@ -165,27 +166,14 @@ fn the_runbook_has_the_floors_of_the_alerts_on_shares() {
     }
 }
 
-/// Runs promtool in a folder. Without one the test passes, unless the environment insists.
-fn promtool(below: &str, arguments: &[&str]) {
-    let said = Command::new("promtool").args(arguments).current_dir(folder().join(below)).output();
-    match said {
-        Ok(said) => {
-            let text = String::from_utf8_lossy(&[said.stdout, said.stderr].concat()).into_owned();
-            assert!(said.status.success(), "promtool {}:\n{text}", arguments.join(" "));
-        }
-        Err(error) if std::env::var_os("SPRINGTIDE_REQUIRE_PROMTOOL").is_none() => {
-            eprintln!("skipped, no promtool: {error}");
-        }
-        Err(error) => panic!("promtool is required and missing: {error}"),
-    }
-}
-
 #[test]
 fn promtool_accepts_the_configuration_and_its_rules() {
-    promtool("prometheus", &["check", "config", "--lint=all", "--lint-fatal", "prometheus.yml"]);
+    let arguments = ["check", "config", "--lint=all", "--lint-fatal", "prometheus.yml"];
+    promtool(&folder().join("prometheus"), &arguments);
 }
 
 #[test]
 fn alerts_fire_when_they_should_and_only_then() {
-    promtool("prometheus", &["test", "rules", "recording.test.yml", "alerts.test.yml"]);
+    let arguments = ["test", "rules", "recording.test.yml", "alerts.test.yml"];
+    promtool(&folder().join("prometheus"), &arguments);
 }

@@ -1,13 +1,8 @@
 //! Prometheus and Grafana, ready to run, find their files, each other and the program, and what
 //! starts them is a Compose file.
 
-use generate::folder;
+use generate::{folder, yaml};
 use serde_json::{Value, json};
-
-fn yaml(path: &str) -> Value {
-    let text = std::fs::read_to_string(folder().join(path)).expect("it is in the repository");
-    serde_norway::from_str(&text).expect("it is YAML")
-}
 
 fn items(value: &Value) -> impl Iterator<Item = &str> {
     value.as_array().into_iter().flatten().filter_map(Value::as_str)
