@@ -151,7 +151,7 @@ fn seconds(duration: Duration) -> Option<f64> {
     Some(duration.as_secs_f64())
 }
 
-/// The one figure that the page of [`render`](crate::prometheus::render) has from the pool itself:
+/// The one gauge that the page of [`render`](crate::prometheus::render) has from the pool itself:
 /// told by a supervisor that hangs, it would be as old as all the others.
 pub(crate) const SUPERVISOR_LATE: &str = "springtide_supervisor_late_seconds";
 
