@@ -58,22 +58,7 @@ fn create(argument: &str, path: &Path) -> Result<File, String> {
 }
 
 fn load(args: &Args) -> Result<Load, String> {
-    let mix = args.work.unwrap_or(Mix::Blocking);
-    let mut usual_speed = 1.0;
-    let mut arrivals = match (&args.trace, args.pattern) {
-        (Some(file), _) => {
-            let rows = trace::read(file).map_err(|e| format!("--trace: {e}"))?;
-            if mix == Mix::Cpu && is_of_tokens(&rows) {
-                usual_speed = f64::from(COMPUTING_SPEED);
-            }
-            load::replay(&rows, args.work, args.duration, args.seed)
-        }
-        (None, Some(pattern)) => {
-            generate(args, pattern, mix).map_err(|e| format!("--rate: {e}"))?
-        }
-        (None, None) => load::demo(args.duration.unwrap_or(DEMO_SPAN), args.seed)
-            .map_err(|e| format!("--duration: {e}"))?,
-    };
+    let (mut arrivals, usual_speed) = arrivals(args)?;
     if arrivals.is_empty() {
         return Err("--duration: ends before the first job arrives".into());
     }
@@ -84,6 +69,22 @@ fn load(args: &Args) -> Result<Load, String> {
     Trouble { panic, stuck, timeout }.befall(&mut arrivals, args.seed);
     let resizes = resizes(args, speed, &arrivals)?;
     Ok(Load { arrivals, resizes, speed })
+}
+
+/// The jobs as they were recorded or are generated, and the speed unless somebody says another.
+fn arrivals(args: &Args) -> Result<(Vec<Arrival>, f64), String> {
+    let arrivals = match (&args.trace, args.pattern) {
+        (Some(file), _) => {
+            let rows = trace::read(file).map_err(|e| format!("--trace: {e}"))?;
+            let is_computing = args.work == Some(Mix::Cpu) && is_of_tokens(&rows);
+            let speed = if is_computing { f64::from(COMPUTING_SPEED) } else { 1.0 };
+            return Ok((load::replay(&rows, args.work, args.duration, args.seed), speed));
+        }
+        (None, Some(pattern)) => generate(args, pattern).map_err(|e| format!("--rate: {e}"))?,
+        (None, None) => load::demo(args.duration.unwrap_or(DEMO_SPAN), args.seed)
+            .map_err(|e| format!("--duration: {e}"))?,
+    };
+    Ok((arrivals, 1.0))
 }
 
 /// In the order and the time of the run.
@@ -104,13 +105,13 @@ fn is_of_tokens(rows: &[Row]) -> bool {
     rows.iter().any(|row| matches!(row.cost, Cost::Tokens { .. }))
 }
 
-fn generate(args: &Args, pattern: load::Pattern, mix: Mix) -> Result<Vec<Arrival>, String> {
+fn generate(args: &Args, pattern: load::Pattern) -> Result<Vec<Arrival>, String> {
     load::generate(Shape {
         pattern,
         span: args.duration.unwrap_or(PATTERN_SPAN),
         rate: args.rate.unwrap_or(RATE),
         run: args.run.unwrap_or(RUN),
-        mix,
+        mix: args.work.unwrap_or(Mix::Blocking),
         seed: args.seed,
     })
 }
