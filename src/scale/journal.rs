@@ -63,14 +63,13 @@ impl Journal {
         self.stalled = plan.stalled;
         let reason = plan.reason.index();
         self.verdicts[reason] += 1;
-        let fewer = plan.retire_idle.saturating_add(plan.drain);
-        let to = sample.workers.saturating_add(plan.add).saturating_sub(fewer);
+        let to = plan.target(sample.workers);
         if let Some(standing) = self.standing_order(sample, plan, to) {
             standing.repeats += 1;
             return;
         }
         if plan.is_change() {
-            self.scale_events[usize::from(fewer > 0)][reason] += 1;
+            self.scale_events[usize::from(plan.leave() > 0)][reason] += 1;
         } else if sample.queued > 0 {
             self.suppressed[reason] += 1;
         } else {

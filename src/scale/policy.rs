@@ -112,7 +112,17 @@ impl Plan {
 
     /// Whether the plan changes the number of workers.
     pub fn is_change(&self) -> bool {
-        self.add > 0 || self.retire_idle > 0 || self.drain > 0
+        self.add > 0 || self.leave() > 0
+    }
+
+    /// How many are to leave, now or as they come out of a job.
+    pub(crate) fn leave(&self) -> u32 {
+        self.retire_idle.saturating_add(self.drain)
+    }
+
+    /// How many workers there are to be where there are so many.
+    pub(crate) fn target(&self, workers: u32) -> u32 {
+        workers.saturating_add(self.add).saturating_sub(self.leave())
     }
 }
 

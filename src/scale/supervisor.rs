@@ -216,7 +216,7 @@ impl Supervisor {
             return;
         }
         // Counted from what the policy saw: some may have left by themselves since.
-        let limit = sample.workers.saturating_sub(plan.retire_idle + plan.drain).max(min);
+        let limit = plan.target(sample.workers).max(min);
         self.max_drained_for = max;
         let surplus = shared.sleep.look().live().saturating_sub(limit);
         shared.sleep.retire_coldest(surplus, limit, || 0);
@@ -266,8 +266,7 @@ impl Supervisor {
         let mut journal = self.core.journal.lock();
         journal.record(steady.as_duration(), sample, plan);
         journal.tick.record(took);
-        let target = sample.workers.saturating_add(plan.add);
-        journal.levels.target = target.saturating_sub(plan.retire_idle.saturating_add(plan.drain));
+        journal.levels.target = plan.target(sample.workers);
         journal.levels.demand = plan.demand;
         journal.levels.oldest_age = sample.oldest_age;
         journal.levels.last_tick_unix = unix_now();

@@ -180,7 +180,7 @@ fn carried_out(plan: &Plan, sample: &Sample) -> Act {
         return Act { start: plan.add, drain_to: Some(u32::MAX), ..act };
     }
     if plan.drain > 0 {
-        let away = plan.retire_idle.saturating_add(plan.drain);
+        let away = plan.leave();
         let limit = sample.workers.saturating_sub(away).max(sample.min);
         let surplus = sample.workers - limit;
         return Act { retire_idle: surplus, drain_to: Some(limit), ..act };

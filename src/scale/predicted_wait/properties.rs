@@ -112,7 +112,7 @@ proptest! {
     #[test]
     fn the_bounds_hold(pool in pools(), past in vec(looks(), 1..40)) {
         play(&pool, &past, |_, sample, plan| {
-            let less = plan.retire_idle + plan.drain;
+            let less = plan.leave();
             prop_assert!(plan.add == 0 || sample.workers + plan.add <= sample.max);
             prop_assert!(less == 0 || sample.workers >= sample.min + less);
             prop_assert!(plan.retire_idle <= sample.idle);
@@ -123,7 +123,7 @@ proptest! {
     #[test]
     fn nobody_is_added_and_retired_at_once(pool in pools(), past in vec(looks(), 1..40)) {
         play(&pool, &past, |_, _, plan| {
-            prop_assert!(plan.add == 0 || plan.retire_idle + plan.drain == 0);
+            prop_assert!(plan.add == 0 || plan.leave() == 0);
             Ok(())
         })?;
     }
