@@ -134,10 +134,6 @@ pub struct Constants {
     pub shed_spacing: Duration,
     /// … of one part in this many of the surplus.
     pub shed_divisor: u32,
-    /// A pool at its upper bound is stalled when no job has left the queue for this long: twice
-    /// [`starved_after`](Constants::starved_after), so a pool that could still have helped itself
-    /// would have tried before anyone is alarmed.
-    pub stall_after: Duration,
 }
 
 impl Default for Constants {
@@ -179,7 +175,6 @@ impl Default for Constants {
             overload_after: Duration::from_millis(500),
             shed_spacing: Duration::from_millis(100),
             shed_divisor: 4,
-            stall_after: Duration::from_secs(1),
         }
     }
 }

@@ -149,6 +149,12 @@ impl Core {
         self.attendance.late(now, &self.shared.next_look)
     }
 
+    /// How long all but one job in a hundred take; `None` before any has ended.
+    pub(crate) fn run_p99(&self) -> Option<Duration> {
+        let run = self.totals().run;
+        (run.count() > 0).then(|| run.quantile(0.99))
+    }
+
     /// Everything counted so far, folded from the meters at this moment.
     pub(crate) fn totals(&self) -> Totals {
         let shared = &self.shared;

@@ -311,7 +311,7 @@ pub(crate) static TABLE: [Family; 45] = [
     ),
     gauge(
         "springtide_stalled",
-        "1 while jobs wait, none has left the queue for a second and no worker could be added.",
+        "1 while jobs wait and none has left the queue for far longer than jobs take.",
         |f, _| Some(f64::from(u8::from(f.levels.stalled))),
     ),
     counter("springtide_steals_total", "Jobs taken from another worker's deque.", |f, _| {

@@ -71,8 +71,8 @@ pub struct Plan {
     /// Workers the load of the last seconds needs, not capped by the upper bound: the number to
     /// scale machines by, summed over the pools.
     pub demand: u32,
-    /// No job has left the queue for a while although the pool is as large as it may get. The
-    /// supervisor adds its own word: no progress for a second and no worker added.
+    /// The policy knows that jobs wait in vain. The supervisor adds its own word: none has left the
+    /// queue for far longer than jobs take, and no worker was added.
     pub stalled: bool,
     /// Look again after this long at the latest; `None` to sleep until the next job arrives.
     pub next_in: Option<Duration>,

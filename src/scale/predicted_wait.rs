@@ -214,7 +214,7 @@ impl PredictedWait {
             return None;
         }
         if workers >= load.sample.max {
-            return Some(self.at_max());
+            return Some(Plan::hold(Reason::AtMax));
         }
         if workers < load.cores_whole() {
             return Some(fill_cores(load));
@@ -277,11 +277,6 @@ impl PredictedWait {
         let most = load.one_each().min(u64::from(load.sample.max));
         let want = (u64::from(load.sample.workers) + step).max(u64::from(want)).min(most);
         Some((u32::try_from(want).unwrap_or(u32::MAX), Reason::EscapeBlocked))
-    }
-
-    fn at_max(&self) -> Plan {
-        let stalled = self.drought.lasts(self.now, self.constants.stall_after);
-        Plan { stalled, ..Plan::hold(Reason::AtMax) }
     }
 
     /// Down to what the window needed. Only while nothing is queued, and only idle workers.

@@ -2,7 +2,7 @@
 //! jobs are queued, none has left the queue for a while, and some worker is not inside a job.
 //! Then a wake-up was lost somewhere, by the system or by a bug: wake that worker again. With no
 //! worker at all the supervisor starts one, whatever its policy says; with none free and none added
-//! the pool is reported as stalled.
+//! for far longer than jobs take the pool is reported as stalled.
 
 use std::time::Duration;
 
@@ -11,9 +11,16 @@ use crate::run::shared::Shared;
 use crate::run::slot::State;
 use crate::time::Nanos;
 
-/// A pool is stalled when no job has left the queue for this long and no worker was added,
-/// whatever its policy says.
+/// A pool is stalled when no job has left the queue for this long and no worker was added, whatever
+/// its policy says: twice as long as until the default policy would have added one regardless.
 const STALLED_AFTER: Duration = Duration::from_secs(1);
+/// And for this many times what all but one job in a hundred take, for workers that are in such
+/// jobs take none meanwhile. It was one second for every pool: one with jobs of 5 s and more of
+/// them than workers was called stalled for 4 s out of 5, and did all its work.
+const STALLED_AFTER_RUNS: u32 = 2;
+/// Before the first job has ended nobody knows how long they take. Half a minute without progress
+/// is what is usually alarmed about.
+const STALLED_AFTER_UNKNOWN: Duration = Duration::from_secs(30);
 /// Looks without progress before it acts.
 const LOOKS: u32 = 3;
 /// And the time they must span: a thread that was just woken needs some to get a core.
@@ -23,12 +30,28 @@ const SPAN: Duration = Duration::from_millis(100);
 pub(crate) struct Reconciler {
     since: Option<Nanos>,
     looks: u32,
+    /// How long it may last this time; found out when it has lasted for long.
+    bearable: Option<Duration>,
+}
+
+/// For how long it is no stall that jobs wait and none leaves the queue, where all but one in a
+/// hundred take so long.
+fn bearable(run_p99: Option<Duration>) -> Duration {
+    run_p99.map_or(STALLED_AFTER_UNKNOWN, |p99| {
+        STALLED_AFTER.max(p99.saturating_mul(STALLED_AFTER_RUNS))
+    })
 }
 
 impl Reconciler {
-    /// Whether jobs wait, and for long none has left the queue and no worker was added.
-    pub(crate) fn is_stalled(&self, now: Nanos) -> bool {
-        self.since.is_some_and(|since| now.since(since) >= STALLED_AFTER)
+    /// Whether jobs wait, and for long none has left the queue and no worker was added. Asks how
+    /// long jobs take, if any has ended, only when that matters.
+    pub(crate) fn is_stalled(
+        &mut self,
+        now: Nanos,
+        run_p99: impl FnOnce() -> Option<Duration>,
+    ) -> bool {
+        let lasts = self.since.map_or(Duration::ZERO, |since| now.since(since));
+        lasts >= STALLED_AFTER && lasts >= *self.bearable.get_or_insert_with(|| bearable(run_p99()))
     }
 
     /// A worker was added: what was stuck may move now.
@@ -55,5 +78,43 @@ impl Reconciler {
         *self = Reconciler::default();
         shared.sleep.rouse(index);
         1
+    }
+}
+
+#[cfg(all(test, not(any(loom, shuttle))))]
+mod tests {
+    use super::*;
+
+    fn seconds(n: u64) -> Duration {
+        Duration::from_secs(n)
+    }
+
+    #[test]
+    fn what_is_bearable_is_twice_what_jobs_take_and_a_second_at_least() {
+        assert_eq!(bearable(Some(Duration::ZERO)), seconds(1));
+        assert_eq!(bearable(Some(Duration::from_millis(700))), Duration::from_millis(1_400));
+        assert_eq!(bearable(Some(seconds(5))), seconds(10));
+        assert_eq!(bearable(Some(Duration::MAX)), Duration::MAX);
+        assert_eq!(bearable(None), seconds(30), "nobody knows");
+    }
+
+    #[test]
+    fn how_long_jobs_take_is_asked_once_a_drought_and_only_when_it_matters() {
+        let mut asked = 0;
+        let mut stalled = |reconciler: &mut Reconciler, now: Nanos| {
+            reconciler.is_stalled(now, || {
+                asked += 1;
+                Some(seconds(2))
+            })
+        };
+        let at = |n| Nanos::from_duration(seconds(n));
+        let mut reconciler = Reconciler::default();
+        assert!(!stalled(&mut reconciler, at(100)), "nothing waits in vain");
+        reconciler.since = Some(at(100));
+        let seen = [100, 101, 103, 104, 200].map(|now| stalled(&mut reconciler, at(now)));
+        assert_eq!(seen, [false, false, false, true, true]);
+        reconciler.grew();
+        assert!(!stalled(&mut reconciler, at(201)));
+        assert_eq!(asked, 1);
     }
 }

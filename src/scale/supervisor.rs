@@ -119,7 +119,7 @@ impl Supervisor {
         if plan.add > 0 {
             self.reconciler.grew();
         }
-        plan.stalled |= self.reconciler.is_stalled(steady);
+        plan.stalled |= self.reconciler.is_stalled(steady, || core.run_p99());
         let is_quiet =
             if is_paused { seen::as_paused(&sample).is_quiet() } else { sample.is_quiet() };
         if plan.next_in.is_none() && !is_quiet {

@@ -94,7 +94,6 @@ constants! {
     overload_after,
     shed_spacing,
     shed_divisor,
-    stall_after,
 }
 
 /// The names of all constants, in the order of [`Constants`].

@@ -152,6 +152,7 @@ fn a_closed_pool_says_so() {
 fn a_fixed_pool_whose_workers_are_all_stuck_is_stalled() {
     let _watchdog = watchdog();
     let pool = Pool::builder("stuck").workers(2..=2).policy(Fixed).build().unwrap();
+    pool.submit(|| ()).unwrap().join().unwrap(); // So that it is known what jobs take.
     let (crowd, latch) = (Crowd::new(), Latch::new());
     hold(&pool, 2, &crowd, &latch);
     throughout(millis(1_200), "long jobs alone are no trouble", || pool.health().is_healthy());
@@ -160,6 +161,23 @@ fn a_fixed_pool_whose_workers_are_all_stuck_is_stalled() {
     latch.open();
     at_rest(&pool);
     eventually("it is not any more", || pool.health().is_healthy());
+    finish(pool);
+}
+
+/// All workers are in jobs that take as long as jobs do here, and more wait. It was called a stall,
+/// and a pool that did all its work was taken out of service.
+#[test]
+fn a_pool_whose_jobs_take_long_is_not_stalled_while_they_do() {
+    let _watchdog = watchdog();
+    let pool = Pool::builder("slow").workers(2..=2).build().unwrap();
+    let length = millis(1_500);
+    let jobs = || pool.submit_batch((0..2).map(|_| move || std::thread::sleep(length))).handles;
+    let first = jobs();
+    throughout(millis(1_300), "nobody knows what jobs take", || pool.health().is_healthy());
+    first.into_iter().for_each(|job| job.join().unwrap());
+    let (running, waiting) = (jobs(), jobs());
+    throughout(millis(1_300), "jobs take so long", || pool.health().is_healthy());
+    running.into_iter().chain(waiting).for_each(|job| job.join().unwrap());
     finish(pool);
 }
 

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::story::{Story, change, millis, secs};
-use crate::scale::policy::{FAST_TICK, Reason};
+use crate::scale::policy::Reason;
 
 #[test]
 fn the_count_returns_to_its_bounds_whatever_is_queued() {
@@ -329,19 +329,6 @@ fn a_running_worker_is_no_reason_to_escape() {
     for _ in 0..20 {
         assert_eq!(story.after(millis(5)).reason, Reason::GrowBlocked);
     }
-}
-
-#[test]
-fn a_full_pool_is_stalled_after_a_second_without_progress() {
-    let mut story = Story::new();
-    story.workers(64, 0).queue(5, 0);
-    for tick in 0..=300_u64 {
-        let plan = story.after(millis(5));
-        assert_eq!(change(&plan), (0, Reason::AtMax));
-        assert_eq!(plan.stalled, tick * 5 >= 1_000, "after {} ms", tick * 5);
-        assert_eq!(plan.kick_spacing, FAST_TICK);
-    }
-    assert!(!story.step(millis(5), |sample| sample.dequeues = 1).stalled);
 }
 
 #[test]

@@ -85,7 +85,7 @@ fn check(sample: &Sample, plan: &Plan, case: &str) {
     assert!(before <= max || plan.drain > 0, "{case}: stays above max");
     assert!(before >= min || plan.add > 0, "{case}: stays below min");
     assert!(plan.next_in.is_none_or(|next| next >= KICK_SPACING), "{case}: a spinning tick");
-    assert!(!plan.stalled || plan.reason == Reason::AtMax, "{case}: stalled below max");
+    assert!(!plan.stalled, "{case}: how long is too long is not the law's to say");
     assert!(Reason::ALL.contains(&plan.reason), "{case}: a reason of its own");
 }
 
