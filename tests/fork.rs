@@ -361,3 +361,23 @@ fn an_endpoint_dropped_in_a_child_goes_on_in_the_parent() {
         assert!(TcpStream::connect(address).is_err(), "nobody listens any more");
     });
 }
+
+#[cfg(feature = "prometheus")]
+#[test]
+fn an_endpoint_of_a_child_tells_nothing_of_the_pools_of_its_parent() {
+    one_at_a_time("forkhealth", || {
+        let (pool, recorder) = (quiet_pool("forkhealth", 64), common::recorder());
+        pool.close();
+        assert!(!pool.health().is_healthy());
+        until_the_supervisor_sleeps(&pool);
+        in_child(|| {
+            let endpoint = springtide::prometheus::serve("127.0.0.1:0", recorder);
+            let address = endpoint.as_ref().expect("there is a free port").local_addr();
+            let mut stream = TcpStream::connect(address).expect("somebody listens");
+            stream.write_all(b"GET /healthz HTTP/1.1\r\n\r\n").expect("it is let in");
+            let mut answer = String::new();
+            stream.read_to_string(&mut answer).expect("an answer");
+            assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
+        });
+    });
+}

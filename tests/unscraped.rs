@@ -14,6 +14,9 @@ use springtide::{HistogramSink, Pool, prometheus};
 /// A few allocations of the system's, and no more: of the millions of jobs here
 /// none may leave more than a few bytes behind.
 const SLACK_KIB: u64 = 6 << 10;
+/// And in a short time less: a recorder without upkeep keeps what it is sent, which is only some of
+/// the samples, and grows by some 135 KiB a second.
+const SLACK_KIB_A_SECOND: u64 = 80;
 const SECONDS: u64 = 15;
 
 fn status_kib(field: &str) -> u64 {
@@ -68,6 +71,7 @@ fn memory_stays_flat_while_nobody_scrapes() {
         assert!(ran > 10_000, "too few to tell");
         // What is kept until the recorder's next upkeep has a bound too.
         assert!(peak <= idle + SLACK_KIB, "{idle} KiB without jobs were {peak} at times");
-        assert!(after <= warm + SLACK_KIB, "{warm} KiB have become {after}");
+        let slack = SLACK_KIB.min(seconds * SLACK_KIB_A_SECOND);
+        assert!(after <= warm + slack, "{warm} KiB have become {after}");
     });
 }

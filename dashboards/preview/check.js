@@ -3,6 +3,7 @@
 
 import { faded, reached } from "./colors.js";
 import { rows } from "./panels/heatmap.js";
+import { pace, span } from "./span.js";
 import { column, filled, look, moments, named } from "./series.js";
 import { format, seconds } from "./units.js";
 import { substitute } from "./variables.js";
@@ -34,7 +35,17 @@ for (const [value, unit, text] of [
 ]) {
   same(format(value, unit), text);
 }
-same(["15m", "500ms", "1h", "soon", null].map(seconds), [900, 0.5, 3600, undefined, undefined]);
+same(["15m", "500ms", "1m30s", "1h"].map(seconds), [900, 0.5, 90, 3600]);
+same(["soon", "5", "", null].map(seconds), [undefined, undefined, undefined, undefined]);
+
+const scraped = (job, scrapeInterval) => ({ labels: { job }, scrapeInterval });
+const targets = [scraped("web", "1m"), scraped("web", "1m30s"), scraped("slow", "5m")];
+targets.push(scraped("prometheus", "15s"));
+same(pace(targets, [{ name: "job", options: ["web", "gone"] }]), 90);
+same(pace(targets, [{ name: "job", options: ["prometheus"] }]), 15);
+same([pace(targets, []), pace([], []), pace(targets, [{ name: "job", options: [] }])], [300, 15, 15]);
+same(span(900, 1000.5, 90), { start: 90, end: 990, step: 90, scrape: 90 });
+same(span(3600, 7300, 5).step, 9);
 
 const time = { start: 100, end: 104, step: 1, scrape: 1 };
 same(moments(time), [100, 101, 102, 103, 104]);

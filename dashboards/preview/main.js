@@ -9,12 +9,11 @@ import { controls } from "./controls.js";
 import * as notes from "./notes.js";
 import { Panel } from "./panels/panel.js";
 import { Prometheus } from "./prometheus.js";
+import { pace, span } from "./span.js";
 import { seconds } from "./units.js";
 import * as choices from "./variables.js";
 
 const BOARDS = "../grafana/";
-const SCRAPE_INTERVAL = 15;
-const POINTS = 400;
 
 const parameters = new URLSearchParams(location.search);
 const root = document.documentElement;
@@ -34,17 +33,6 @@ async function read(name) {
   const answer = await fetch(new URL(name, new URL(BOARDS, location.href)));
   if (!answer.ok) throw new Error(`there is no board ${name}`);
   return answer.json();
-}
-
-/** What is shown, and how finely: no finer than there are scrapes. */
-async function span(prometheus) {
-  const range = seconds(setting("range", "15m")) ?? 900;
-  const known = await prometheus.scrapeInterval().catch(() => []);
-  const scrape = Math.min(...known.map(seconds).filter(Boolean), SCRAPE_INTERVAL);
-  const step = Math.max(Math.ceil(scrape), Math.ceil(range / POINTS));
-  const now = Number(setting("to", Date.now() / 1000));
-  const end = Math.floor(now / step) * step;
-  return { start: end - Math.floor(range / step) * step, end, step, scrape };
 }
 
 /** Rows of panels: a heading that folds them away, and their grid. */
@@ -110,11 +98,15 @@ async function main() {
   const variables = choices.variables(board, parameters);
   const annotations = notes.annotations(board);
   const show = async () => {
-    const time = await span(prometheus);
-    const page = { prometheus, variables, time, dark: isDark(), notes: [] };
+    const range = seconds(setting("range", "15m")) ?? 900;
+    const now = Number(setting("to", Date.now() / 1000));
+    const targets = await prometheus.targets().catch(() => []);
+    const page = { prometheus, variables, dark: isDark(), notes: [] };
+    page.time = span(range, now, pace(targets, []));
     status.textContent = "";
     try {
-      await choices.load(variables, prometheus, time);
+      await choices.load(variables, prometheus, page.time);
+      page.time = span(range, now, pace(targets, variables));
       page.notes = await notes.load(annotations, page);
     } catch (error) {
       status.textContent = error.message;

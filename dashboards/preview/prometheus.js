@@ -59,9 +59,8 @@ export class Prometheus {
     });
   }
 
-  /** The shortest time between two scrapes, as text; `undefined` if nobody is scraped. */
-  async scrapeInterval() {
-    const { activeTargets } = await this.ask("targets", { state: "active" });
-    return activeTargets.map((target) => target.scrapeInterval).filter(Boolean);
+  /** Who is scraped: `[{ labels, scrapeInterval: "15s"… }…]`. */
+  async targets() {
+    return (await this.ask("targets", { state: "active" })).activeTargets;
   }
 }

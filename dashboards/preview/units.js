@@ -54,11 +54,11 @@ export function format(value, unit = "short", decimals) {
   return (FORMATS[unit] ?? short)(value);
 }
 
-const SECONDS = { s: 1, m: 60, h: 3600, d: 86400, w: 604800 };
+const SECONDS = { ms: 0.001, s: 1, m: 60, h: 3600, d: 86400, w: 604800 };
 
-/** `15m` in seconds; `undefined` for what is no length of time. */
+/** `15m` in seconds, and `1m30s`; `undefined` for what is no length of time. */
 export function seconds(text) {
-  const parts = /^(\d+(?:\.\d+)?)(ms|[smhdw])$/.exec(text ?? "");
-  if (!parts) return undefined;
-  return Number(parts[1]) * (parts[2] === "ms" ? 0.001 : SECONDS[parts[2]]);
+  if (!/^(\d+(\.\d+)?(ms|[smhdw]))+$/.test(text ?? "")) return undefined;
+  const parts = [...text.matchAll(/([\d.]+)(ms|[smhdw])/g)];
+  return parts.reduce((sum, [, count, unit]) => sum + Number(count) * SECONDS[unit], 0);
 }

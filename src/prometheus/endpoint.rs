@@ -38,8 +38,8 @@ const UNWELL: usize = 64;
 /// | `/debug/pools` | 404, unless [`EndpointBuilder::debug_pools`] switches it on |
 ///
 /// A pool that is paused or closed is no reason to kill the process, hence the third. `/healthz` is
-/// about the pools whose [`Pool`](crate::Pool) has not been dropped. Other paths are 404, other
-/// methods, `HEAD` included, 405.
+/// about the pools whose [`Pool`](crate::Pool) has not been dropped; those that a forked child has
+/// from its parent are none of its own. Other paths are 404, other methods, `HEAD` included, 405.
 ///
 /// No client holds up another, nor the pools: 32 are served at a time, each has two seconds to ask
 /// and five to take the answer, and while others wait one that neither asks nor takes more of its

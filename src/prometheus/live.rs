@@ -4,7 +4,7 @@
 //! so its pool would look as well as it did when it last spoke.
 
 use super::page::{Block, labels_in};
-use crate::scale::exposition::{pool_label, write_header};
+use crate::scale::exposition::{has_label, pool_label, write_header};
 use crate::scale::metric_table::{SUPERVISOR_LATE, TABLE};
 
 /// The figure of one pool.
@@ -24,7 +24,7 @@ pub(crate) fn set(mut page: String, pools: &[Late]) -> String {
     let mut lines: Vec<String> = known.lines().map(str::to_owned).collect();
     for Late { label, to_process, seconds } in pools {
         let pool = pool_label(label);
-        let line = lines.iter_mut().find(|line| !line.starts_with('#') && line.contains(&pool));
+        let line = lines.iter_mut().find(|line| !line.starts_with('#') && has_label(line, &pool));
         match line {
             Some(line) => {
                 let series = line.rsplit_once(' ').map_or(&**line, |(series, _)| series);

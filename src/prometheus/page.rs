@@ -6,7 +6,7 @@ use std::sync::Weak;
 use metrics_exporter_prometheus::PrometheusHandle;
 
 use crate::run::histogram::Cells;
-use crate::scale::exposition::{pool_label, write_header, write_series};
+use crate::scale::exposition::{has_label, pool_label, write_header, write_series};
 use crate::scale::family::Figures;
 use crate::scale::metric_table::measures;
 use crate::scale::totals::{Levels, Totals};
@@ -99,7 +99,7 @@ fn splice(mut page: String, pools: &BTreeMap<String, Totals>) -> String {
         for ((name, totals), labels) in pools.iter().zip(&labels) {
             let label = pool_label(name);
             let figures = Figures { totals, levels: &Levels::default(), thinned: 0, lane: None };
-            if present.contains(&label) {
+            if has_label(&present, &label) {
                 // Pools of this name have the other sink, or had: the counts of both go on.
                 present = add_to(&present, family.name, &label, (measure.cells)(&figures));
             } else {
@@ -122,7 +122,7 @@ fn splice(mut page: String, pools: &BTreeMap<String, Totals>) -> String {
 fn add_to(block: &str, family: &str, pool: &str, cells: &Cells) -> String {
     let mut sum = String::with_capacity(block.len());
     for line in block.lines() {
-        let part = line.strip_prefix(family).filter(|_| line.contains(pool));
+        let part = line.strip_prefix(family).filter(|_| has_label(line, pool));
         let more = part.and_then(|part| match part.split_once('{')? {
             ("_bucket", labels) => Some(cells.cumulative_le(bound_in(labels)?) as f64),
             ("_count", _) => Some(cells.count() as f64),
@@ -153,7 +153,7 @@ pub(crate) fn labels_in(page: &str, pool: &str) -> String {
         .filter_map(|line| line.strip_prefix("springtide_jobs_submitted_total{"))
         .filter_map(|rest| rest.rsplit_once("} "));
     let mut labels = series.map(|(labels, _)| labels.to_owned());
-    labels.find(|labels| labels.contains(&pool)).unwrap_or(pool)
+    labels.find(|labels| has_label(labels, &pool)).unwrap_or(pool)
 }
 
 /// Where a family stands in a page: from its first comment line to after its last series.

@@ -69,10 +69,17 @@ pub(crate) fn late() -> Vec<Late> {
     all().into_iter().filter(|core| !has_ended(core)).filter_map(late).collect()
 }
 
+/// Without those that a forked child has from its parent: they have no threads here, and would seem
+/// unwell for ever.
+///
 /// The lock covers the list alone: what comes from here may be the last that holds its pool, and is
 /// dropped outside.
 fn listed() -> Vec<(Arc<Core>, bool)> {
-    let pools = POOLS.lock();
-    let left = pools.iter().filter_map(|entry| Some((entry.core.upgrade()?, entry.is_owned)));
-    left.collect()
+    let mut left: Vec<_> = {
+        let pools = POOLS.lock();
+        let left = pools.iter().filter_map(|entry| Some((entry.core.upgrade()?, entry.is_owned)));
+        left.collect()
+    };
+    left.retain(|(core, _)| !core.shared.is_forked());
+    left
 }

@@ -169,7 +169,7 @@ impl Export {
         self.flush(core, observer, core.shared.now());
         #[cfg(feature = "metrics")]
         if let Some(telemetry) = &mut self.telemetry {
-            crate::run::panics::contain(|| telemetry.close());
+            telemetry.close();
         }
         #[cfg(feature = "prometheus")]
         if let Some(label) = self.exact.take() {

@@ -106,6 +106,13 @@ pub(crate) fn label(name: &str, value: &str) -> String {
     label
 }
 
+/// Whether a text has this label, and not one whose name only ends alike: `node_pool="a"` is no
+/// `pool="a"`.
+#[cfg(feature = "prometheus")]
+pub(crate) fn has_label(text: &str, label: &str) -> bool {
+    text.match_indices(label).any(|(at, _)| at == 0 || text[..at].ends_with(['{', ',']))
+}
+
 fn line(out: &mut String, text: std::fmt::Arguments<'_>) {
     // Writing to a `String` cannot fail.
     let _ = out.write_fmt(text);

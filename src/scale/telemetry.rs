@@ -27,6 +27,7 @@ use crate::metrics_source::OwnRecorder;
 use crate::name::OTHERS;
 use crate::run::figures::LaneFigures;
 use crate::run::histogram::Cells;
+use crate::run::panics::contain;
 
 /// How long handles are kept.
 const HANDLE_AGE: Duration = Duration::from_secs(1);
@@ -147,11 +148,13 @@ impl Telemetry {
 
     /// Sets every gauge to 0: a recorder keeps the last value for ever, and a pool that is gone
     /// has neither workers nor a queue. Counters and histograms keep what they have.
+    ///
+    /// There is no later flush for the others if one of them panics, so each is contained here.
     pub(crate) fn close(&mut self) {
         self.handles_due = Duration::ZERO;
-        self.take_handles(Duration::ZERO);
+        contain(|| self.take_handles(Duration::ZERO));
         for series in &mut self.series {
-            series.zero();
+            contain(|| series.zero());
         }
     }
 

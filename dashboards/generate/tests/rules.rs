@@ -150,6 +150,7 @@ fn the_runbook_computes_what_the_alerts_on_waiting_burn() {
 fn the_runbook_has_the_floors_of_the_alerts_on_shares() {
     let (text, alerts) = (file("RUNBOOK.md"), file("prometheus/alerts.yml"));
     for (name, share, floor, within) in [
+        ("RefusingSlowly", "1 %", 3, "6 h"),
         ("WaitBurnsFast", "14.4 %", 10, "1 h"),
         ("WaitBurnsSlowly", "6 %", 3, "6 h"),
         ("JobsExpire", "1 %", 10, "5 min"),

@@ -6,6 +6,7 @@ use metrics_exporter_prometheus::PrometheusBuilder;
 
 use super::*;
 use crate::prometheus::configure;
+use crate::prometheus::live::{self, Late};
 use crate::scale::HistogramSink;
 use crate::scale::telemetry::Telemetry;
 use crate::scale::totals::Levels;
@@ -142,6 +143,26 @@ fn labels_of_the_exporter_reach_the_exact_series() {
         .lines()
         .find(|l| l.starts_with("springtide_run_seconds_count") && l.contains("pool=\"exact_c\""));
     assert!(count.is_some_and(|l| l.contains("region=\"eu} 1\"")), "{count:?}");
+}
+
+#[test]
+fn a_label_of_the_exporter_whose_name_ends_like_ours_is_another() {
+    let pools = [("facade_g", HistogramSink::Facade), ("exact_g", HistogramSink::Exact)];
+    let builder = configure(PrometheusBuilder::new()).add_global_label("node_pool", "exact_g");
+    let handle = recorder(builder, &pools);
+    let _kept = source("exact_g");
+    let late = |label: &str, seconds| Late { label: label.to_owned(), to_process: true, seconds };
+    let page = live::set(render(&handle), &[late("facade_g", 1.0), late("exact_g", 2.0)]);
+    assert_sound(&page);
+    for (pool, jobs, late) in [("facade_g", 1000, 1), ("exact_g", 3000, 2)] {
+        let labels = format!("{{node_pool=\"exact_g\",pool=\"{pool}\"}}");
+        for line in [
+            format!("springtide_run_seconds_count{labels} {jobs}"),
+            format!("springtide_supervisor_late_seconds{labels} {late}"),
+        ] {
+            assert!(page.lines().any(|l| l == line), "{line} not in\n{page}");
+        }
+    }
 }
 
 #[test]

@@ -267,6 +267,19 @@ fn closing_sets_the_gauges_to_zero_and_keeps_the_counters() {
 }
 
 #[test]
+fn a_recorder_that_panics_at_the_end_costs_one_gauge() {
+    let mut bench = Bench::new(HistogramSink::Facade);
+    bench.flush(0);
+    bench.ledger.find("workers{state=busy}").panics.store(true, Ordering::Relaxed);
+    bench.ledger.find("workers_max").panics.store(true, Ordering::Relaxed);
+    let close = || metrics::with_local_recorder(&bench.ledger, || bench.telemetry.close());
+    assert!(catch_unwind(AssertUnwindSafe(close)).is_ok());
+    for name in ["workers_min", "queue_limit_jobs"] {
+        assert_eq!(bench.ledger.level(name), 0.0, "{name}");
+    }
+}
+
+#[test]
 fn a_recorder_that_panics_costs_one_series_and_counts_nothing_twice() {
     let mut bench = Bench::new(HistogramSink::Facade);
     bench.flush(0);
