@@ -253,9 +253,9 @@ pub enum Trouble {
     Closed,
     /// It was paused and jobs are waiting.
     Paused,
-    /// Jobs wait; none has left the queue for a second, and for twice as long as all but one job in
-    /// a hundred take, and no worker could be added. Before the first job has ended nobody knows how
-    /// long they take: then for half a minute.
+    /// Jobs wait; none has left the queue for a second, and for twice as long as all but one job
+    /// in a hundred take, and no worker could be added. Before the first job has ended nobody knows
+    /// how long they take: then for half a minute.
     Stalled,
     /// The system refused the last thread that was asked for.
     ThreadsRefused,
