@@ -85,7 +85,7 @@
 //! | `stream` | no | sets of jobs and maps as streams |
 //! | `sim` | no | the module `sim`: scaling laws on simulated loads, for tuning and tests |
 //!
-//! Without any of them, the pool has three direct dependencies (one more where the system is not
+//! Without any of them, the pool has four direct dependencies (one more where the system is not
 //! Linux) and loses nothing but the export.
 
 // The loom models use a part of the crate only.

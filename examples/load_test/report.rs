@@ -54,7 +54,7 @@ fn tiles(n: &Numbers) -> Vec<Tile> {
             name: "jobs lost".into(),
             is_bad: n.jobs_lost != 0,
         },
-        tile(grouped(failed), "refused or not finished".into()),
+        tile(grouped(failed), "refused, failed or unfinished".into()),
         tile(millis(n.wait_ms.p99), "p99 wait".into()),
         tile(format!("{} – {}", workers.min_seen, workers.peak), "workers".into()),
         tile(format!("{:.0} s", n.worker_seconds), format!("worker time, {busy:.0} % of it busy")),

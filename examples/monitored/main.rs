@@ -76,8 +76,12 @@ fn main() -> ExitCode {
 }
 
 fn run(mut words: impl Iterator<Item = String>) -> Result<(), Box<dyn std::error::Error>> {
-    let address = words.next().map_or(Ok(DEFAULT_ADDR), |word| word.parse::<SocketAddr>())?;
-    let length = words.next().map(|word| word.parse::<u32>()).transpose()?;
+    const USAGE: &str = "wants an address and a number of seconds, as in 127.0.0.1:9898 60";
+    let wrong = |word: &String| format!("'{word}' is wrong: it {USAGE}");
+    let (address, length) = (words.next(), words.next());
+    let address =
+        address.map_or(Ok(DEFAULT_ADDR), |w| w.parse::<SocketAddr>().or(Err(wrong(&w))))?;
+    let length = length.map(|w| w.parse::<u32>().or(Err(wrong(&w)))).transpose()?;
     let length = length.map_or(Duration::MAX, |seconds| Duration::from_secs(seconds.into()));
     // Some jobs panic on purpose: their messages are not news.
     std::panic::set_hook(Box::new(|_| {}));

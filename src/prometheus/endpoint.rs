@@ -128,12 +128,18 @@ impl EndpointBuilder {
                 format!("{exposed} is not a loopback address; use serve_public to expose it");
             return Err(io::Error::new(io::ErrorKind::InvalidInput, text));
         }
-        let listener = TcpListener::bind(&addrs[..])?;
+        let listener = TcpListener::bind(&addrs[..]).map_err(|error| unbound(&addrs, error))?;
         let upkeep = Upkeep::begin(self.handle.clone())?;
         let answer = Box::new(answers(self.shows_pools, move || scrape::render(&self.handle)));
         let server = Server::open(listener, spawner, answer)?;
         Ok(Endpoint { server, _upkeep: upkeep })
     }
+}
+
+/// The system does not say which address it refused.
+fn unbound(addrs: &[SocketAddr], error: io::Error) -> io::Error {
+    let addrs: Vec<String> = addrs.iter().map(SocketAddr::to_string).collect();
+    io::Error::new(error.kind(), format!("cannot listen to {}: {error}", addrs.join(", ")))
 }
 
 impl std::fmt::Debug for EndpointBuilder {

@@ -54,10 +54,12 @@ fn only_loopback_is_served_unless_said_otherwise() {
 }
 
 #[test]
-fn a_port_that_is_taken_is_an_error() {
+fn a_port_that_is_taken_is_an_error_that_names_it() {
     let first = serve("127.0.0.1:0", handle()).unwrap();
     let second = serve(first.local_addr(), handle()).unwrap_err();
     assert_eq!(second.kind(), io::ErrorKind::AddrInUse);
+    let text = second.to_string();
+    assert!(text.starts_with(&format!("cannot listen to {}: ", first.local_addr())), "{text}");
 }
 
 #[test]
