@@ -12,6 +12,9 @@ use super::{live, page, pools};
 /// supervisor hangs and reports nothing. Pools that rest are woken up to report first, so that none
 /// is missing that is older than the recorder, or whose series the recorder has dropped as idle;
 /// that takes microseconds, and where the machine is too busy a quarter of a second at most.
+///
+/// The histograms are those of pools that report to the recorder of the process, whatever recorder
+/// the handle is of: in a program with several, render that one alone, or they are told twice.
 pub fn render(handle: &PrometheusHandle) -> String {
     pools::refresh();
     live::set(page::render(handle), &pools::late())
