@@ -6,14 +6,14 @@
 use std::time::Duration;
 
 use crate::config::Delayed;
-use crate::error::CancelReason;
+use crate::error::{CancelReason, JobError};
 use crate::observer::PoolEnding;
 use crate::outcome::Outcome;
 use crate::run::attempt;
 use crate::run::current::JobInfo;
-use crate::run::desk::Inside;
+use crate::run::desk::{Inside, Settling};
 use crate::run::due;
-use crate::run::job::{Job, Task};
+use crate::run::job::{Job, Task, Tracked, Withdrawn};
 use crate::run::news;
 use crate::run::phase::Stage;
 pub use crate::run::returned::ReturnedJob;
@@ -126,7 +126,7 @@ pub(crate) fn settle_delayed(shared: &Shared, patience: Option<Nanos>) {
         }
         Delayed::Cancel => {
             for job in shared.delayed.all() {
-                attempt::cancel_delayed(shared, &*job, CancelReason::Shutdown);
+                cancel_delayed(shared, &*job, CancelReason::Shutdown);
                 if patience.is_some_and(|patience| shared.now() >= patience) {
                     break;
                 }
@@ -177,6 +177,19 @@ pub(crate) fn sweep(shared: &Shared, patience: Option<Nanos>) {
     }
 }
 
+/// Cancels a job that was delayed a moment ago, if nobody has dealt with it before.
+fn cancel_delayed(shared: &Shared, tracked: &dyn Tracked, reason: CancelReason) {
+    let Some(withdrawn) = Withdrawn::of(tracked) else { return };
+    let settling = Settling::begin(shared);
+    if shared.delayed.withdraw(tracked.ticket()) {
+        attempt::end_delayed(settling, withdrawn, reason);
+    } else {
+        drop(settling);
+        attempt::leave_shell(shared, None, tracked);
+        attempt::resolve(shared, withdrawn, Outcome::Cancelled, JobError::cancelled(reason));
+    }
+}
+
 fn take_back(shared: &Shared, job: Job) {
     match job.task {
         Task::Tracked(tracked) => {
@@ -186,9 +199,11 @@ fn take_back(shared: &Shared, job: Job) {
             let waited = shared.now().since(job.queued_at);
             // Kept before it leaves the queue: whoever sees an empty queue has all of them.
             let unwanted = shared.returned.keep(ReturnedJob::new(body, waited));
+            let settling = Settling::begin(shared);
             shared.gate.release();
             shared.outside.count_outcome(Outcome::Returned);
             origin.tell(|| news::returned(shared, job.queued_at));
+            drop(settling);
             origin.close();
             drop(unwanted);
         }

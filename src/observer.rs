@@ -193,8 +193,9 @@ pub trait Observer: Send + Sync + 'static {
     /// ```
     fn pool_ending(&self, _pool: &PoolEnding<'_>) {}
 
-    /// The pool was shut down and every worker has stopped: the last call, once. On the
-    /// supervisor's thread, before whoever waits for the end returns.
+    /// The pool was shut down and every worker has stopped: once, after the end of every job was
+    /// told. On the supervisor's thread, before whoever waits for the end returns. Only a submitter
+    /// may be told later that its job was accepted, or refused.
     fn pool_ended(&self, _pool: &PoolEnded<'_>) {}
 }
 

@@ -4,7 +4,7 @@
 mod common;
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread;
 use std::time::Duration;
 
@@ -297,6 +297,49 @@ fn the_end_that_begins_is_told_once_before_anything_is_cancelled() {
             later.join().expect_err("it is cancelled");
             until(|| witness.told().words.contains(&"ended"));
             assert_eq!(witness.told().words, ["accepted", "ending", "over", "ended"]);
+        }
+    });
+}
+
+/// Takes its time to hear that a job is over: until the pool has ended, if it does not wait.
+#[derive(Default)]
+struct Slow {
+    told: Mutex<Vec<&'static str>>,
+    ended: Condvar,
+}
+
+impl Observer for Slow {
+    fn job_ended(&self, _job: &JobEnded<'_>) {
+        let told = self.told.lock().expect("no panics");
+        let has_ended = |told: &mut Vec<_>| !told.contains(&"ended");
+        let (mut told, _) =
+            self.ended.wait_timeout_while(told, SECOND / 4, has_ended).expect("no panics");
+        told.push("over");
+    }
+
+    fn pool_ended(&self, _pool: &PoolEnded<'_>) {
+        self.told.lock().expect("no panics").push("ended");
+        self.ended.notify_all();
+    }
+}
+
+#[test]
+fn the_end_of_every_job_is_told_before_that_of_the_pool() {
+    let jobs: [fn(&Pool); 3] = [
+        |pool| pool.job("later").delay(SECOND).submit(|_| ()).expect("open").detach(),
+        |pool| pool.submit(|| ()).expect("open").detach(),
+        |pool| pool.execute(|| ()).expect("open"),
+    ];
+    within(PATIENCE, "slow-to-hear", move || {
+        for submit in jobs {
+            let slow = Arc::new(Slow::default());
+            let builder = Pool::builder("slow-to-hear").workers(0..=1).observer(Arc::clone(&slow));
+            let pool = build(builder);
+            pool.pause(); // So that no job starts.
+            submit(&pool);
+            pool.shutdown_now();
+            assert!(pool.shutdown().ended);
+            assert_eq!(*slow.told.lock().expect("no panics"), ["over", "ended"]);
         }
     });
 }

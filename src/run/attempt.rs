@@ -10,7 +10,7 @@ use super::closure::Closure;
 use super::current::Running;
 use super::deadline::Bequest;
 use super::defect::{self, Step};
-use super::desk::Desk;
+use super::desk::{Desk, Settling};
 use super::job::{Job, Started, Task, Tracked, Unpublished, Withdrawn};
 use super::news::{self, About, Left};
 use super::overdue::Watch;
@@ -370,10 +370,12 @@ pub(crate) fn settle(shared: &Shared, index: usize, is_begun: bool) {
 /// Lets a job out of the queue that will never run, accounts for it and tells its handle. It is
 /// counted before its closure is dropped: what a closure captured may wait for the pool to be idle,
 /// or to end, which wait for the count.
-pub(super) fn resolve(shared: &Shared, withdrawn: Withdrawn<'_>, outcome: Outcome, why: JobError) {
+pub(crate) fn resolve(shared: &Shared, withdrawn: Withdrawn<'_>, outcome: Outcome, why: JobError) {
+    let settling = Settling::begin(shared);
     shared.gate.release();
     shared.outside.count_outcome(outcome);
     news::withdrawn(shared, &withdrawn, outcome);
+    drop(settling);
     withdrawn.refuse(why);
     shared.ring();
 }
@@ -384,10 +386,12 @@ pub(crate) fn cancel(shared: &Arc<Shared>, tracked: &dyn Tracked, reason: Cancel
         shared.tokens.cancel(tracked.ticket());
         return false;
     };
+    let settling = Settling::begin(shared);
     if shared.delayed.withdraw(tracked.ticket()) {
-        end_delayed(shared, withdrawn, reason);
+        end_delayed(settling, withdrawn, reason);
         return true;
     }
+    drop(settling);
     if !tracked.ticket().seat().is_some_and(|seat| seat.room.leave(seat)) {
         leave_shell(shared, Desk::of(shared).as_deref(), tracked);
     }
@@ -395,21 +399,12 @@ pub(crate) fn cancel(shared: &Arc<Shared>, tracked: &dyn Tracked, reason: Cancel
     true
 }
 
-/// Cancels a job that was delayed a moment ago, if nobody has dealt with it before.
-pub(crate) fn cancel_delayed(shared: &Shared, tracked: &dyn Tracked, reason: CancelReason) {
-    let Some(withdrawn) = Withdrawn::of(tracked) else { return };
-    if shared.delayed.withdraw(tracked.ticket()) {
-        end_delayed(shared, withdrawn, reason);
-    } else {
-        leave_shell(shared, None, tracked);
-        resolve(shared, withdrawn, Outcome::Cancelled, JobError::cancelled(reason));
-    }
-}
-
 /// As [`resolve`], for a job that was never queued.
-fn end_delayed(shared: &Shared, withdrawn: Withdrawn<'_>, reason: CancelReason) {
+pub(crate) fn end_delayed(settling: Settling<'_>, withdrawn: Withdrawn<'_>, reason: CancelReason) {
+    let shared = settling.shared;
     shared.outside.count_outcome(Outcome::Cancelled);
     news::withdrawn(shared, &withdrawn, Outcome::Cancelled);
+    drop(settling);
     withdrawn.refuse(JobError::cancelled(reason));
     shared.ring();
     shared.sleep.nudge();

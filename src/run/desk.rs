@@ -11,6 +11,7 @@ use super::job::{Job, Task, Tracked};
 use super::need::Need;
 use super::queue::LocalQueue;
 use super::shared::Shared;
+use crate::sync::plain::Ordering;
 use crate::sync::{Arc, Weak, thread_local};
 
 /// Shells in the own deque before it is searched for them.
@@ -53,6 +54,37 @@ impl Inside {
 impl Drop for Inside {
     fn drop(&mut self) {
         let _ = INSIDE.try_with(|inside| inside.borrow_mut().pop());
+    }
+}
+
+/// Holds up the end of the pool while a job that never ran leaves it, is counted and told of: by
+/// whoever found out, whom nobody waits for. Without it the last flush missed such a job now and
+/// then, and observers heard of it after the end. Begun before the job leaves, and over before user
+/// code runs that may wait for the end.
+pub(crate) struct Settling<'a> {
+    pub(crate) shared: &'a Shared,
+    _inside: Inside,
+}
+
+impl Settling<'_> {
+    pub(crate) fn begin(shared: &Shared) -> Settling<'_> {
+        // Release: pairs with `is_over`. It comes before the job leaves, so who sees it gone sees
+        // this.
+        shared.outside.settling.fetch_add(1, Ordering::Release);
+        Settling { shared, _inside: Inside::enter(shared) }
+    }
+
+    /// Nobody is at it; for the supervisor, once no job is left.
+    pub(crate) fn is_over(shared: &Shared) -> bool {
+        // Acquire: what was counted and told happened before the end does.
+        shared.outside.settling.load(Ordering::Acquire) == 0
+    }
+}
+
+impl Drop for Settling<'_> {
+    fn drop(&mut self) {
+        self.shared.outside.settling.fetch_sub(1, Ordering::Release);
+        self.shared.ring();
     }
 }
 

@@ -94,6 +94,7 @@ pub(crate) struct Shared {
 pub(crate) struct Outside {
     pub(crate) meter: Mutex<Meter>,
     pub(crate) running: AtomicU64,
+    pub(crate) settling: AtomicU64,
     outcomes: [AtomicU64; Outcome::ALL.len()],
     refused: [AtomicU64; Refusal::ALL.len()],
 }

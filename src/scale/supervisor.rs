@@ -11,7 +11,7 @@ use super::sample::Sample;
 use super::seen;
 use crate::ending;
 use crate::error::CancelReason;
-use crate::run::desk::Inside;
+use crate::run::desk::{Inside, Settling};
 use crate::run::panics::catch;
 use crate::run::phase::Stage;
 use crate::run::shared::NO_LIMIT;
@@ -293,7 +293,8 @@ impl Supervisor {
         shared.rouse_all();
         shared.roster.reap();
         let timer_left = core.timer.end();
-        if shared.sleep.look().live() > 0 || shared.roster.anyone_left() || !timer_left {
+        let all_left = shared.sleep.look().live() == 0 && !shared.roster.anyone_left();
+        if !(all_left && timer_left && Settling::is_over(shared)) {
             return false;
         }
         self.export.close(&core, &mut self.observer);
