@@ -130,19 +130,25 @@ pub struct Steps {
     shared: Arc<Shared>,
 }
 
+/// What a pool has that nobody built otherwise.
+impl Default for Seams {
+    fn default() -> Self {
+        Seams {
+            clock: Clock::system(),
+            parker: Arc::new(SystemParker),
+            spawner: Arc::new(SystemSpawner),
+            metered: true,
+            observer: None,
+        }
+    }
+}
+
 impl Default for Steps {
     fn default() -> Self {
         let sleep = Sleep::new(1, Arc::new(SystemParker));
         // One worker, and it is busy.
         sleep.enlist();
         sleep.found(|| 0);
-        let seams = Seams {
-            clock: Clock::system(),
-            parker: Arc::new(SystemParker),
-            spawner: Arc::new(SystemSpawner),
-            metered: true,
-            observer: None,
-        };
         let injector = Arc::new(Queue::new(1, |_| Nanos::default()));
         Steps {
             clock: Clock::system(),
@@ -161,7 +167,7 @@ impl Default for Steps {
                 u64::MAX,
                 DelayedJobs::new(0, Delayed::Cancel),
                 None,
-                seams,
+                Seams::default(),
             )),
         }
     }

@@ -237,10 +237,10 @@ fn a_delayed_job_starts_the_first_worker_of_a_pool_without_any() {
     });
 }
 
-/// Refuses every timer's thread.
-struct NoTimer(AtomicUsize);
+/// Refuses the thread of a timer once.
+struct LateTimer(AtomicUsize);
 
-impl Spawner for NoTimer {
+impl Spawner for LateTimer {
     fn spawn(
         &self,
         name: String,
@@ -258,7 +258,7 @@ impl Spawner for NoTimer {
 fn a_refused_thread_refuses_one_job_and_loses_none() {
     within(PATIENCE, "no-timer", || {
         let builder = Pool::builder("no-timer").workers(1..=1);
-        let pool = build(builder.spawner(NoTimer(AtomicUsize::new(0))));
+        let pool = build(builder.spawner(LateTimer(AtomicUsize::new(0))));
         let later = || pool.job("later").delay(Duration::from_millis(1));
         let refused = later().submit(|_| 1).expect_err("no thread");
         assert_eq!(refused.refusal(), Refusal::NoThread);

@@ -58,9 +58,9 @@ impl Drop for Inside {
 }
 
 /// Holds up the end of the pool while a job that never ran leaves it, is counted and told of: by
-/// whoever found out, whom nobody waits for. Without it the last flush missed such a job now and
-/// then, and observers heard of it after the end. Begun before the job leaves, and over before user
-/// code runs that may wait for the end.
+/// whoever found out, whom nobody waits for. Without it observers heard of such a job after the
+/// end, now and then, and the last flush could miss it. Begun before the job leaves, and over
+/// before user code runs that may wait for the end.
 pub(crate) struct Settling<'a> {
     pub(crate) shared: &'a Shared,
     _inside: Inside,

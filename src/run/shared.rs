@@ -89,7 +89,7 @@ pub(crate) struct Shared {
 }
 
 /// Counts of what happens outside the workers: jobs their submitter runs, jobs that end in the
-/// queue, submissions refused.
+/// queue and threads that are settling one (`desk::Settling`), submissions refused.
 #[derive(Default)]
 pub(crate) struct Outside {
     pub(crate) meter: Mutex<Meter>,

@@ -300,16 +300,9 @@ mod tests {
 
     #[test]
     fn a_worker_between_two_jobs_wants_a_core_and_a_blocked_one_does_not() {
-        let seams = crate::run::shared::Seams {
-            clock: crate::time::Clock::system(),
-            parker: crate::sync::Arc::new(crate::run::parker::SystemParker),
-            spawner: crate::sync::Arc::new(crate::run::spawner::SystemSpawner),
-            metered: true,
-            observer: None,
-        };
         let name = crate::name::PoolName::take("probe-test");
         let delayed = crate::run::delayed::DelayedJobs::new(0, crate::Delayed::Cancel);
-        let shared = Shared::new(name, 4, 1, delayed, None, seams);
+        let shared = Shared::new(name, 4, 1, delayed, None, crate::run::shared::Seams::default());
         for (index, job) in busy(2) {
             assert_eq!(shared.roster.reserve(), Some(index));
             shared.roster.slot(index).current.begin(job);

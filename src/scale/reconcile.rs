@@ -16,7 +16,7 @@ use crate::time::Nanos;
 const STALLED_AFTER: Duration = Duration::from_secs(1);
 /// And for this many times what all but one job in a hundred take, for workers that are in such
 /// jobs take none meanwhile. It was one second for every pool: one with jobs of 5 s and more of
-/// them than workers was called stalled for 4 s out of 5, and did all its work.
+/// them than workers was called stalled most of the time, and did all its work.
 const STALLED_AFTER_RUNS: u32 = 2;
 /// Before the first job has ended nobody knows how long they take. Half a minute without progress
 /// is what is usually alarmed about.

@@ -10,13 +10,10 @@ use crate::observer::{JobEnded, Observer, WorkerStopped};
 use crate::outcome::{Outcome, StopCause};
 use crate::run::defect::{Step, arm};
 use crate::run::delayed::DelayedJobs;
-use crate::run::parker::SystemParker;
 use crate::run::shared::{Seams, Shared};
 use crate::run::slot::{Slot, State};
-use crate::run::spawner::SystemSpawner;
 use crate::run::worker::retire_held;
 use crate::sync::Mutex;
-use crate::time::Clock;
 use crate::{Delayed, JobError, JobHandle, Pool, PoolHandle, Stateful, Stats};
 
 /// Longer than any of this takes, and shorter than a test may hang.
@@ -345,15 +342,9 @@ fn a_worker_that_dies_while_it_holds_is_counted_out_once_also_if_it_was_sent_hom
 /// Attacks H3. Others may leave by themselves between the count and this.
 #[test]
 fn workers_that_hold_are_sent_home_down_to_the_floor_and_no_further() {
-    let seams = Seams {
-        clock: Clock::system(),
-        parker: Arc::new(SystemParker),
-        spawner: Arc::new(SystemSpawner),
-        metered: true,
-        observer: None,
-    };
     let delayed = DelayedJobs::new(0, Delayed::Cancel);
-    let shared = Shared::new(PoolName::take("holding-floor"), 4, 1, delayed, None, seams);
+    let shared =
+        Shared::new(PoolName::take("holding-floor"), 4, 1, delayed, None, Seams::default());
     for index in 0..4 {
         assert_eq!(shared.roster.reserve(), Some(index));
         shared.sleep.enlist();
