@@ -1,4 +1,5 @@
-//! Two pools at their limits: one of 2 to 512 workers, and one that only counts.
+//! Two pools at their limits: one of 2 to 512 workers, for whom the same rush is far too much and
+//! nothing at all by turns, and one that only counts.
 
 use std::time::Duration;
 
@@ -10,7 +11,10 @@ use crate::truth::{End, Truth};
 const FEW: usize = 2;
 const MANY: usize = 512;
 /// How long there are few, and then many.
-const TURN: Duration = Duration::from_secs(10);
+const TURN: Duration = Duration::from_secs(9);
+/// What comes at the start of each turn: a job for each of many. Few need more than their turn.
+const RUSH: usize = MANY;
+const EACH: Duration = Duration::from_millis(50);
 /// A second's worth of jobs that do nothing.
 const FLOOD: usize = 20_000;
 
@@ -22,9 +26,7 @@ pub(crate) fn load(pool: &Pool, truth: &Truth, span: &Span) {
     for workers in [FEW, MANY].into_iter().cycle() {
         // Both are bounds that this pool may have.
         let _ = pool.resize(workers..=workers);
-        for _ in 0..workers {
-            submit(pool, truth, Duration::from_millis(50));
-        }
+        (0..RUSH).for_each(|_| submit(pool, truth, EACH));
         span.rest(TURN);
         if !span.goes_on() {
             return;

@@ -79,6 +79,12 @@ fn every_alert_sees_the_trouble_that_it_is_for() {
     println!("{} alerts, {} of them silent", asked.len(), SILENT.len());
     assert!(asked.len() > 10, "the rules were read");
     let mut complaints = unanswered(stage, &asked, &SILENT);
+    for Asked { what, expr } in &asked {
+        // How near to never: what is seen for a second or two may not be on another machine.
+        let seen = stage.over_the_run(expr).expect("it answers");
+        let seconds = seen.iter().map(|series| (&series.labels["pool"], series.values.len()));
+        println!("{what}: {:?}", seconds.collect::<Vec<_>>());
+    }
     let silent =
         asked.into_iter().filter(|asked| SILENT.iter().any(|(name, _)| asked.what == *name));
     let lowered: Vec<Asked> = silent.map(Asked::without_thresholds).collect();
