@@ -1,11 +1,13 @@
 //! The simulator against the pool that it stands for: the same jobs, once with threads and once
 //! in virtual time, need as many workers and wait as long.
 //!
-//! Only blocking jobs, which can be replayed on any machine, however few cores it has and whoever
-//! else uses them. What a thread costs to start and to wake is measured while the pool runs, and
-//! the simulator is told. Nothing is said about absolute times.
+//! Only blocking jobs, which can be replayed on any machine, however few cores it has. What a
+//! thread costs to start and to wake is measured while the pool runs, and the simulator is told;
+//! not what other programs take from the pool, so a round on a busy machine that does not agree
+//! counts for nothing. Nothing is said about absolute times.
 
 mod loads;
+mod others;
 mod real;
 
 use std::fmt;
@@ -13,6 +15,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use loads::{Load, Sleep};
+use others::Since;
 use real::{Latencies, Ran};
 use springtide::PredictedWait;
 use springtide::sim::{Job, Machine, Random, Supervised, simulate};
@@ -22,8 +25,14 @@ const WORKERS: (u32, u32) = (2, 64);
 /// So many rounds must agree. A machine that is busy with something else holds threads up and
 /// spoils rounds; it does not make two things agree that differ.
 const AGREE: usize = 2;
-/// Out of so many at most.
+/// Out of so many at most that others left alone.
 const ROUNDS: usize = 6;
+/// No more are played, of either kind.
+const TRIES: usize = 12;
+/// The share of the machine from which on it is busy with others. Measured: 0.01 where nothing else
+/// runs, and 0.14 beside a program that computes for a quarter of the time, which makes the jobs of
+/// bursts wait twice as long.
+const OTHERS: f64 = 0.05;
 /// Runs of the simulator with each recording.
 const SIMULATIONS: u64 = 25;
 
@@ -101,13 +110,22 @@ struct Round {
     real: Outcome,
     latencies: Latencies,
     simulated: Simulated,
+    /// What others had of the machine meanwhile, if it is known.
+    others: Option<f64>,
 }
 
 impl Round {
     fn play(load: &Load) -> (Round, Ran) {
+        let since = Since::now();
         let ran = real::run(load);
+        let others = since.and_then(|since| since.others());
         let simulated = simulated(load, &ran, Kicks::Heard);
-        (Round { real: ran.outcome, latencies: ran.latencies, simulated }, ran)
+        (Round { real: ran.outcome, latencies: ran.latencies, simulated, others }, ran)
+    }
+
+    /// Only then does it say anything if it does not agree.
+    fn had_the_machine(&self) -> bool {
+        self.others.is_none_or(|share| share <= OTHERS)
     }
 
     fn agrees(&self) -> bool {
@@ -126,13 +144,19 @@ fn waits_agree(real: &Outcome, simulated: &Simulated, latencies: &Latencies) -> 
 
 impl fmt::Display for Round {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Round { real, latencies, simulated: Simulated { exact, wait_p99: (least, most) } } =
-            self;
+        let Round { real, latencies, simulated, others } = self;
+        let Simulated { exact, wait_p99: (least, most) } = simulated;
         write!(
             f,
             "real and simulated: peak {} and {}, started {} and {}, p99 of the waits {:?} and {:?} \
-             ({least:?} to {most:?}), {latencies:?}",
-            real.peak, exact.peak, real.started, exact.started, real.wait_p99, exact.wait_p99,
+             ({least:?} to {most:?}), {latencies:?}, {:.2} of the machine were others'",
+            real.peak,
+            exact.peak,
+            real.started,
+            exact.started,
+            real.wait_p99,
+            exact.wait_p99,
+            others.unwrap_or(f64::NAN),
         )
     }
 }
@@ -141,17 +165,26 @@ impl fmt::Display for Round {
 fn assert_agree(load: &Load) {
     // Two pools at once would disturb each other.
     static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
-    let _alone = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
-    let (mut rounds, mut agreed, mut deaf_agreed) = (Vec::new(), 0, 0);
-    while agreed < AGREE && rounds.len() < ROUNDS {
+    let _turn = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
+    let (mut agreed, mut deaf_agreed, mut alone) = (0, 0, Vec::new());
+    for _ in 0..TRIES {
         let (round, ran) = Round::play(load);
-        let deaf = simulated(load, &ran, Kicks::Ignored);
-        deaf_agreed += usize::from(waits_agree(&round.real, &deaf, &round.latencies));
-        agreed += usize::from(round.agrees());
         println!("{}: {round}", load.name);
-        rounds.push(round.to_string());
+        agreed += usize::from(round.agrees());
+        if round.had_the_machine() {
+            let deaf = simulated(load, &ran, Kicks::Ignored);
+            deaf_agreed += usize::from(waits_agree(&round.real, &deaf, &round.latencies));
+            alone.push(round.to_string());
+        }
+        if agreed == AGREE || alone.len() == ROUNDS {
+            break;
+        }
     }
-    assert!(agreed == AGREE, "{}:\n{}", load.name, rounds.join("\n"));
+    if agreed < AGREE && alone.len() < ROUNDS {
+        println!("{}: not compared, the machine is busy with other things", load.name);
+        return;
+    }
+    assert!(agreed == AGREE, "{}:\n{}", load.name, alone.join("\n"));
     // Or the comparison would see nothing at all.
     let control = "a simulator in which nobody kicks the supervisor passes for the pool, too";
     assert!(deaf_agreed < AGREE, "{}: {control}", load.name);
