@@ -11,7 +11,6 @@ use super::job::{Job, Task, Tracked};
 use super::need::Need;
 use super::queue::LocalQueue;
 use super::shared::Shared;
-use crate::sync::plain::Ordering;
 use crate::sync::{Arc, Weak, thread_local};
 
 /// Shells in the own deque before it is searched for them.
@@ -57,10 +56,9 @@ impl Drop for Inside {
     }
 }
 
-/// Holds up the end of the pool while a job that never ran leaves it, is counted and told of: by
-/// whoever found out, whom nobody waits for. Without it observers heard of such a job after the
-/// end, now and then, and the last flush could miss it. Begun before the job leaves, and over
-/// before user code runs that may wait for the end.
+/// Holds up the end of the pool while a job that never ran leaves it, is counted and told of; see
+/// `settlers`. Begun before the job leaves (E1), and over before user code runs that may wait for
+/// the end.
 pub(crate) struct Settling<'a> {
     pub(crate) shared: &'a Shared,
     _inside: Inside,
@@ -68,22 +66,14 @@ pub(crate) struct Settling<'a> {
 
 impl Settling<'_> {
     pub(crate) fn begin(shared: &Shared) -> Settling<'_> {
-        // Release: pairs with `is_over`. It comes before the job leaves, so who sees it gone sees
-        // this.
-        shared.outside.settling.fetch_add(1, Ordering::Release);
+        shared.outside.settlers.begin();
         Settling { shared, _inside: Inside::enter(shared) }
-    }
-
-    /// Nobody is at it; for the supervisor, once no job is left.
-    pub(crate) fn is_over(shared: &Shared) -> bool {
-        // Acquire: what was counted and told happened before the end does.
-        shared.outside.settling.load(Ordering::Acquire) == 0
     }
 }
 
 impl Drop for Settling<'_> {
     fn drop(&mut self) {
-        self.shared.outside.settling.fetch_sub(1, Ordering::Release);
+        self.shared.outside.settlers.end();
         self.shared.ring();
     }
 }

@@ -50,6 +50,7 @@ pub(crate) mod panics;
 pub(crate) mod parker;
 pub(crate) mod priority;
 pub(crate) mod seat;
+pub(crate) mod settlers;
 pub(crate) mod sleep;
 pub(crate) mod ticket;
 pub(crate) mod tokens;
@@ -118,6 +119,8 @@ pub(crate) mod stuck;
 pub(crate) mod submission;
 #[cfg(not(loom))]
 pub(crate) mod submit;
+#[cfg(not(loom))]
+pub(crate) mod tally;
 #[cfg(not(loom))]
 pub(crate) mod tape;
 #[cfg(not(loom))]

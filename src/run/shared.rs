@@ -10,7 +10,6 @@ use super::delayed::{DelayedJobs, JobCounts};
 use super::gate::Gate;
 use super::job::Job;
 use super::kinds::Kinds;
-use super::meter::Meter;
 use super::observers::Observers;
 use super::parker::Parker;
 use super::phase::Phase;
@@ -24,6 +23,7 @@ use super::roster::Roster;
 use super::sleep::Sleep;
 use super::slot::State;
 use super::spawner::Spawner;
+use super::tally::Tally;
 use super::tape::Tapes;
 use super::ticket::{JobId, KindId, Ticket};
 use super::tokens::Tokens;
@@ -31,10 +31,10 @@ use super::trace::Named;
 use crate::config::Overflow;
 use crate::name::PoolName;
 use crate::observer::Observer;
-use crate::outcome::{Outcome, Refusal};
+use crate::outcome::Outcome;
 use crate::sync::atomic::AtomicU32;
 use crate::sync::plain::{AtomicU8, AtomicU64, Ordering};
-use crate::sync::{Arc, Mutex, may_be_held_up, thread};
+use crate::sync::{Arc, thread};
 use crate::time::{Clock, Nanos};
 
 /// Nobody has to leave.
@@ -80,44 +80,12 @@ pub(crate) struct Shared {
     /// When the supervisor means to look next, for jobs whose deadline is nearer.
     pub(crate) next_look: AtomicU64,
     pub(crate) quiet: QuietWatch,
-    pub(crate) outside: Outside,
+    pub(crate) outside: Tally,
     pub(crate) returned: ReturnedJobs,
     pub(crate) tapes: Tapes,
     pub(crate) tokens: Tokens,
     pub(crate) stopped: [AtomicU64; 3],
     pub(crate) kinds: Kinds,
-}
-
-/// Counts of what happens outside the workers: jobs their submitter runs, jobs that end in the
-/// queue and threads that are settling one (`desk::Settling`), submissions refused.
-#[derive(Default)]
-pub(crate) struct Outside {
-    pub(crate) meter: Mutex<Meter>,
-    pub(crate) running: AtomicU64,
-    pub(crate) settling: AtomicU64,
-    outcomes: [AtomicU64; Outcome::ALL.len()],
-    refused: [AtomicU64; Refusal::ALL.len()],
-}
-
-impl Outside {
-    pub(crate) fn count_outcome(&self, outcome: Outcome) {
-        // No longer queued, not yet counted.
-        may_be_held_up();
-        // Release: as in the meter, whoever sees the outcome sees the job gone from the queue.
-        self.outcomes[outcome as usize].fetch_add(1, Ordering::Release);
-    }
-
-    pub(crate) fn outcome(&self, outcome: Outcome) -> u64 {
-        self.outcomes[outcome as usize].load(Ordering::Acquire)
-    }
-
-    pub(crate) fn count_refusal(&self, refusal: Refusal, n: u64) {
-        self.refused[refusal as usize].fetch_add(n, Ordering::Relaxed);
-    }
-
-    pub(crate) fn refusals(&self, refusal: Refusal) -> u64 {
-        self.refused[refusal as usize].load(Ordering::Relaxed)
-    }
 }
 
 /// What a pool is made of that a test may replace.
@@ -162,7 +130,7 @@ impl Shared {
             busy_peak: AtomicU32::new(0),
             next_look: AtomicU64::new(0),
             quiet: QuietWatch::default(),
-            outside: Outside::default(),
+            outside: Tally::default(),
             returned: ReturnedJobs::default(),
             tapes: Tapes::default(),
             tokens: Tokens::default(),

@@ -11,7 +11,7 @@ use super::sample::Sample;
 use super::seen;
 use crate::ending;
 use crate::error::CancelReason;
-use crate::run::desk::{Inside, Settling};
+use crate::run::desk::Inside;
 use crate::run::panics::catch;
 use crate::run::phase::Stage;
 use crate::run::shared::NO_LIMIT;
@@ -294,7 +294,9 @@ impl Supervisor {
         shared.roster.reap();
         let timer_left = core.timer.end();
         let all_left = shared.sleep.look().live() == 0 && !shared.roster.anyone_left();
-        if !(all_left && timer_left && Settling::is_over(shared)) {
+        // The queue was found empty before (E3).
+        let settled = shared.outside.settlers.are_done();
+        if !(all_left && timer_left && settled) {
             return false;
         }
         self.export.close(&core, &mut self.observer);

@@ -54,6 +54,7 @@ pub(crate) const RANKS: &[&[&str]] = &[
         "prometheus::press",
         "run::need",
         "run::restraints",
+        "run::settlers",
     ],
     &["job_error", "run::trace", "run::untraced"],
     &[
@@ -85,6 +86,7 @@ pub(crate) const RANKS: &[&[&str]] = &[
         "run::wrecks",
     ],
     &[
+        "run::tally",
         "run::closure",
         "prometheus::connection",
         "run::queue",

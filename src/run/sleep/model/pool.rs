@@ -83,7 +83,9 @@ impl Pool {
 
     pub(super) fn submit_at(&self, priority: Priority, job: usize) {
         let levels = self.levels.as_ref().expect("the model has levels");
-        self.submit_by(|| drop(levels.push(priority, Nanos::default(), job)));
+        self.submit_by(|| {
+            levels.push(priority, Nanos::default(), job);
+        });
     }
 
     fn submit_by(&self, push: impl FnOnce()) {
