@@ -12,7 +12,7 @@ use crate::observer::{
     WorkerStarted, WorkerStopped,
 };
 use crate::outcome::{Outcome, Refusal, StopCause};
-use crate::sync::Arc;
+use crate::sync::{Arc, may_be_held_up};
 use crate::time::Nanos;
 
 /// A job as its observer knows it.
@@ -195,6 +195,8 @@ pub(crate) fn lost(shared: &Shared, ticket: Option<&Ticket>) {
 
 fn unrun(shared: &Shared, job: About, outcome: Outcome) {
     if shared.observers.is_any() {
+        // Gone and counted, and nobody was told.
+        may_be_held_up();
         let event = job.ended(shared, outcome, shared.now());
         tell(shared, |to, _| to.job_ended(&event));
     }

@@ -1,15 +1,14 @@
 //! Who has a job on its way out of a pool that never ran: cancelled, expired, or handed back.
 //!
-//! A job that runs keeps its worker busy until it is counted and told of, and the end of a pool
-//! waits for its workers. One that never runs leaves by the hand of whoever found out, for whom
-//! nobody waits: observers heard of such a job after the end of its pool, and the last report could
-//! miss it.
+//! A job that runs keeps its worker busy until observers were told of its end, and the end of a
+//! pool waits for its workers. One that never runs leaves by the hand of whoever found out, for
+//! whom nobody waits: no pool is quiet before such a job is counted (`Shared::is_quiet`), but
+//! observers heard of it after the end of its pool.
 //!
 //! * **E1** A settler is counted before its job leaves the queue, by a step that releases. So
 //!   whoever finds the queue of a closed pool empty finds every settler that emptied it.
 //! * **E2** A settler is done with its job before it is counted out, which releases; whoever finds
-//!   that nobody is left acquires it from all of them. So what they counted and told comes before
-//!   the end.
+//!   that nobody is left acquires it from all of them. So what they told comes before the end.
 //! * **E3** The queue is looked at first and the settlers afterwards. The other way round one could
 //!   come and take the last job out in between.
 
@@ -32,7 +31,7 @@ impl Settlers {
         self.0.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// After the job is counted and told of (E2).
+    /// After the job is told of (E2).
     pub(crate) fn end(&self) {
         #[cfg(loom)]
         if omitted("E2 release") {

@@ -1,9 +1,12 @@
 //! Promises about the end of a pool.
 
-use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use shuttle::thread;
-use springtide::{JobHandle, Pool, PoolHandle, ShutdownReport, Stats};
+use springtide::{
+    JobEnded, JobHandle, Observer, Pool, PoolEnded, PoolHandle, ShutdownReport, Stats,
+};
 
 use crate::harness::{Cargo, Fate, dawdle, explore, over, pool, replay, settle};
 
@@ -175,6 +178,39 @@ fn a_cancellation_racing_a_shutdown_is_in_its_report() {
         let cancelled = canceller.join().expect("the canceller");
         assert_eq!(report.cancelled, u64::from(cancelled));
         settle(&pool);
+    });
+}
+
+/// Counts what it is told, and what it had been told by the end.
+#[derive(Default)]
+struct Last {
+    jobs: AtomicU64,
+    at_the_end: OnceLock<u64>,
+}
+
+impl Observer for Last {
+    fn job_ended(&self, _job: &JobEnded<'_>) {
+        self.jobs.fetch_add(1, Ordering::SeqCst);
+    }
+
+    fn pool_ended(&self, _pool: &PoolEnded<'_>) {
+        let jobs = self.jobs.load(Ordering::SeqCst);
+        self.at_the_end.set(jobs).expect("a pool ends once");
+    }
+}
+
+/// Attacks E1 and E2.
+#[test]
+fn a_cancellation_racing_a_shutdown_is_told_of_before_the_end() {
+    explore(|| {
+        let last = Arc::new(Last::default());
+        let pool = pool(1..=1, |builder| builder.observer(Arc::clone(&last)));
+        let handle = pool.submit(|| ()).expect("the pool is open");
+        let canceller = thread::spawn(move || handle.cancel());
+        dawdle();
+        settle(&pool);
+        assert_eq!(last.at_the_end.get(), Some(&1));
+        canceller.join().expect("the canceller");
     });
 }
 
