@@ -84,7 +84,6 @@ pub(crate) struct Shared {
     pub(crate) returned: ReturnedJobs,
     pub(crate) tapes: Tapes,
     pub(crate) tokens: Tokens,
-    pub(crate) stopped: [AtomicU64; 3],
     pub(crate) kinds: Kinds,
 }
 
@@ -134,7 +133,6 @@ impl Shared {
             returned: ReturnedJobs::default(),
             tapes: Tapes::default(),
             tokens: Tokens::default(),
-            stopped: Default::default(),
             kinds: Kinds::default(),
         }
     }

@@ -1,9 +1,9 @@
-//! What happens outside the workers, counted: jobs their submitter runs, jobs that end in the queue
-//! and those who settle them, submissions refused.
+//! What is counted outside the workers' meters: jobs their submitter runs, jobs that end in the
+//! queue and those who settle them, submissions refused, threads that ended.
 
 use super::meter::Meter;
 use super::settlers::Settlers;
-use crate::outcome::{Outcome, Refusal};
+use crate::outcome::{Outcome, Refusal, StopCause};
 use crate::sync::plain::{AtomicU64, Ordering};
 use crate::sync::{Mutex, may_be_held_up};
 
@@ -14,6 +14,7 @@ pub(crate) struct Tally {
     pub(crate) settlers: Settlers,
     outcomes: [AtomicU64; Outcome::ALL.len()],
     refused: [AtomicU64; Refusal::ALL.len()],
+    stopped: [AtomicU64; StopCause::ALL.len()],
 }
 
 impl Tally {
@@ -34,5 +35,14 @@ impl Tally {
 
     pub(crate) fn refusals(&self, refusal: Refusal) -> u64 {
         self.refused[refusal as usize].load(Ordering::Relaxed)
+    }
+
+    /// A worker's thread ends.
+    pub(crate) fn count_stop(&self, cause: StopCause) {
+        self.stopped[cause as usize].fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(crate) fn stops(&self, cause: StopCause) -> u64 {
+        self.stopped[cause as usize].load(Ordering::Relaxed)
     }
 }

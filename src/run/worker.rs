@@ -118,7 +118,7 @@ fn live(shared: Arc<Shared>, index: usize) {
     slot.set_state(State::Leaving);
     Desk::clear();
     locals::drop_all();
-    shared.stopped[cause as usize].fetch_add(1, Ordering::Relaxed);
+    shared.outside.count_stop(cause);
     news::worker_stopped(&shared, index, cause);
     slot.thread_id.store(0, Ordering::Relaxed);
     slot.set_state(State::Gone);

@@ -129,7 +129,7 @@ impl Core {
             let journal = self.journal.lock();
             (journal.reloads.iter().sum(), journal.workers_started)
         };
-        let stopped = self.shared.stopped.iter().map(|count| count.load(Ordering::Relaxed));
+        let stopped = StopCause::ALL.iter().map(|cause| self.shared.outside.stops(*cause));
         let threads = started + stopped.sum::<u64>();
         let (reserved, lanes) = (self.shared.gate.reserved(), self.shared.rooms.changes());
         let [accepted, over] = [jobs.counts.accepted, jobs.outcomes.iter().sum()];
@@ -180,8 +180,7 @@ impl Core {
             meter.fold_into(&mut totals.wait, &mut totals.run);
         }
         for cause in StopCause::ALL {
-            totals.workers_stopped[cause as usize] =
-                shared.stopped[cause as usize].load(Ordering::Relaxed);
+            totals.workers_stopped[cause as usize] = shared.outside.stops(cause);
         }
         {
             let spending = self.retries.lock();

@@ -36,7 +36,7 @@ fn is_lost<T: Send + 'static>(job: JobHandle<T>) -> bool {
 }
 
 fn deaths(pool: &PoolHandle) -> u64 {
-    pool.core.shared.stopped[StopCause::Panic as usize].load(Ordering::Relaxed)
+    pool.core.shared.outside.stops(StopCause::Panic)
 }
 
 fn until(condition: impl Fn() -> bool) {
