@@ -7,7 +7,7 @@ use super::journal::Journal;
 #[cfg(feature = "prometheus")]
 use super::pool_label::Reported;
 use super::refresh::Refresh;
-use super::totals::{Levels, Totals};
+use super::totals::{Activity, Levels, Totals};
 use crate::compose::retry::budget::{RetryBudget, Spending};
 use crate::compose::timer::Timer;
 use crate::config::Settings;
@@ -15,7 +15,6 @@ use crate::metrics_source::MetricsSource;
 use crate::outcome::{Outcome, Refusal, StopCause};
 use crate::run::delayed::JobCounts;
 use crate::run::desk::Inside;
-use crate::run::meter::MeterSum;
 use crate::run::overdue;
 use crate::run::shared::Shared;
 use crate::run::slot::State;
@@ -47,9 +46,8 @@ pub(crate) struct Core {
     pub(crate) ceiling: usize,
 }
 
-/// Where the accepted jobs are, and what the workers counted.
+/// Where the accepted jobs are.
 struct Jobs {
-    workers: MeterSum,
     outcomes: [u64; Outcome::ALL.len()],
     counts: JobCounts,
 }
@@ -99,10 +97,8 @@ impl Core {
     /// was accepted) makes the accounting identity hold in every snapshot: accepted = delayed +
     /// queued + running + outcomes. A job that ends between the reads counts as running still.
     fn look_at_jobs(&self) -> Jobs {
-        let shared = &self.shared;
-        let outcomes = shared.outcomes();
-        let counts = shared.counts();
-        Jobs { workers: shared.roster.sum(), outcomes, counts }
+        let outcomes = self.shared.outcomes();
+        Jobs { outcomes, counts: self.shared.counts() }
     }
 
     /// The same, looked at again where the reads were held up: more jobs than could be running
@@ -119,21 +115,23 @@ impl Core {
         jobs
     }
 
-    /// Moves whenever one of the counts has moved that can while no worker is awake: jobs accepted,
-    /// over and refused, changes of the settings, places reserved, whatever happens in lanes,
-    /// threads that began or ended.
-    pub(crate) fn progress(&self) -> [u64; 7] {
-        let jobs = self.look_at_jobs();
-        let refused = Refusal::ALL.iter().map(|refusal| self.shared.outside.refusals(*refusal));
-        let (reloads, started) = {
+    /// What could have moved while no worker was awake, as it is now.
+    pub(crate) fn activity(&self) -> Activity {
+        let (shared, jobs) = (&self.shared, self.look_at_jobs());
+        let (reloads, workers_started) = {
             let journal = self.journal.lock();
-            (journal.reloads.iter().sum(), journal.workers_started)
+            (journal.reloads, journal.workers_started)
         };
-        let stopped = StopCause::ALL.iter().map(|cause| self.shared.outside.stops(*cause));
-        let threads = started + stopped.sum::<u64>();
-        let (reserved, lanes) = (self.shared.gate.reserved(), self.shared.rooms.changes());
-        let [accepted, over] = [jobs.counts.accepted, jobs.outcomes.iter().sum()];
-        [accepted, over, refused.sum(), reloads, reserved, lanes, threads]
+        Activity {
+            accepted: jobs.counts.accepted,
+            outcomes: jobs.outcomes,
+            refused: Refusal::ALL.map(|refusal| shared.outside.refusals(refusal)),
+            reloads,
+            reserved: shared.gate.reserved(),
+            lane_changes: shared.rooms.changes(),
+            workers_started,
+            workers_stopped: StopCause::ALL.map(|cause| shared.outside.stops(cause)),
+        }
     }
 
     /// Asks for a report, if the supervisor rests; the number is for [`Refresh::wait`]. A recorder
@@ -159,28 +157,25 @@ impl Core {
     pub(crate) fn totals(&self) -> Totals {
         let shared = &self.shared;
         let jobs = self.jobs();
+        let workers = shared.roster.sum();
         let mut totals = Totals {
             at: shared.now().as_duration(),
             accepted: jobs.counts.accepted,
             delayed: jobs.counts.delayed,
             dequeued: jobs.counts.dequeued,
             outcomes: jobs.outcomes,
-            busy: Duration::from_nanos(jobs.workers.busy_ns),
-            steals: jobs.workers.steals,
+            refused: Refusal::ALL.map(|refusal| shared.outside.refusals(refusal)),
+            workers_stopped: StopCause::ALL.map(|cause| shared.outside.stops(cause)),
+            busy: Duration::from_nanos(workers.busy_ns),
+            steals: workers.steals,
             promotions: shared.queue.levels.promotions(),
             lanes: shared.rooms.figures(),
             runs_skipped: self.runs_skipped.load(Ordering::Relaxed),
             ..Totals::default()
         };
-        for refusal in Refusal::ALL {
-            totals.refused[refusal as usize] = shared.outside.refusals(refusal);
-        }
         shared.outside.meter.lock().fold_into(&mut totals.wait, &mut totals.run);
         for meter in shared.roster.used().filter_map(|(_, slot)| slot.used_meter()) {
             meter.fold_into(&mut totals.wait, &mut totals.run);
-        }
-        for cause in StopCause::ALL {
-            totals.workers_stopped[cause as usize] = shared.outside.stops(cause);
         }
         {
             let spending = self.retries.lock();

@@ -10,6 +10,7 @@ use super::pool_label::PoolLabel;
 use super::sink::HistogramSink;
 #[cfg(feature = "metrics")]
 use super::telemetry::Telemetry;
+use super::totals::Activity;
 use crate::error::ConfigError;
 use crate::metrics_source::MetricsSource;
 use crate::run::slot::State;
@@ -35,8 +36,8 @@ pub(crate) struct Export {
     at_rest: Option<Duration>,
     last: Option<Nanos>,
     cpu_measured: Option<Nanos>,
-    /// [`Core::progress`] at the last flush.
-    flushed: [u64; 7],
+    /// As of the last flush.
+    flushed: Activity,
     busy_ns: u64,
     worker_ns: u64,
 }
@@ -80,7 +81,7 @@ impl Export {
             at_rest: at_rest.map(|every| every.max(FLUSH_EVERY)),
             last: None,
             cpu_measured: None,
-            flushed: [0; 7],
+            flushed: Activity::default(),
             busy_ns: 0,
             worker_ns: 0,
         }
@@ -106,7 +107,11 @@ impl Export {
 
     /// Whether somebody asked, or there is something new, since the last flush began.
     pub(crate) fn is_outdated(&self, core: &Core) -> bool {
-        core.refresh.is_due() || core.progress() != self.flushed
+        core.refresh.is_due() || self.has_news(core)
+    }
+
+    fn has_news(&self, core: &Core) -> bool {
+        core.activity() != self.flushed
     }
 
     /// How long the supervisor may sleep when all was said; `None` until something happens.
@@ -124,18 +129,18 @@ impl Export {
         now: Nanos,
     ) -> bool {
         let is_due = core.refresh.is_due() || self.next_report(now) == Some(Duration::ZERO);
-        let is_news = core.progress() != self.flushed;
+        let has_news = self.has_news(core);
         if is_due {
             self.flush(core, observer, now);
         }
-        is_due && !is_news
+        is_due && !has_news
     }
 
     fn flush(&mut self, core: &Core, observer: &mut Observer, now: Nanos) {
         let asked = core.refresh.asked();
         self.measure(core, observer, now);
         self.last = Some(now);
-        self.flushed = core.progress();
+        self.flushed = core.activity();
         #[cfg(feature = "metrics")]
         if let Some(telemetry) = &mut self.telemetry {
             let (totals, levels) = (core.totals(), core.levels());

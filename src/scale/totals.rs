@@ -64,6 +64,22 @@ impl Totals {
     }
 }
 
+/// What is shown and can change while no worker is awake: between two that are equal there is
+/// nothing to tell.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Activity {
+    pub(crate) accepted: u64,
+    pub(crate) outcomes: [u64; Outcome::ALL.len()],
+    pub(crate) refused: [u64; Refusal::ALL.len()],
+    pub(crate) reloads: [u64; 2],
+    /// Places in the queue that permits hold.
+    pub(crate) reserved: u64,
+    /// Whatever happens in lanes.
+    pub(crate) lane_changes: u64,
+    pub(crate) workers_started: u64,
+    pub(crate) workers_stopped: [u64; StopCause::ALL.len()],
+}
+
 /// Levels at one moment.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Levels {
