@@ -46,6 +46,27 @@ pub enum MetricsSource {
     Disabled,
 }
 
+impl MetricsSource {
+    /// Whether a recorder is told the figures; there is none without the feature `metrics`.
+    pub(crate) fn tells_a_recorder(&self) -> bool {
+        match self {
+            MetricsSource::Global => cfg!(feature = "metrics"),
+            #[cfg(feature = "metrics")]
+            MetricsSource::Recorder(_) => true,
+            MetricsSource::Captured | MetricsSource::Disabled => false,
+        }
+    }
+
+    /// The recorder that is told in place of that of the process.
+    #[cfg(feature = "metrics")]
+    pub(crate) fn own_recorder(&self) -> Option<&OwnRecorder> {
+        match self {
+            MetricsSource::Recorder(recorder) => Some(recorder),
+            _ => None,
+        }
+    }
+}
+
 impl std::fmt::Debug for MetricsSource {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(match self {

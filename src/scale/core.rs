@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::attendance::Attendance;
 use super::journal::Journal;
-#[cfg(feature = "prometheus")]
+#[cfg(feature = "metrics")]
 use super::pool_label::Reported;
 use super::refresh::Refresh;
 use super::totals::{Activity, Levels, Totals};
@@ -37,7 +37,7 @@ pub(crate) struct Core {
     /// Somebody may see its figures as metrics.
     pub(crate) exported: bool,
     /// A recorder is told them.
-    #[cfg(feature = "prometheus")]
+    #[cfg(feature = "metrics")]
     pub(crate) reported: Option<Reported>,
     pub(crate) refresh: Refresh,
     pub(crate) attendance: Attendance,
@@ -75,7 +75,7 @@ impl Core {
             journal: Mutex::new(Journal::default()),
             policy,
             exported: true,
-            #[cfg(feature = "prometheus")]
+            #[cfg(feature = "metrics")]
             reported: None,
             refresh: Refresh::default(),
             attendance: Attendance::default(),
@@ -86,7 +86,7 @@ impl Core {
 
     pub(crate) fn exported_to(mut self, source: &MetricsSource) -> Core {
         self.exported = !matches!(source, MetricsSource::Disabled);
-        #[cfg(feature = "prometheus")]
+        #[cfg(feature = "metrics")]
         {
             self.reported = Reported::of(self.shared.name.as_str(), source);
         }

@@ -5,8 +5,6 @@ use std::time::Duration;
 
 use super::core::Core;
 use super::observer::Observer;
-#[cfg(feature = "metrics")]
-use super::pool_label::PoolLabel;
 use super::sink::HistogramSink;
 #[cfg(feature = "metrics")]
 use super::telemetry::Telemetry;
@@ -60,25 +58,19 @@ impl Export {
         sink: HistogramSink,
         at_rest: Option<Duration>,
     ) -> Export {
-        #[cfg(feature = "prometheus")]
-        let exact = match to {
-            MetricsSource::Global if sink == HistogramSink::Exact => Some(show_exact(core)),
-            _ => None,
-        };
         #[cfg(feature = "metrics")]
-        let telemetry = telemetry(core, to, sink);
-        #[cfg(feature = "metrics")]
-        let at_rest = at_rest.filter(|_| telemetry.is_some());
+        let telemetry = core.reported.as_ref().map(|reported| {
+            let own_recorder = to.own_recorder().cloned();
+            Telemetry::new(reported.label.clone(), core.policy, sink, own_recorder)
+        });
         #[cfg(not(feature = "metrics"))]
-        let at_rest = at_rest.filter(|_| false);
-        #[cfg(not(feature = "metrics"))]
-        let _ = (core, to, sink);
+        let _ = (core, sink);
         Export {
             #[cfg(feature = "metrics")]
             telemetry,
             #[cfg(feature = "prometheus")]
-            exact,
-            at_rest: at_rest.map(|every| every.max(FLUSH_EVERY)),
+            exact: show_exact(core, sink),
+            at_rest: at_rest.filter(|_| to.tells_a_recorder()).map(|every| every.max(FLUSH_EVERY)),
             last: None,
             cpu_measured: None,
             flushed: Activity::default(),
@@ -183,24 +175,12 @@ impl Export {
     }
 }
 
-/// What tells the recorder; `None` where there is none to be told.
-#[cfg(feature = "metrics")]
-fn telemetry(core: &Core, to: &MetricsSource, sink: HistogramSink) -> Option<Telemetry> {
-    let own = match to {
-        MetricsSource::Global => None,
-        MetricsSource::Recorder(recorder) => Some(Arc::clone(recorder)),
-        MetricsSource::Captured | MetricsSource::Disabled => return None,
-    };
-    let label = PoolLabel::of(core.shared.name.as_str(), own.as_ref());
-    let telemetry = Telemetry::new(&label.text, core.policy, sink).reporting_to(own);
-    Some(if label.is_shared { telemetry.counting_only() } else { telemetry })
-}
-
-/// Puts the histograms on the page; returns the label that they have there.
+/// Puts the histograms on the page, if that is where they go; returns the label they have there.
 #[cfg(feature = "prometheus")]
-fn show_exact(core: &Arc<Core>) -> String {
-    let label = PoolLabel::of(core.shared.name.as_str(), None).text;
+fn show_exact(core: &Arc<Core>, sink: HistogramSink) -> Option<String> {
+    let reported = core.reported.as_ref().filter(|reported| reported.to_process)?;
+    let label = (sink == HistogramSink::Exact).then(|| reported.label.text.clone())?;
     let source: Weak<Core> = Arc::downgrade(core);
     crate::prometheus::register(&label, source);
-    label
+    Some(label)
 }

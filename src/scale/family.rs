@@ -70,6 +70,14 @@ impl Family {
             Reading::Histogram(_) => "histogram",
         }
     }
+
+    pub(crate) fn is_gauge(&self) -> bool {
+        matches!(self.reading, Reading::Gauge(_))
+    }
+
+    pub(crate) fn is_histogram(&self) -> bool {
+        matches!(self.reading, Reading::Histogram(_))
+    }
 }
 
 const SINGLE: Labels = Labels { series: 1, of: |_| Vec::new() };

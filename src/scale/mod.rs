@@ -29,7 +29,7 @@ pub(crate) mod metric_table;
 pub(crate) mod pace;
 pub(crate) mod policy;
 #[cfg(feature = "metrics")]
-mod pool_label;
+pub(crate) mod pool_label;
 mod predicted_wait;
 mod queue_depth;
 pub(crate) mod refresh;

@@ -6,9 +6,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-#[cfg(feature = "prometheus")]
-use crate::metrics_source::MetricsSource;
-use crate::metrics_source::{OwnRecorder, WeakRecorder};
+use crate::metrics_source::{MetricsSource, OwnRecorder, WeakRecorder};
 use crate::name::OTHERS;
 use crate::run::figures::LANES_NAMED;
 use crate::sync::Arc;
@@ -39,19 +37,6 @@ fn with_names<R>(recorder: Option<&OwnRecorder>, look: impl FnOnce(&mut Names) -
     look(&mut told[at].1)
 }
 
-/// Whether the recorder knows this lane of a pool by its name, or has room for it.
-pub(crate) fn is_lane_named(pool: &str, lane: &str, recorder: Option<&OwnRecorder>) -> bool {
-    with_names(recorder, |names| is_among(names.entry(pool.to_owned()).or_default(), lane))
-}
-
-fn is_among(lanes: &mut BTreeSet<String>, lane: &str) -> bool {
-    let is_named = lane != OTHERS && (lanes.contains(lane) || lanes.len() < LANES_NAMED);
-    if is_named {
-        lanes.insert(lane.to_owned());
-    }
-    is_named
-}
-
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct PoolLabel {
     pub(crate) text: String,
@@ -71,27 +56,51 @@ impl PoolLabel {
             return PoolLabel { text: OTHERS.to_owned(), is_shared: true };
         }
         names.entry(name.to_owned()).or_default();
+        PoolLabel::of_one(name)
+    }
+
+    pub(crate) fn of_one(name: &str) -> PoolLabel {
         PoolLabel { text: name.to_owned(), is_shared: false }
     }
 }
 
-/// The label under which a pool reports, and whether that is to the recorder of the process.
-#[cfg(feature = "prometheus")]
+/// The value of the label `lane`: the name, if the recorder knows it or has room for it among those
+/// of the pool. Where several pools have the label no lane has a name.
+pub(crate) fn lane_label<'a>(
+    pool: &PoolLabel,
+    lane: &'a str,
+    recorder: Option<&OwnRecorder>,
+) -> &'a str {
+    let is_named = !pool.is_shared
+        && with_names(recorder, |names| admit(names.entry(pool.text.clone()).or_default(), lane));
+    if is_named { lane } else { OTHERS }
+}
+
+fn admit(lanes: &mut BTreeSet<String>, lane: &str) -> bool {
+    let is_named = lane != OTHERS && (lanes.contains(lane) || lanes.len() < LANES_NAMED);
+    if is_named {
+        lanes.insert(lane.to_owned());
+    }
+    is_named
+}
+
+/// The label under which a recorder is told about a pool.
 pub(crate) struct Reported {
     pub(crate) label: PoolLabel,
+    /// That recorder is the one of the process.
+    #[cfg(feature = "prometheus")]
     pub(crate) to_process: bool,
 }
 
-#[cfg(feature = "prometheus")]
 impl Reported {
     /// `None` for a pool that no recorder is told about.
     pub(crate) fn of(name: &str, to: &MetricsSource) -> Option<Reported> {
-        let own = match to {
-            MetricsSource::Global => None,
-            MetricsSource::Recorder(recorder) => Some(recorder),
-            MetricsSource::Captured | MetricsSource::Disabled => return None,
-        };
-        Some(Reported { label: PoolLabel::of(name, own), to_process: own.is_none() })
+        let own = to.own_recorder();
+        to.tells_a_recorder().then(|| Reported {
+            label: PoolLabel::of(name, own),
+            #[cfg(feature = "prometheus")]
+            to_process: own.is_none(),
+        })
     }
 }
 
@@ -115,10 +124,10 @@ mod tests {
     fn lanes_beyond_the_bound_share_one_name_and_known_ones_stay() {
         let mut lanes = BTreeSet::new();
         for n in 0..10 * LANES_NAMED {
-            assert_eq!(is_among(&mut lanes, &format!("lane {n}")), n < LANES_NAMED);
+            assert_eq!(admit(&mut lanes, &format!("lane {n}")), n < LANES_NAMED);
         }
         assert_eq!(lanes.len(), LANES_NAMED);
-        assert!(is_among(&mut lanes, "lane 3") && !is_among(&mut lanes, "lane 16"));
-        assert!(!is_among(&mut BTreeSet::new(), "other"));
+        assert!(admit(&mut lanes, "lane 3") && !admit(&mut lanes, "lane 16"));
+        assert!(!admit(&mut BTreeSet::new(), "other"));
     }
 }

@@ -19,13 +19,11 @@ use super::family::{Family, Figures, Reading, Unit};
 use super::lane_labels::LaneLabels;
 use super::lane_table::LANE_TABLE;
 use super::metric_table::{INFO, TABLE};
-use super::pool_label::is_lane_named;
+use super::pool_label::{PoolLabel, lane_label};
 use super::sink::HistogramSink;
 use super::thinning::{Dice, FLUSH_BUDGET, thin};
 use super::totals::{Levels, Totals};
 use crate::metrics_source::OwnRecorder;
-use crate::name::OTHERS;
-use crate::run::figures::LaneFigures;
 use crate::run::histogram::Cells;
 use crate::run::panics::contain;
 
@@ -34,9 +32,8 @@ const HANDLE_AGE: Duration = Duration::from_secs(1);
 
 /// The exporting side of one pool.
 pub(crate) struct Telemetry {
-    pool: String,
-    /// Other pools have the same label.
-    is_shared: bool,
+    label: PoolLabel,
+    policy: &'static str,
     /// `None` for that of the process.
     own_recorder: Option<OwnRecorder>,
     series: Vec<Series>,
@@ -53,52 +50,57 @@ pub(crate) struct Telemetry {
 
 impl Telemetry {
     /// Prepares the series of a pool. Nothing is registered before the first flush.
-    pub(crate) fn new(pool: &str, policy: &'static str, sink: HistogramSink) -> Telemetry {
-        let exported = |family: &&'static Family| {
-            sink == HistogramSink::Facade || !matches!(family.reading, Reading::Histogram(_))
-        };
-        let series_of = |family: &'static Family| {
-            (0..family.labels.series).map(move |index| {
-                let mut labels = vec![Label::new("pool", pool.to_owned())];
-                let own = (family.labels.of)(index);
-                labels.extend(own.iter().map(Label::from));
-                if std::ptr::eq(family, &INFO) {
-                    labels.push(Label::new("policy", policy));
-                }
-                Series::new(family, index, None, Key::from_parts(family.name, labels))
-            })
-        };
-        let mut series: Vec<Series> =
-            TABLE.iter().chain([&INFO]).filter(exported).flat_map(series_of).collect();
-        histograms_first(&mut series);
-        // The hash of the name seeds the dice: pools start elsewhere, runs repeat.
-        let seed = series.first().map_or(1, |s| s.key.get_hash());
-        Telemetry {
-            pool: pool.to_owned(),
-            is_shared: false,
-            own_recorder: None,
-            series,
+    pub(crate) fn new(
+        label: PoolLabel,
+        policy: &'static str,
+        sink: HistogramSink,
+        own_recorder: Option<OwnRecorder>,
+    ) -> Telemetry {
+        // Pools start elsewhere, runs repeat.
+        let dice = Dice::new(Key::from_name(label.text.clone()).get_hash());
+        let mut telemetry = Telemetry {
+            label,
+            policy,
+            own_recorder,
+            series: Vec::new(),
             lanes: LaneLabels::default(),
             recorder: None,
             handles_due: Duration::ZERO,
             described: false,
             thinned: 0,
-            dice: Dice::new(seed),
+            dice,
+        };
+        let exported = |family: &&Family| sink == HistogramSink::Facade || !family.is_histogram();
+        for family in TABLE.iter().chain([&INFO]).filter(exported) {
+            telemetry.add_series(family, None);
+        }
+        telemetry.histograms_first();
+        telemetry
+    }
+
+    /// Adds the series of a family, those of the pool or those of one label of its lanes.
+    ///
+    /// Where several pools have the label, gauges are left out: what the pools count adds up, but
+    /// no age, ratio or bound of theirs does.
+    fn add_series(&mut self, family: &'static Family, lane: Option<(&str, usize)>) {
+        if self.label.is_shared && family.is_gauge() {
+            return;
+        }
+        for index in 0..family.labels.series {
+            let mut labels = vec![Label::new("pool", self.label.text.clone())];
+            labels.extend(lane.map(|(label, _)| Label::new("lane", label.to_owned())));
+            labels.extend((family.labels.of)(index).iter().map(Label::from));
+            if std::ptr::eq(family, &INFO) {
+                labels.push(Label::new("policy", self.policy));
+            }
+            let key = Key::from_parts(family.name, labels);
+            self.series.push(Series::new(family, index, lane.map(|(_, place)| place), key));
         }
     }
 
-    /// To this recorder, and not to that of the process.
-    pub(crate) fn reporting_to(mut self, recorder: Option<OwnRecorder>) -> Telemetry {
-        self.own_recorder = recorder;
-        self
-    }
-
-    /// Leaves the gauges out, and the names of lanes: several pools have this label. What they
-    /// count adds up, but no age, ratio or bound of theirs does.
-    pub(crate) fn counting_only(mut self) -> Telemetry {
-        self.is_shared = true;
-        self.series.retain(|series| !series.is_gauge());
-        self
+    /// What the histograms leave out is counted in the same flush.
+    fn histograms_first(&mut self) {
+        self.series.sort_by_key(|series| !series.family.is_histogram());
     }
 
     /// Sends what changed since the last flush. [`Totals::at`] is the clock.
@@ -107,13 +109,16 @@ impl Telemetry {
     pub(crate) fn flush(&mut self, totals: &Totals, levels: &Levels) {
         self.add_lanes(totals);
         let lanes = self.lanes.folded(&totals.lanes);
+        let figures_of = |series: &Series, thinned| {
+            let lane = series.lane.and_then(|place| lanes.get(place));
+            Figures { totals, levels, thinned, lane }
+        };
         for series in &mut self.series {
-            let figures = series.figures(totals, levels, &lanes, self.thinned);
-            series.known |= series.can_be_read(&figures);
+            series.known |= series.can_be_read(&figures_of(series, self.thinned));
         }
         self.take_handles(totals.at);
         for series in &mut self.series {
-            let figures = series.figures(totals, levels, &lanes, self.thinned);
+            let figures = figures_of(series, self.thinned);
             series.send(&figures, &mut self.thinned, &mut self.dice);
         }
     }
@@ -121,29 +126,14 @@ impl Telemetry {
     /// Gives the lanes their labels that were opened since the last flush, and new labels series.
     fn add_lanes(&mut self, totals: &Totals) {
         for lane in totals.lanes.iter().skip(self.lanes.lanes()) {
-            let recorder = self.own_recorder.as_ref();
-            let is_named = !self.is_shared && is_lane_named(&self.pool, &lane.name, recorder);
-            let label = if is_named { &*lane.name } else { OTHERS };
-            if let Some(place) = self.lanes.add(label) {
-                self.add_label(label, place);
+            let label = lane_label(&self.label, &lane.name, self.own_recorder.as_ref());
+            let Some(place) = self.lanes.add(label) else { continue };
+            for family in &LANE_TABLE {
+                self.add_series(family, Some((label, place)));
             }
+            self.histograms_first();
+            self.handles_due = Duration::ZERO;
         }
-    }
-
-    fn add_label(&mut self, label: &str, place: usize) {
-        for family in &LANE_TABLE {
-            let series = (0..family.labels.series).map(|of_family| {
-                let pool = Label::new("pool", self.pool.clone());
-                let mut labels = vec![pool, Label::new("lane", label.to_owned())];
-                labels.extend((family.labels.of)(of_family).iter().map(Label::from));
-                let key = Key::from_parts(family.name, labels);
-                Series::new(family, of_family, Some(place), key)
-            });
-            let is_shared = self.is_shared;
-            self.series.extend(series.filter(|series| !(is_shared && series.is_gauge())));
-        }
-        histograms_first(&mut self.series);
-        self.handles_due = Duration::ZERO;
     }
 
     /// Sets every gauge to 0: a recorder keeps the last value for ever, and a pool that is gone
@@ -230,21 +220,6 @@ impl Series {
         Series { family, index, lane, key, handle, known: false, sent: 0, cells_sent }
     }
 
-    fn is_gauge(&self) -> bool {
-        matches!(self.family.reading, Reading::Gauge(_))
-    }
-
-    fn figures<'a>(
-        &self,
-        totals: &'a Totals,
-        levels: &'a Levels,
-        lanes: &'a [LaneFigures],
-        thinned: u64,
-    ) -> Figures<'a> {
-        let lane = self.lane.and_then(|place| lanes.get(place));
-        Figures { totals, levels, thinned, lane }
-    }
-
     fn can_be_read(&self, figures: &Figures<'_>) -> bool {
         match self.family.reading {
             Reading::Counter(read) => read(figures, self.index).is_some(),
@@ -303,11 +278,6 @@ impl Series {
             self.handle = Handle::Gauge(gauge);
         }
     }
-}
-
-/// What the histograms leave out is counted in the same flush.
-fn histograms_first(series: &mut [Series]) {
-    series.sort_by_key(|s| !matches!(s.family.reading, Reading::Histogram(_)));
 }
 
 fn describe(recorder: &dyn Recorder, family: &Family) {

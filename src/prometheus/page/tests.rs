@@ -8,6 +8,7 @@ use super::*;
 use crate::prometheus::configure;
 use crate::prometheus::live::{self, Late};
 use crate::scale::HistogramSink;
+use crate::scale::pool_label::PoolLabel;
 use crate::scale::telemetry::Telemetry;
 use crate::scale::totals::Levels;
 
@@ -41,7 +42,8 @@ fn recorder(builder: PrometheusBuilder, pools: &[(&str, HistogramSink)]) -> Prom
     metrics::with_local_recorder(&recorder, || {
         for (name, sink) in pools {
             let levels = Levels { cpu_saturation: Some(0.3), ..Levels::default() };
-            Telemetry::new(name, "fixed", *sink).flush(&some_totals(), &levels);
+            let label = PoolLabel::of_one(name);
+            Telemetry::new(label, "fixed", *sink, None).flush(&some_totals(), &levels);
         }
     });
     recorder.handle()

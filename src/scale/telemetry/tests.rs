@@ -121,7 +121,7 @@ impl Bench {
     fn new(sink: HistogramSink) -> Bench {
         Bench {
             ledger: Ledger::default(),
-            telemetry: Telemetry::new("p", "fixed", sink),
+            telemetry: Telemetry::new(PoolLabel::of_one("p"), "fixed", sink, None),
             totals: Totals::default(),
             levels: Levels { min: 1, max: 8, busy: 3, ..Levels::default() },
         }
