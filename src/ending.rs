@@ -91,8 +91,8 @@ pub(crate) fn report(core: &Core) -> ShutdownReport {
         returned_count: of(Outcome::Returned),
         returned: shared.returned.take(),
         still_delayed: totals.delayed,
-        still_queued: totals.accepted - totals.delayed - totals.dequeued,
-        running: totals.dequeued - totals.outcomes.iter().sum::<u64>(),
+        still_queued: totals.queued(),
+        running: totals.running(),
         still_running: shared.running_jobs(),
         ended: shared.phase.stage() == Stage::Ended,
     }

@@ -164,7 +164,7 @@ pub(crate) fn stats(core: &Core) -> Stats {
     let totals = core.totals();
     let levels = core.levels();
     let of = |outcome: Outcome| totals.outcomes[outcome as usize];
-    let queued = totals.accepted - totals.delayed - totals.dequeued;
+    let queued = totals.queued();
     let refused_by = Refusal::ALL.map(|refusal| (refusal, totals.refused[refusal as usize]));
     Stats {
         name: core.shared.name.to_string(),

@@ -6,7 +6,7 @@ use std::sync::Weak;
 use metrics_exporter_prometheus::PrometheusHandle;
 
 use crate::run::histogram::Cells;
-use crate::scale::exposition::{has_label, pool_label, write_header, write_series};
+use crate::scale::exposition::{has_label, pool_label, write_header, write_reading};
 use crate::scale::family::Figures;
 use crate::scale::metric_table::measures;
 use crate::scale::totals::{Levels, Totals};
@@ -103,7 +103,7 @@ fn splice(mut page: String, pools: &BTreeMap<String, Totals>) -> String {
                 // Pools of this name have the other sink, or had: the counts of both go on.
                 present = add_to(&present, family.name, &label, (measure.cells)(&figures));
             } else {
-                write_series(&mut text, family, measure, labels, totals);
+                write_reading(&mut text, family, 0, labels, &figures);
             }
         }
         match block {

@@ -6,26 +6,8 @@
 
 use std::fmt::Write;
 
-#[cfg(any(test, feature = "prometheus"))]
-use super::family::Measure;
 use super::family::{Family, Figures, Reading};
-#[cfg(test)]
-use super::metric_table::measures;
-#[cfg(any(test, feature = "prometheus"))]
-use super::totals::{Levels, Totals};
 use crate::run::histogram::Cells;
-
-/// Writes the histogram families of some pools, each family once.
-#[cfg(test)]
-pub(crate) fn write_page(out: &mut String, pools: &[(&str, &Totals)]) {
-    for (family, measure) in measures() {
-        write_header(out, family);
-        for (name, totals) in pools {
-            write_series(out, family, measure, &pool_label(name), totals);
-        }
-        out.push('\n');
-    }
-}
 
 /// Writes the `# HELP` and `# TYPE` lines of a family.
 pub(crate) fn write_header(out: &mut String, family: &Family) {
@@ -34,21 +16,8 @@ pub(crate) fn write_header(out: &mut String, family: &Family) {
     line(out, format_args!("# TYPE {name} {}", family.kind()));
 }
 
-/// Writes the series of one pool in one histogram family; `labels` is the text between the braces.
-#[cfg(any(test, feature = "prometheus"))]
-pub(crate) fn write_series(
-    out: &mut String,
-    family: &Family,
-    measure: Measure,
-    labels: &str,
-    totals: &Totals,
-) {
-    let levels = &Levels::default();
-    let figures = Figures { totals, levels, thinned: 0, lane: None };
-    write_cells(out, family, measure.ladder, labels, (measure.cells)(&figures));
-}
-
-/// Writes one series of a family; nothing if the platform does not tell.
+/// Writes one series of a family, a histogram with all its buckets; nothing if the platform does
+/// not tell. `labels` is the text between the braces.
 pub(crate) fn write_reading(
     out: &mut String,
     family: &Family,
@@ -69,13 +38,12 @@ pub(crate) fn write_reading(
             None => {}
         },
         Reading::Histogram(measure) => {
-            write_cells(out, family, measure.ladder, labels, (measure.cells)(figures));
+            write_cells(out, name, measure.ladder, labels, (measure.cells)(figures));
         }
     }
 }
 
-fn write_cells(out: &mut String, family: &Family, ladder: &[u64], labels: &str, cells: &Cells) {
-    let name = family.name;
+fn write_cells(out: &mut String, name: &str, ladder: &[u64], labels: &str, cells: &Cells) {
     for &bound in ladder {
         let (le, n) = (Seconds(bound), cells.cumulative_le(bound));
         line(out, format_args!("{name}_bucket{{{labels},le=\"{le}\"}} {n}"));
@@ -136,6 +104,21 @@ impl std::fmt::Display for Seconds {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::scale::metric_table::measures;
+    use crate::scale::totals::{Levels, Totals};
+
+    /// Writes the histogram families of some pools, each family once.
+    fn write_page(out: &mut String, pools: &[(&str, &Totals)]) {
+        let levels = &Levels::default();
+        for (family, _) in measures() {
+            write_header(out, family);
+            for (name, totals) in pools {
+                let figures = Figures { totals, levels, thinned: 0, lane: None };
+                write_reading(out, family, 0, &pool_label(name), &figures);
+            }
+            out.push('\n');
+        }
+    }
 
     /// 10 µs is a bound, and belongs below it; the next nanosecond does not.
     fn totals() -> Totals {

@@ -5,6 +5,7 @@ use crate::run::figures::LaneFigures;
 use crate::run::histogram::Cells;
 
 /// One metric family. Every series of it also carries the label `pool`.
+#[derive(Clone, Copy)]
 pub(crate) struct Family {
     pub(crate) name: &'static str,
     pub(crate) unit: Unit,
@@ -22,6 +23,7 @@ pub(crate) enum Unit {
 }
 
 /// The labels of a family besides `pool`: a closed list, one entry a series.
+#[derive(Clone, Copy)]
 pub(crate) struct Labels {
     pub(crate) series: usize,
     /// Name and value of each label of the series with this index.

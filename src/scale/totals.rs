@@ -58,7 +58,12 @@ pub(crate) struct Totals {
 }
 
 impl Totals {
-    /// Jobs started and not yet over. A level, but of the same look as the counts.
+    /// Jobs that wait in the queue. A level, but of the same look as the counts.
+    pub(crate) fn queued(&self) -> u64 {
+        self.accepted - self.delayed - self.dequeued
+    }
+
+    /// Jobs started and not yet over. A level, as the queued ones.
     pub(crate) fn running(&self) -> u64 {
         self.dequeued - self.outcomes.iter().sum::<u64>()
     }
