@@ -25,8 +25,12 @@ fn pool(metered: bool) -> Pool {
 }
 
 /// Jobs wait until all are submitted, so that no thread is ever woken for one of them.
+///
+/// The pool stays in memory. Freeing its large blocks can make the allocator sweep, once, whatever
+/// small ones were freed before, which are the cells of the jobs: it would be counted as theirs.
 fn paused(metered: bool, submit: impl FnOnce(&Pool)) {
     let pool = pool(metered);
+    std::mem::forget(pool.handle());
     pool.pause();
     submit(&pool);
     pool.resume();
