@@ -190,13 +190,13 @@ pub(crate) fn stats(core: &Core) -> Stats {
         retries: totals.retries,
         retries_refused: totals.retries_refused,
         workers: worker_counts(&levels),
-        target: levels.target,
+        target: levels.noted.target,
         min: levels.min,
         max: levels.max,
-        demand: levels.demand,
+        demand: levels.noted.demand,
         submitters_blocked: levels.submitters_blocked,
-        oldest_age: levels.oldest_age,
-        utilization: levels.utilization,
+        oldest_age: levels.noted.oldest_age,
+        utilization: levels.noted.utilization,
         wait: Quantiles::of(&totals.wait),
         run: Quantiles::of(&totals.run),
         busy_time: totals.busy,
@@ -294,7 +294,7 @@ pub(crate) fn health(core: &Core) -> Health {
     let queued = shared.gate.queued() > 0;
     let (stalled, refused) = {
         let journal = core.journal.lock();
-        (journal.stalled, journal.spawn_refused)
+        (journal.noted.stalled, journal.spawn_refused)
     };
     let silent = core.supervisor_late() > SILENT_AFTER;
     let troubles = [

@@ -20,7 +20,7 @@ use super::restraints::Restraints;
 use super::returned::ReturnedJobs;
 use super::rooms::Rooms;
 use super::roster::Roster;
-use super::sleep::Sleep;
+use super::sleep::{Seen, Sleep};
 use super::slot::State;
 use super::spawner::Spawner;
 use super::tally::Tally;
@@ -193,6 +193,12 @@ impl Shared {
     /// How many workers hold.
     pub(crate) fn held(&self) -> u32 {
         if self.restraints.may_hold() { self.roster.in_state(State::Held) } else { 0 }
+    }
+
+    /// Of the workers seen without a job those that are just starting, and the others.
+    pub(crate) fn starting_and_idle(&self, seen: Seen) -> (u32, u32) {
+        let starting = self.roster.in_state(State::Starting).min(seen.searching());
+        (starting, (seen.sleeping() + seen.searching()).saturating_sub(starting))
     }
 
     /// The deadline of the job that the calling thread is in, whichever pool runs that.

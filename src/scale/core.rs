@@ -13,6 +13,7 @@ use crate::compose::timer::Timer;
 use crate::config::Settings;
 use crate::metrics_source::MetricsSource;
 use crate::outcome::{Outcome, Refusal, StopCause};
+use crate::run::current::Running;
 use crate::run::delayed::JobCounts;
 use crate::run::desk::Inside;
 use crate::run::overdue;
@@ -196,50 +197,48 @@ impl Core {
         totals
     }
 
-    /// The levels now: what the supervisor last wrote down, and on top of it what can be read
-    /// directly, so that a parked supervisor never shows old figures.
+    /// The levels now: what the supervisor noted, and what can be read directly, so that a parked
+    /// one never shows old figures. No job is old, and none stalled, where none is queued by now.
     pub(crate) fn levels(&self) -> Levels {
         let shared = &self.shared;
-        let mut levels = {
-            let journal = self.journal.lock();
-            Levels { stalled: journal.stalled, ..journal.levels.clone() }
-        };
+        let mut noted = self.journal.lock().noted.clone();
         let settings = self.settings.load();
         let seen = shared.sleep.look();
         let now = shared.now();
-        levels.queued = shared.gate.queued();
-        levels.queued_by = shared.queued_by(levels.queued);
-        levels.reserved = shared.gate.reserved();
-        if levels.queued == 0 {
-            levels.stalled = false;
-            levels.oldest_age = Duration::ZERO;
+        let queued = shared.gate.queued();
+        if queued == 0 {
+            noted.stalled = false;
+            noted.oldest_age = Duration::ZERO;
         }
-        levels.queue_limit = settings.queue_capacity.map(|n| n as u64);
-        levels.delayed_limit = shared.delayed.capacity() as u64;
-        levels.submitters_blocked = shared.gate.waiting();
-        levels.starting = shared.roster.in_state(State::Starting).min(seen.searching());
-        levels.idle = (seen.sleeping() + seen.searching()).saturating_sub(levels.starting);
-        let blocked = shared.roster.running().filter(|(_, job)| job.blocked).count() as u32;
-        levels.blocked = blocked.min(seen.busy());
-        levels.held = shared.held().min(seen.busy() - levels.blocked);
-        levels.busy = seen.busy() - levels.blocked - levels.held;
-        levels.retiring = shared.roster.in_state(State::Leaving);
-        levels.min = settings.min_workers as u32;
-        levels.max = settings.max_workers as u32;
-        levels.longest_running = shared
-            .roster
-            .running()
-            .map(|(_, job)| now.since(job.started))
-            .max()
-            .unwrap_or_default();
-        let beats = shared
-            .roster
-            .running()
-            .filter_map(|(worker, job)| shared.roster.slot(worker).current.last_beat(job.started));
-        levels.heartbeat_age = beats.map(|beat| now.since(beat)).max().unwrap_or_default();
-        levels.stuck_jobs = overdue::stuck_jobs(shared);
-        levels.supervisor_late = self.supervisor_late();
-        levels
+        let (starting, idle) = shared.starting_and_idle(seen);
+        let running: Vec<(usize, Running)> = shared.roster.running().collect();
+        let blocked = running.iter().filter(|(_, job)| job.blocked).count() as u32;
+        let blocked = blocked.min(seen.busy());
+        let held = shared.held().min(seen.busy() - blocked);
+        let ages = running.iter().map(|(_, job)| now.since(job.started));
+        let beats = running
+            .iter()
+            .filter_map(|(worker, job)| shared.roster.slot(*worker).current.last_beat(job.started));
+        Levels {
+            noted,
+            queued_by: shared.queued_by(queued),
+            reserved: shared.gate.reserved(),
+            queue_limit: settings.queue_capacity.map(|n| n as u64),
+            delayed_limit: shared.delayed.capacity() as u64,
+            submitters_blocked: shared.gate.waiting(),
+            starting,
+            idle,
+            busy: seen.busy() - blocked - held,
+            blocked,
+            held,
+            retiring: shared.roster.in_state(State::Leaving),
+            min: settings.min_workers as u32,
+            max: settings.max_workers as u32,
+            longest_running: ages.max().unwrap_or_default(),
+            heartbeat_age: beats.map(|beat| now.since(beat)).max().unwrap_or_default(),
+            stuck_jobs: overdue::stuck_jobs(shared),
+            supervisor_late: self.supervisor_late(),
+        }
     }
 }
 

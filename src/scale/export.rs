@@ -94,7 +94,7 @@ impl Export {
         }
         // A thread on its way out is still one that is shown.
         let all_gone = core.shared.roster.in_state(State::Leaving) == 0;
-        !changed && all_gone && core.journal.lock().levels.utilization == 0.0
+        !changed && all_gone && core.journal.lock().noted.utilization == 0.0
     }
 
     /// Whether somebody asked, or there is something new, since the last flush began.
@@ -153,11 +153,11 @@ impl Export {
             let cores = observer.probe.cores(now, core.settings.load().cores);
             (observer.probe.worker_cpu(&core.shared), observer.probe.saturation(now, cores))
         });
-        let levels = &mut core.journal.lock().levels;
-        levels.utilization = utilization.clamp(0.0, 1.0);
+        let noted = &mut core.journal.lock().noted;
+        noted.utilization = utilization.clamp(0.0, 1.0);
         if let Some((worker_cpu, saturation)) = cpu {
-            levels.worker_cpu = worker_cpu;
-            levels.cpu_saturation = saturation;
+            noted.worker_cpu = worker_cpu;
+            noted.cpu_saturation = saturation;
         }
     }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::policy::{Plan, Reason};
 use super::sample::Sample;
-use super::totals::Levels;
+use super::totals::Noted;
 use crate::run::histogram::Cells;
 
 /// Decisions remembered.
@@ -50,8 +50,7 @@ pub(crate) struct Journal {
     /// Accepted and rejected changes of the settings.
     pub(crate) reloads: [u64; 2],
     pub(crate) tick: Cells,
-    pub(crate) levels: Levels,
-    pub(crate) stalled: bool,
+    pub(crate) noted: Noted,
     /// The system refused a thread at the last attempt.
     pub(crate) spawn_refused: bool,
 }
@@ -60,7 +59,7 @@ impl Journal {
     /// Writes down one evaluation: the plan as it was carried out.
     pub(crate) fn record(&mut self, at: Duration, sample: &Sample, plan: &Plan) {
         self.evaluations += 1;
-        self.stalled = plan.stalled;
+        self.noted.stalled = plan.stalled;
         let reason = plan.reason.index();
         self.verdicts[reason] += 1;
         let to = plan.target(sample.workers);

@@ -230,7 +230,7 @@ pub(crate) static TABLE: [Family; 45] = [
     gauge(
         "springtide_queue_oldest_job_age_seconds",
         "Age of the job that has waited longest; 0 when none waits.",
-        |f, _| seconds(f.levels.oldest_age),
+        |f, _| seconds(f.levels.noted.oldest_age),
     )
     .unit(Unit::Seconds),
     counter(
@@ -249,24 +249,24 @@ pub(crate) static TABLE: [Family; 45] = [
     )
     .labels(WORKER_STATES.len(), |i| vec![("state", WORKER_STATES[i])]),
     gauge("springtide_workers_target", "Workers the supervisor wants now.", |f, _| {
-        Some(f64::from(f.levels.target))
+        Some(f64::from(f.levels.noted.target))
     }),
     gauge("springtide_workers_min", "Lower bound in force.", |f, _| Some(f64::from(f.levels.min))),
     gauge("springtide_workers_max", "Upper bound in force.", |f, _| Some(f64::from(f.levels.max))),
     gauge(
         "springtide_workers_replaced",
         "Workers that stuck jobs keep and others may stand in for, above the upper bound.",
-        |f, _| Some(f64::from(f.levels.replaced)),
+        |f, _| Some(f64::from(f.levels.noted.replaced)),
     ),
     gauge(
         "springtide_demand_workers",
         "Workers the offered load needs; may exceed the upper bound. Scale machines by its sum.",
-        |f, _| Some(f64::from(f.levels.demand)),
+        |f, _| Some(f64::from(f.levels.noted.demand)),
     ),
     gauge(
         "springtide_utilization_ratio",
         "Busy share of worker time since the flush before.",
-        |f, _| Some(f.levels.utilization),
+        |f, _| Some(f.levels.noted.utilization),
     )
     .unit(Unit::Ratio),
     counter(
@@ -278,13 +278,13 @@ pub(crate) static TABLE: [Family; 45] = [
     counter(
         "springtide_worker_cpu_seconds_total",
         "CPU time of the worker threads, in whole seconds; absent where the system does not tell.",
-        |f, _| f.levels.worker_cpu.map(|cpu| cpu.as_secs()),
+        |f, _| f.levels.noted.worker_cpu.map(|cpu| cpu.as_secs()),
     )
     .unit(Unit::Seconds),
     gauge(
         "springtide_cpu_saturation_ratio",
         "CPU used by the process over the cores it may use; absent where unknown.",
-        |f, _| f.levels.cpu_saturation,
+        |f, _| f.levels.noted.cpu_saturation,
     )
     .unit(Unit::Ratio),
     gauge(
@@ -312,7 +312,7 @@ pub(crate) static TABLE: [Family; 45] = [
     gauge(
         "springtide_stalled",
         "1 while jobs wait and none has left the queue for far longer than jobs take.",
-        |f, _| Some(f64::from(u8::from(f.levels.stalled))),
+        |f, _| Some(f64::from(u8::from(f.levels.noted.stalled))),
     ),
     counter("springtide_steals_total", "Jobs taken from another worker's deque.", |f, _| {
         Some(f.totals.steals)
@@ -365,7 +365,7 @@ pub(crate) static TABLE: [Family; 45] = [
     gauge(
         "springtide_supervisor_last_tick_timestamp_seconds",
         "Unix time of the last evaluation; an old one is a fault only while jobs are queued.",
-        |f, _| Some(f.levels.last_tick_unix),
+        |f, _| Some(f.levels.noted.last_tick_unix),
     )
     .unit(Unit::Seconds),
     counter(

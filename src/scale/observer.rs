@@ -9,7 +9,6 @@ use super::sample::Sample;
 use crate::config::Settings;
 use crate::run::job::Job;
 use crate::run::shared::Shared;
-use crate::run::slot::State;
 use crate::sync::atomic::Ordering;
 use crate::time::{Nanos, nanos};
 
@@ -42,8 +41,7 @@ impl Observer {
         let (counts, from_inside) = self.count(shared, now, steady);
         let injected_waits = self.injected_age(shared, counts.accepted - from_inside, steady);
         let seen = shared.sleep.look();
-        let starting = shared.roster.in_state(State::Starting).min(seen.searching());
-        let idle = (seen.sleeping() + seen.searching()).saturating_sub(starting);
+        let (starting, idle) = shared.starting_and_idle(seen);
         let busy = seen.busy();
         let peak = shared.busy_peak.swap(busy, Ordering::Relaxed);
         let gap = steady.since(self.ledger.last().at);

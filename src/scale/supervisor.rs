@@ -128,7 +128,7 @@ impl Supervisor {
         if recoveries > 0 {
             core.journal.lock().recoveries += recoveries;
         }
-        core.journal.lock().levels.replaced = replaced;
+        core.journal.lock().noted.replaced = replaced;
         self.write_down(now, steady, &sample, &plan);
         plan
     }
@@ -166,7 +166,7 @@ impl Supervisor {
         let policy = &mut self.policy;
         catch(|| policy.decide(now.as_duration(), sample)).unwrap_or_else(|_| {
             // What it wanted last is nearer to the truth than nothing.
-            let demand = self.core.journal.lock().levels.demand;
+            let demand = self.core.journal.lock().noted.demand;
             Plan { demand, ..Plan::hold(Reason::PolicyPanicked) }
         })
     }
@@ -266,10 +266,10 @@ impl Supervisor {
         let mut journal = self.core.journal.lock();
         journal.record(steady.as_duration(), sample, plan);
         journal.tick.record(took);
-        journal.levels.target = plan.target(sample.workers);
-        journal.levels.demand = plan.demand;
-        journal.levels.oldest_age = sample.oldest_age;
-        journal.levels.last_tick_unix = unix_now();
+        journal.noted.target = plan.target(sample.workers);
+        journal.noted.demand = plan.demand;
+        journal.noted.oldest_age = sample.oldest_age;
+        journal.noted.last_tick_unix = unix_now();
     }
 
     /// Moves a pool that was shut down towards its end; true once it is there.

@@ -88,8 +88,8 @@ pub(crate) struct Activity {
 /// Levels at one moment.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Levels {
-    pub(crate) queued: u64,
-    /// The same by [`Priority`].
+    pub(crate) noted: Noted,
+    /// Jobs in the queue by [`Priority`].
     pub(crate) queued_by: [u64; Priority::ALL.len()],
     /// Places in the queue that permits hold.
     pub(crate) reserved: u64,
@@ -97,7 +97,6 @@ pub(crate) struct Levels {
     pub(crate) queue_limit: Option<u64>,
     /// Jobs that may be delayed at once.
     pub(crate) delayed_limit: u64,
-    pub(crate) oldest_age: Duration,
     pub(crate) submitters_blocked: u64,
     pub(crate) starting: u32,
     pub(crate) idle: u32,
@@ -108,25 +107,31 @@ pub(crate) struct Levels {
     /// Without a state that a job needed.
     pub(crate) held: u32,
     pub(crate) retiring: u32,
-    pub(crate) target: u32,
     pub(crate) min: u32,
     pub(crate) max: u32,
-    /// Workers with stuck jobs that others may stand in for.
-    pub(crate) replaced: u32,
-    pub(crate) demand: u32,
-    /// Busy share of worker time over the last second or so.
-    pub(crate) utilization: f64,
     pub(crate) longest_running: Duration,
     /// The longest time since a running job last said that it lives, of those that ever did.
     pub(crate) heartbeat_age: Duration,
     /// Jobs that have outrun their timeout or deadline by the grace and run on.
     pub(crate) stuck_jobs: u32,
-    /// Jobs wait, none has left the queue for long, and no worker could be added.
-    pub(crate) stalled: bool,
     /// For how long the supervisor has been at its work, or ought to have been.
     pub(crate) supervisor_late: Duration,
-    /// Unix time of the supervisor's last evaluation, in seconds.
+}
+
+/// The levels that the supervisor finds out and writes down, as old as its last look or flush.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct Noted {
+    pub(crate) target: u32,
+    pub(crate) demand: u32,
+    /// Workers with stuck jobs that others may stand in for.
+    pub(crate) replaced: u32,
+    pub(crate) oldest_age: Duration,
+    /// Jobs wait, none has left the queue for long, and no worker could be added.
+    pub(crate) stalled: bool,
+    /// Unix time of the last evaluation, in seconds.
     pub(crate) last_tick_unix: f64,
+    /// Busy share of worker time since the flush before.
+    pub(crate) utilization: f64,
     /// CPU time of the worker threads so far; `None` where the platform does not tell.
     pub(crate) worker_cpu: Option<Duration>,
     /// CPU used by the process over its cores; `None` where unknown.

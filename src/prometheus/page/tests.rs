@@ -10,7 +10,7 @@ use crate::prometheus::live::{self, Late};
 use crate::scale::HistogramSink;
 use crate::scale::pool_label::PoolLabel;
 use crate::scale::telemetry::Telemetry;
-use crate::scale::totals::Levels;
+use crate::scale::totals::{Levels, Noted};
 
 struct Source(Totals);
 
@@ -41,7 +41,8 @@ fn recorder(builder: PrometheusBuilder, pools: &[(&str, HistogramSink)]) -> Prom
     let recorder = builder.build_recorder();
     metrics::with_local_recorder(&recorder, || {
         for (name, sink) in pools {
-            let levels = Levels { cpu_saturation: Some(0.3), ..Levels::default() };
+            let noted = Noted { cpu_saturation: Some(0.3), ..Noted::default() };
+            let levels = Levels { noted, ..Levels::default() };
             let label = PoolLabel::of_one(name);
             Telemetry::new(label, "fixed", *sink, None).flush(&some_totals(), &levels);
         }

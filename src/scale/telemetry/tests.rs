@@ -174,7 +174,7 @@ fn counters_get_the_difference_and_whole_seconds_carry_their_rest() {
         bench.totals.outcomes[Outcome::Panicked as usize] = step;
         bench.totals.scale_events[0][Reason::Grow.index()] = step;
         bench.totals.busy = Duration::from_millis(step * 350);
-        bench.levels.worker_cpu = Some(Duration::from_millis(step * 250));
+        bench.levels.noted.worker_cpu = Some(Duration::from_millis(step * 250));
         assert!(bench.flush(150));
     }
     assert_eq!(bench.ledger.total("jobs_submitted_total"), 1000);
@@ -196,7 +196,7 @@ fn what_the_platform_does_not_tell_is_absent_until_it_does() {
     let mut bench = Bench::new(HistogramSink::Facade);
     bench.flush(0);
     assert!(!bench.ledger.has("worker_cpu") && !bench.ledger.has("cpu_saturation_ratio"));
-    bench.levels.cpu_saturation = Some(0.5);
+    bench.levels.noted.cpu_saturation = Some(0.5);
     bench.flush(1000);
     assert_eq!(bench.ledger.level("cpu_saturation_ratio"), 0.5);
 }
