@@ -38,14 +38,15 @@ use metrics_exporter_prometheus::Matcher;
 
 use crate::scale::family::measures_of;
 use crate::scale::lane_table::LANE_TABLE;
-use crate::scale::metric_table::measures;
+use crate::scale::metric_table::TABLE;
 
 /// Sets the buckets of the duration families, so that they are histograms.
 ///
 /// Buckets that the builder already has for exactly these families are replaced; everything else
 /// in it stays as it is.
 pub fn configure(builder: PrometheusBuilder) -> PrometheusBuilder {
-    measures().chain(measures_of(&LANE_TABLE)).fold(builder, |builder, (family, measure)| {
+    let measures = measures_of(&TABLE).chain(measures_of(&LANE_TABLE));
+    measures.fold(builder, |builder, (family, measure)| {
         let bounds: Vec<f64> = measure.ladder.iter().map(|ns| *ns as f64 / 1e9).collect();
         builder
             .set_buckets_for_metric(Matcher::Full(family.name.to_owned()), &bounds)

@@ -8,7 +8,7 @@ use crate::pool_handle::PoolHandle;
 use crate::run::current::JobInfo;
 use crate::run::priority::Priority;
 use crate::scale::{Core, Decision};
-use crate::stats::{Health, Quantiles, Stats, Trouble, WorkerCounts};
+use crate::stats::{Health, Quantiles, Stats, WorkerCounts};
 use crate::sync::Arc;
 
 /// The most that is shown of each: pools, decisions of a pool, running jobs of a pool.
@@ -44,7 +44,7 @@ fn write_pool(json: &mut Json, core: &Arc<Core>) {
 fn write_health(json: &mut Json, health: &Health) {
     json.object(|json| {
         json.field("is_healthy").bool(health.is_healthy());
-        let troubles = health.troubles.iter().map(|trouble: &Trouble| trouble.as_str());
+        let troubles = health.troubles.iter().map(|trouble| trouble.as_str());
         json.field("troubles").list(troubles, Json::string);
         json.field("stuck_jobs").number(health.stuck_jobs);
     });

@@ -14,7 +14,7 @@ use super::server::Server;
 use super::{debug, pools, scrape};
 use crate::run::panics::contain;
 use crate::run::spawner::{Spawner, SystemSpawner};
-use crate::stats::{self, Trouble};
+use crate::stats;
 use crate::sync::Arc;
 use crate::sync::plain::{AtomicBool, Ordering};
 use crate::sync::thread::{Builder, JoinHandle, park};
@@ -218,7 +218,7 @@ fn route(
 fn health() -> Response {
     let lines = pools::owned().into_iter().filter_map(|core| {
         let troubles = stats::health(&core).troubles;
-        let words: Vec<&str> = troubles.iter().map(|trouble: &Trouble| trouble.as_str()).collect();
+        let words: Vec<&str> = troubles.iter().map(|trouble| trouble.as_str()).collect();
         (!words.is_empty())
             .then(|| format!("{:?}: {}\n", core.shared.name.as_str(), words.join(", ")))
     });

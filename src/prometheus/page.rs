@@ -7,8 +7,8 @@ use metrics_exporter_prometheus::PrometheusHandle;
 
 use crate::run::histogram::Cells;
 use crate::scale::exposition::{has_label, pool_label, write_header, write_reading};
-use crate::scale::family::Figures;
-use crate::scale::metric_table::measures;
+use crate::scale::family::{Figures, measures_of};
+use crate::scale::metric_table::TABLE;
 use crate::scale::totals::{Levels, Totals};
 use crate::sync::Mutex;
 
@@ -20,8 +20,8 @@ pub(crate) trait ExactSource: Send + Sync {
 /// Whose exact histograms are on the page, under which label.
 struct Sources {
     live: Vec<(String, Weak<dyn ExactSource>)>,
-    /// What pools that have ended leave there, so that no count ever falls. There are no more of
-    /// them than a recorder is told names of pools.
+    /// The histograms that pools which have ended leave there, so that no count ever falls. There
+    /// are no more of them than a recorder is told names of pools.
     ended: BTreeMap<String, Totals>,
 }
 
@@ -42,10 +42,10 @@ pub(crate) fn keep(source: &dyn ExactSource, label: &str, totals: Totals) {
     let mut sources = SOURCES.lock();
     let is_other = |known: &Weak<dyn ExactSource>| !std::ptr::addr_eq(known.as_ptr(), source);
     sources.live.retain(|(_, known)| is_other(known));
-    merge(sources.ended.entry(label.to_owned()).or_default(), &totals);
+    merge_histograms(sources.ended.entry(label.to_owned()).or_default(), &totals);
 }
 
-fn merge(known: &mut Totals, totals: &Totals) {
+fn merge_histograms(known: &mut Totals, totals: &Totals) {
     known.wait.merge(&totals.wait);
     known.run.merge(&totals.run);
     known.tick.merge(&totals.tick);
@@ -68,7 +68,7 @@ fn exact_pools() -> BTreeMap<String, Totals> {
         (live.collect::<Vec<_>>(), sources.ended.clone())
     };
     for (label, source) in live {
-        merge(pools.entry(label).or_default(), &source.totals());
+        merge_histograms(pools.entry(label).or_default(), &source.totals());
     }
     pools
 }
@@ -80,7 +80,7 @@ fn splice(mut page: String, pools: &BTreeMap<String, Totals>) -> String {
         return page;
     }
     let labels: Vec<String> = pools.keys().map(|name| labels_in(&page, name)).collect();
-    for (family, measure) in measures() {
+    for (family, measure) in measures_of(&TABLE) {
         let mut text = String::new();
         let block = match Block::find(&page, family.name) {
             Some(block) if block.is_histogram => Some(block),

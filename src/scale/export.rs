@@ -32,12 +32,13 @@ pub(crate) struct Export {
     exact: Option<String>,
     /// How often a pool at rest reports; `None` for never.
     at_rest: Option<Duration>,
+    /// When the last flush was, and what all was like then.
     last: Option<Nanos>,
-    cpu_measured: Option<Nanos>,
-    /// As of the last flush.
     flushed: Activity,
+    /// The observer's, at that flush.
     busy_ns: u64,
     worker_ns: u64,
+    cpu_measured: Option<Nanos>,
 }
 
 impl Export {

@@ -104,13 +104,14 @@ impl std::fmt::Display for Seconds {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::scale::metric_table::measures;
+    use crate::scale::family::measures_of;
+    use crate::scale::metric_table::TABLE;
     use crate::scale::totals::{Levels, Totals};
 
     /// Writes the histogram families of some pools, each family once.
     fn write_page(out: &mut String, pools: &[(&str, &Totals)]) {
         let levels = &Levels::default();
-        for (family, _) in measures() {
+        for (family, _) in measures_of(&TABLE) {
             write_header(out, family);
             for (name, totals) in pools {
                 let figures = Figures { totals, levels, thinned: 0, lane: None };
@@ -172,7 +173,7 @@ mod tests {
         assert_eq!(shown(25_000), "0.000025");
         assert_eq!(shown(60_000_000_000), "60");
         assert_eq!(shown(u64::MAX), "18446744073.709551615");
-        for (_, measure) in measures() {
+        for (_, measure) in measures_of(&TABLE) {
             for &bound in measure.ladder {
                 assert_eq!(shown(bound), (bound as f64 / 1e9).to_string());
             }

@@ -8,6 +8,7 @@ use crate::run::histogram::Cells;
 #[derive(Clone, Copy)]
 pub(crate) struct Family {
     pub(crate) name: &'static str,
+    #[cfg_attr(not(feature = "metrics"), allow(dead_code, reason = "only a recorder is told"))]
     pub(crate) unit: Unit,
     pub(crate) help: &'static str,
     pub(crate) labels: Labels,
@@ -77,8 +78,21 @@ impl Family {
         matches!(self.reading, Reading::Gauge(_))
     }
 
+    #[cfg(feature = "metrics")]
     pub(crate) fn is_histogram(&self) -> bool {
         matches!(self.reading, Reading::Histogram(_))
+    }
+
+    pub(super) const fn unit(self, unit: Unit) -> Family {
+        Family { unit, ..self }
+    }
+
+    pub(super) const fn labels(
+        self,
+        series: usize,
+        of: fn(usize) -> Vec<(&'static str, &'static str)>,
+    ) -> Family {
+        Family { labels: Labels { series, of }, ..self }
     }
 }
 
@@ -110,21 +124,8 @@ pub(super) const fn histogram(
     Family { name, unit: Unit::Seconds, help, labels: SINGLE, reading }
 }
 
-impl Family {
-    pub(super) const fn unit(self, unit: Unit) -> Family {
-        Family { unit, ..self }
-    }
-
-    pub(super) const fn labels(
-        self,
-        series: usize,
-        of: fn(usize) -> Vec<(&'static str, &'static str)>,
-    ) -> Family {
-        Family { labels: Labels { series, of }, ..self }
-    }
-}
-
 /// The histogram families of a table.
+#[cfg(any(test, feature = "prometheus"))]
 pub(crate) fn measures_of(
     table: &'static [Family],
 ) -> impl Iterator<Item = (&'static Family, Measure)> {

@@ -14,7 +14,7 @@ pub(crate) struct LaneLabels {
 
 impl LaneLabels {
     /// How many lanes have a label.
-    pub(crate) fn lanes(&self) -> usize {
+    pub(crate) fn labelled(&self) -> usize {
         self.places.len()
     }
 

@@ -6,18 +6,11 @@
 
 use std::time::Duration;
 
-use super::family::{
-    Family, Figures, Labels, Measure, Reading, Unit, counter, gauge, histogram, measures_of,
-};
+use super::family::{Family, Figures, Labels, Reading, Unit, counter, gauge, histogram};
 use super::policy::Reason;
 use super::totals::Levels;
 use crate::outcome::{Outcome, Refusal, StopCause};
 use crate::run::priority::Priority;
-
-/// The histogram families of the table.
-pub(crate) fn measures() -> impl Iterator<Item = (&'static Family, Measure)> {
-    measures_of(&TABLE)
-}
 
 const US: u64 = 1_000;
 const MS: u64 = 1_000_000;

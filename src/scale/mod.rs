@@ -16,7 +16,6 @@ pub(crate) mod captured;
 mod constants;
 mod decay;
 pub(crate) mod exposition;
-#[cfg_attr(not(feature = "prometheus"), allow(dead_code, reason = "the recorder needs it"))]
 pub(crate) mod family;
 mod fixed;
 mod gaps;
@@ -24,7 +23,6 @@ mod gaps;
 mod lane_labels;
 pub(crate) mod lane_table;
 mod load;
-#[cfg_attr(not(feature = "prometheus"), allow(dead_code, reason = "the recorder needs it"))]
 pub(crate) mod metric_table;
 pub(crate) mod pace;
 pub(crate) mod policy;

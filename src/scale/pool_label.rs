@@ -13,7 +13,7 @@ use crate::sync::Arc;
 use crate::sync::plain::Mutex;
 
 /// The names of pools that one recorder is told, those of pools that have ended included.
-pub(crate) const POOLS_NAMED: usize = 64;
+const POOLS_NAMED: usize = 64;
 
 /// The names of pools, and of the lanes of each.
 type Names = BTreeMap<String, BTreeSet<String>>;
@@ -45,7 +45,7 @@ pub(crate) struct PoolLabel {
 }
 
 impl PoolLabel {
-    /// The name, if the recorder knows it or has room for it.
+    /// The name, if the recorder knows it or has room for it; then it knows it from now on.
     pub(crate) fn of(name: &str, recorder: Option<&OwnRecorder>) -> PoolLabel {
         with_names(recorder, |names| PoolLabel::among(names, name))
     }
@@ -65,7 +65,7 @@ impl PoolLabel {
 }
 
 /// The value of the label `lane`: the name, if the recorder knows it or has room for it among those
-/// of the pool. Where several pools have the label no lane has a name.
+/// of the pool; then it knows it from now on. Where several pools share a label no lane has a name.
 pub(crate) fn lane_label<'a>(
     pool: &PoolLabel,
     lane: &'a str,

@@ -125,7 +125,7 @@ impl Telemetry {
 
     /// Gives the lanes their labels that were opened since the last flush, and new labels series.
     fn add_lanes(&mut self, totals: &Totals) {
-        for lane in totals.lanes.iter().skip(self.lanes.lanes()) {
+        for lane in totals.lanes.iter().skip(self.lanes.labelled()) {
             let label = lane_label(&self.label, &lane.name, self.own_recorder.as_ref());
             let Some(place) = self.lanes.add(label) else { continue };
             for family in &LANE_TABLE {

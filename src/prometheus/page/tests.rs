@@ -195,7 +195,7 @@ fn both_naming_modes_of_the_exporter_give_the_same_names() {
         names
     };
     let plain = names(PrometheusBuilder::new());
-    assert_eq!(plain.len(), crate::scale::metric_table::TABLE.len());
+    assert_eq!(plain.len(), TABLE.len());
     assert_eq!(plain, names(PrometheusBuilder::new().with_recommended_naming(true)));
 }
 
