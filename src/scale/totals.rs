@@ -1,4 +1,4 @@
-//! Plain values folded from the meters: what statistics, telemetry and samples are made of.
+//! Counts and levels as plain values: what statistics, telemetry and the metrics pages are made of.
 
 use std::time::Duration;
 
