@@ -27,7 +27,7 @@
 //!   `--work` says otherwise; `--record` and `springtide::Recorded` write such files.
 //!
 //! The way through: `args` → `load` (or [`springtide::sim::trace`]), of which some jobs get into
-//! `trouble` → `replay`, whose jobs do `work` and write to `tally` while `watch` looks at the pool
+//! `trouble` → `run`, whose jobs do `work` and write to `tally` while `watch` looks at the pool
 //! and `resize` changes its bounds → `numbers` → `summary`, `json`, `record` and `report`.
 
 mod args;
@@ -47,9 +47,9 @@ mod progress;
 #[allow(dead_code, reason = "the policy lab counts things in words")]
 mod readable;
 mod record;
-mod replay;
 mod report;
 mod resize;
+mod run;
 mod setup;
 mod slices;
 mod summary;
@@ -114,7 +114,7 @@ fn conduct(args: &Args, setup: Setup) -> Result<(), String> {
 
     // The page has the exact histograms of a pool for as long as somebody holds the pool.
     let _shown = setup.pool.handle();
-    let finished = replay::run(setup.pool, setup.load, &stop);
+    let finished = run::carry_out(setup.pool, setup.load, &stop);
     let numbers = Numbers::of(&finished);
     print!("{}", Summary(&numbers));
     if let Some(file) = setup.json {

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use crate::replay::Finished;
 use crate::resize::Resized;
+use crate::run::Finished;
 use crate::tally::{Entry, Outcome, Spread};
 
 /// The object that `--json` writes. Jobs count by what they reported themselves, except for

@@ -11,7 +11,7 @@ use crate::numbers::Numbers;
 use crate::page::{self, Block, Key, Page, Section, Tile};
 use crate::paper::{AMBER, FOAM, Fault, INDIGO, INK, MIST, RED, SLATE, TEAL};
 use crate::readable::grouped;
-use crate::replay::Finished;
+use crate::run::Finished;
 use crate::slices::{Decades, Slices};
 use crate::tally::{Entry, Outcome, Spread, ms, quantile};
 

@@ -10,8 +10,8 @@ use springtide::{BuildError, Fixed, Overflow, Pool, PredictedWait, QueueDepth};
 use crate::args::{Args, DEMO_KEEP_ALIVE, DEMO_SPAN, OverflowArg, PATTERN_SPAN, PolicyArg, Queue};
 use crate::endpoint::{self, Endpoint};
 use crate::load::{self, Arrival, Mix, Shape};
-use crate::replay::Load;
 use crate::resize::Resize;
+use crate::run::Load;
 use crate::trouble::Trouble;
 
 /// Jobs a second and their mean run time, unless the arguments say otherwise.

@@ -44,7 +44,7 @@ pub(crate) struct Finished {
 }
 
 /// Runs the load. Generator and jobs end early once `stop` is raised.
-pub(crate) fn run(pool: Pool, load: Load, stop: &Arc<Stop>) -> Finished {
+pub(crate) fn carry_out(pool: Pool, load: Load, stop: &Arc<Stop>) -> Finished {
     let last = load.arrivals.last().map_or(Duration::ZERO, |arrival| arrival.at);
     let longest = load.arrivals.iter().map(|a| a.run).max().unwrap_or_default();
     let progress = Progress::new(last.max(Duration::from_millis(1)));
