@@ -8,14 +8,12 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread;
 use std::time::Duration;
 
-use common::{PATIENCE, assert_submitted, build, by_hand, occupy, until, within};
+use common::{PATIENCE, SECOND, assert_submitted, build, by_hand, occupy, until, within};
 use springtide::testing::ManualClock;
 use springtide::{
     Builder, DropPolicy, JobAccepted, JobEnded, JobId, JobRefused, JobStarting, Lane, Observer,
     Outcome, Overflow, Pool, PoolEnded, PoolEnding, PoolHandle, Retry,
 };
-
-const SECOND: Duration = Duration::from_secs(1);
 
 /// A job as it was told to be accepted.
 #[derive(Clone, Debug, PartialEq)]
@@ -91,8 +89,8 @@ impl Observer for Witness {
 
 fn witnessed(builder: Builder) -> (Pool, ManualClock, Arc<Witness>) {
     let witness = Arc::new(Witness::default());
-    let (builder, clock) = by_hand(builder.observer(Arc::clone(&witness)));
-    (build(builder), clock, witness)
+    let (pool, clock) = by_hand(builder.observer(Arc::clone(&witness)));
+    (pool, clock, witness)
 }
 
 /// Submits jobs in every way that there is, each way with a kind of its own where it has kinds;

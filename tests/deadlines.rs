@@ -2,31 +2,22 @@
 
 mod common;
 
-use std::sync::{Arc, Mutex, mpsc};
+use std::sync::{Arc, Mutex};
 use std::task::Wake;
 use std::thread;
 use std::time::Duration;
 
 use common::{
-    DropFlag, Latch, OnDrop, PATIENCE, assert_submitted, build, fixed, fixed_with, occupy,
+    DropFlag, Latch, OnDrop, PATIENCE, SECOND, assert_submitted, build, clocked, fixed, occupy,
     poll_once, until, within,
 };
 use springtide::testing::ManualClock;
 use springtide::{JobHandle, Overflow, Pool, PoolHandle};
 
-const SECOND: Duration = Duration::from_secs(1);
-
-/// A pool of one worker, and the clock it lives by.
-fn clocked(name: &str) -> (Pool, ManualClock) {
-    let clock = ManualClock::new();
-    let builder = Pool::builder(name).workers(1..=1).queue_capacity(8).clock(clock.clock());
-    (build(builder), clock)
-}
-
 #[test]
 fn a_job_that_waited_too_long_is_not_run_and_counts_as_expired_only() {
     within(PATIENCE, "expiry", || {
-        let (pool, clock) = clocked("expiry");
+        let (pool, clock) = clocked(Pool::builder("expiry").workers(1..=1));
         let held = occupy(&pool, 1);
         let (flag, on_drop) = DropFlag::new();
         let late = pool.job("late").expires_in(SECOND).submit(move |_| drop(on_drop));
@@ -62,7 +53,7 @@ impl Wake for SubmitsLater {
 #[test]
 fn a_job_that_comes_between_two_jobs_of_a_worker_expires_by_its_own_time() {
     within(PATIENCE, "between", || {
-        let (pool, clock) = clocked("between");
+        let (pool, clock) = clocked(Pool::builder("between").workers(1..=1));
         let latch = Latch::new();
         let opened = latch.clone();
         let mut first = pool.submit(move || opened.wait()).expect("open");
@@ -80,7 +71,7 @@ fn a_job_that_comes_between_two_jobs_of_a_worker_expires_by_its_own_time() {
 #[test]
 fn an_idle_pool_has_told_the_handles_of_what_expired_in_it() {
     within(PATIENCE, "expirytold", || {
-        let (pool, _clock) = clocked("expirytold");
+        let (pool, _clock) = clocked(Pool::builder("expirytold").workers(1..=1));
         for _ in 0..20 {
             let (flag, set) = DropFlag::new();
             let slow = OnDrop::new(move || {
@@ -100,7 +91,7 @@ fn an_idle_pool_has_told_the_handles_of_what_expired_in_it() {
 #[test]
 fn a_job_that_expired_is_not_run_by_the_job_that_joins_it() {
     within(PATIENCE, "expirynest", || {
-        let (pool, clock) = clocked("expirynest");
+        let (pool, clock) = clocked(Pool::builder("expirynest").workers(1..=1));
         let inner = pool.handle();
         let parent = pool.submit(move || {
             let child = inner.job("child").expires_in(SECOND).submit(|_| panic!("too late"));
@@ -117,7 +108,7 @@ fn a_job_that_expired_is_not_run_by_the_job_that_joins_it() {
 #[test]
 fn the_timeout_counts_from_the_start_not_from_the_submission() {
     within(PATIENCE, "fromstart", || {
-        let (pool, clock) = clocked("fromstart");
+        let (pool, clock) = clocked(Pool::builder("fromstart").workers(1..=1));
         let held = occupy(&pool, 1);
         let job = pool.job("patient").timeout(SECOND).submit(|cx| (cx.remaining(), cx.check()));
         clock.advance(SECOND * 50);
@@ -132,7 +123,7 @@ fn the_timeout_counts_from_the_start_not_from_the_submission() {
 #[test]
 fn a_job_that_runs_too_long_is_told_and_its_late_result_is_dropped() {
     within(PATIENCE, "toolong", || {
-        let (pool, clock) = clocked("toolong");
+        let (pool, clock) = clocked(Pool::builder("toolong").workers(1..=1));
         let (flag, on_drop) = DropFlag::new();
         let ticking = clock.clone();
         let job = pool.job("long").timeout(SECOND).submit(move |cx| {
@@ -229,7 +220,7 @@ fn a_timeout_that_races_with_the_end_gives_one_answer_and_one_count() {
 #[test]
 fn a_nested_job_past_its_timeout_leaves_its_parents_alone() {
     within(PATIENCE, "nestlimit", || {
-        let (pool, clock) = clocked("nestlimit");
+        let (pool, clock) = clocked(Pool::builder("nestlimit").workers(1..=1));
         let inner = pool.handle();
         let parent = pool.job("parent").timeout(SECOND * 10).submit(move |cx| {
             let ticking = clock.clone();
@@ -250,9 +241,8 @@ fn a_nested_job_past_its_timeout_leaves_its_parents_alone() {
 #[test]
 fn a_job_on_its_submitters_thread_has_a_timeout_too() {
     within(PATIENCE, "callerlimit", || {
-        let clock = ManualClock::new();
         let builder = Pool::builder("callerlimit").workers(1..=1).queue_capacity(1);
-        let pool = build(builder.overflow(Overflow::CallerRuns).clock(clock.clock()));
+        let (pool, clock) = clocked(builder.overflow(Overflow::CallerRuns));
         let held = occupy(&pool, 1);
         pool.execute(|| {}).expect("one place");
         let job = pool.job("here").timeout(SECOND).submit(move |cx| {
@@ -269,10 +259,8 @@ fn a_job_on_its_submitters_thread_has_a_timeout_too() {
 #[test]
 fn a_clock_that_steps_stops_no_job_and_starts_no_storm() {
     within(PATIENCE, "steps", || {
-        let clock = ManualClock::new();
+        let (pool, clock) = clocked(Pool::builder("steps").workers(1..=64));
         clock.set(SECOND * 7_200);
-        let builder = Pool::builder("steps").workers(1..=64).queue_capacity(64);
-        let pool = build(builder.clock(clock.clock()));
         let back_and_forth = [7_195, 3_600, 86_400, 10, 500 * 31_536_000, 0, 7_200];
         for step in back_and_forth.map(Duration::from_secs) {
             // Two at once: their ages together are more than 64 bits of nanoseconds.
@@ -288,25 +276,5 @@ fn a_clock_that_steps_stops_no_job_and_starts_no_storm() {
         let stats = assert_submitted(&pool, 7 * 4);
         assert_eq!(stats.ok, 28);
         assert!(stats.threads_started <= 8, "a storm: {stats:?}");
-    });
-}
-
-#[test]
-fn a_cancelled_job_in_the_queue_and_a_told_one_in_its_worker_let_the_pool_end() {
-    within(PATIENCE, "parent", || {
-        let pool = fixed_with("parent", 1, 8, Overflow::Reject);
-        let (running, started) = mpsc::channel();
-        let told = pool.job("told").submit(move |cx| {
-            running.send(()).expect("the test listens");
-            until(|| cx.is_cancelled());
-        });
-        let (told, queued) = (told.expect("open"), pool.submit(|| {}).expect("open"));
-        started.recv().expect("it runs");
-        assert!(!told.cancel() && queued.cancel());
-        let report = pool.shutdown();
-        assert!(report.ended);
-        assert_eq!((report.accepted, report.completed, report.cancelled), (2, 1, 1));
-        assert!(told.join().is_ok() && queued.join().is_err());
-        assert_submitted(&pool, 2);
     });
 }

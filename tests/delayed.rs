@@ -8,15 +8,13 @@ use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
 use common::{
-    DropFlag, Latch, PATIENCE, assert_snapshot, assert_submitted, block_on, build, by_hand, fixed,
-    occupy, until, within,
+    DropFlag, Latch, PATIENCE, SECOND, assert_snapshot, assert_submitted, block_on, build, by_hand,
+    cancel_reason, fixed, occupy, until, within,
 };
 use springtide::testing::{ManualClock, Spawner, SystemSpawner, ThreadHandle};
 use springtide::{
     Builder, CancelReason, CancelToken, Delayed, DropPolicy, Overflow, Pool, PoolHandle, Refusal,
 };
-
-const SECOND: Duration = Duration::from_secs(1);
 
 /// A pool of one worker and one place in the queue, on a clock set by hand.
 fn small(name: &str) -> (Pool, ManualClock) {
@@ -25,8 +23,7 @@ fn small(name: &str) -> (Pool, ManualClock) {
 
 fn small_with(name: &str, set: impl FnOnce(Builder) -> Builder) -> (Pool, ManualClock) {
     let builder = Pool::builder(name).workers(1..=1).queue_capacity(1);
-    let (builder, clock) = by_hand(set(builder));
-    (build(builder), clock)
+    by_hand(set(builder))
 }
 
 #[test]
@@ -273,7 +270,7 @@ fn end(name: &str, rule: Delayed, end: impl FnOnce(Pool) -> Pool) -> (Option<Can
     let (pool, _clock) = small_with(name, |builder| builder.delayed_at_shutdown(rule));
     let job = pool.job("later").delay(SECOND * 60).submit(|_| ()).expect("open");
     let pool = end(pool);
-    (job.join().err().and_then(|error| error.cancel_reason()), pool)
+    (cancel_reason(&job.join()), pool)
 }
 
 #[test]
@@ -365,7 +362,7 @@ fn dropping_the_pool_does_with_what_is_delayed_as_its_rules_say() {
             let handle = pool.handle();
             let job = pool.job("later").delay(Duration::from_millis(30)).submit(|_| ());
             drop(pool);
-            let reason = job.expect("open").join().err().and_then(|e| e.cancel_reason());
+            let reason = cancel_reason(&job.expect("open").join());
             assert_submitted(&handle, 1);
             reason
         };

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use common::{
     FOREVER, Held, Latch, PATIENCE, SOON, assert_submitted, build, fixed, occupy, until,
-    until_no_thread_is_named, within,
+    until_no_thread_is_named, until_told, within,
 };
 use springtide::{CancelReason, DropPolicy, Pool, Refusal, ShutdownReport, Trouble};
 
@@ -316,13 +316,15 @@ fn a_job_cancelled_right_before_the_end_does_not_hold_it_up() {
     within(PATIENCE, "right", || {
         for _ in 0..50 {
             let pool = fixed("right", 1, 8);
-            let held = occupy(&pool, 1);
+            let (until_told, runs) = until_told();
+            let told = pool.job("told").submit(until_told).expect("open");
+            runs.recv().expect("it runs");
             let jobs: Vec<_> = (0..4).map(|_| pool.submit(|| {}).expect("open")).collect();
-            assert!(jobs.iter().all(|job| job.cancel()));
-            held.release();
+            assert!(!told.cancel() && jobs.iter().all(|job| job.cancel()));
             let report = pool.shutdown();
             assert_report(&report);
-            assert!(report.ended && report.cancelled == 4);
+            assert_eq!((report.ended, report.completed, report.cancelled), (true, 1, 4));
+            assert!(told.join().is_ok() && jobs.into_iter().all(|job| job.join().is_err()));
             assert_submitted(&pool, 5);
         }
     });

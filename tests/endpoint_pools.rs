@@ -91,8 +91,7 @@ fn a_stalled_pool_is_unwell_until_its_jobs_move() {
     let _alone = alone();
     within(LIMIT, "a stalled pool", || {
         let endpoint = serve(false);
-        let (builder, _time) = fast_time(Pool::builder("stalled").workers(1..=1));
-        let pool = build(builder);
+        let (pool, _time) = fast_time(Pool::builder("stalled").workers(1..=1));
         let held = occupy(&pool, 1);
         let waiting = pool.submit(|| ()).expect("room");
         until(|| pool.health().troubles.contains(&Trouble::Stalled));

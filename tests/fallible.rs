@@ -7,9 +7,8 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use common::{
-    PATIENCE, assert_submitted, block_on, build, fixed, fixed_with, occupy, until, within,
+    PATIENCE, assert_submitted, block_on, clocked, fixed, fixed_with, occupy, until, within,
 };
-use springtide::testing::ManualClock;
 use springtide::{
     FallibleError, JobEnded, JobHandle, Observer, Outcome, Overflow, Pool, TrySubmitError,
 };
@@ -134,10 +133,10 @@ impl Observer for Told {
 #[test]
 fn a_panic_of_a_job_whose_time_is_up_is_told_all_the_same() {
     within(PATIENCE, "late", || {
-        let (clock, told) = (ManualClock::new(), Arc::new(Told::default()));
+        let told = Arc::new(Told::default());
         let builder = Pool::builder("late").workers(1..=1).observer(Arc::clone(&told));
         let builder = builder.queue_capacity(1).overflow(Overflow::CallerRuns);
-        let pool = build(builder.clock(clock.clock()));
+        let (pool, clock) = clocked(builder);
         let timed = || pool.job("late").timeout(Duration::from_secs(1));
         let advances = clock.clone();
         let given_up = timed().submit(move |cx| {

@@ -9,7 +9,7 @@ use std::thread;
 use std::time::Duration;
 
 use common::{
-    CountedWaker, DropFlag, FOREVER, PATIENCE, assert_lane, assert_submitted, block_on, build,
+    CountedWaker, DropFlag, FOREVER, PATIENCE, SECOND, assert_lane, assert_submitted, block_on,
     by_hand, fixed, fixed_with, occupy, poll_once, until, within,
 };
 use springtide::testing::ManualClock;
@@ -17,8 +17,6 @@ use springtide::{
     CancelReason, CancelToken, JobBuilder, Lane, LaneJob, Overflow, Pool, Refusal, ReserveError,
     Retry, SubmitError,
 };
-
-const SECOND: Duration = Duration::from_secs(1);
 
 /// A pool without a worker to spare and a lane without a place, so that whoever submits waits.
 struct Full {
@@ -31,8 +29,7 @@ struct Full {
 const ACCEPTED: u64 = 1;
 
 fn full(name: &str) -> Full {
-    let (builder, clock) = by_hand(Pool::builder(name).workers(1..=1).queue_capacity(1));
-    let pool = build(builder);
+    let (pool, clock) = by_hand(Pool::builder(name).workers(1..=1).queue_capacity(1));
     pool.pause();
     let lane = pool.lane("full").max_running(0).queue_capacity(1).build().expect("valid");
     pool.execute(|| ()).expect("one place");

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use common::{
     CountedWaker, DropFlag, FOREVER, Latch, OnDrop, PATIENCE, assert_submitted, block_on, build,
-    fixed, occupy, poll_once, until, within,
+    fixed, occupy, poll_once, until, until_told, within,
 };
 use springtide::{CancelReason, JobHandle, Pool};
 
@@ -215,15 +215,14 @@ fn cancelling_without_end_behind_a_stuck_worker_fills_the_queue_in_the_end() {
 fn cancelling_a_running_job_tells_it_and_the_handle_waits_for_what_it_returns() {
     within(PATIENCE, "token", || {
         let pool = fixed("token", 1, 4);
-        let (running, started) = mpsc::channel();
+        let (until_told, runs) = until_told();
         let handle = pool.job("polite").submit(move |cx| {
             assert!(!cx.is_cancelled() && cx.check().is_ok());
-            running.send(()).expect("the test listens");
-            until(|| cx.is_cancelled());
+            until_told(cx);
             (cx.check().is_err(), cx.attempt(), cx.worker_index(), cx.deadline())
         });
         let handle = handle.expect("open");
-        started.recv().expect("it runs");
+        runs.recv().expect("it runs");
         assert!(!handle.cancel(), "it has started");
         assert_eq!(handle.join().expect("it returns"), (true, 1, Some(0), None));
         assert_eq!(assert_submitted(&pool, 1).ok, 1, "it ran and returned");
@@ -248,15 +247,13 @@ fn a_handle_that_cancels_on_drop_does_so_and_can_be_talked_out_of_it() {
         assert_eq!(joined.join().expect("joining is not dropping"), 1);
         let stats = assert_submitted(&pool, 4);
         assert_eq!((stats.ok, stats.cancelled, ran.load(Ordering::SeqCst)), (3, 1, 2));
-        let (running, started) = mpsc::channel();
-        let (told, noticed) = mpsc::channel();
+        let ((until_told, runs), (told, noticed)) = (until_told(), mpsc::channel());
         let job = pool.job("running").submit(move |cx| {
-            running.send(()).expect("the test listens");
-            until(|| cx.is_cancelled());
+            until_told(cx);
             told.send(()).expect("the test listens");
         });
         let handle = job.expect("open").cancel_on_drop();
-        started.recv().expect("it runs");
+        runs.recv().expect("it runs");
         drop(handle);
         noticed.recv().expect("the running job was told");
         assert_submitted(&pool, 5);

@@ -6,25 +6,15 @@ use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
 use common::{
-    DropFlag, FOREVER, Latch, PATIENCE, assert_accounts, assert_submitted, block_on, build, fixed,
-    occupy, within,
+    DropFlag, FOREVER, Latch, PATIENCE, SECOND, assert_accounts, assert_submitted, block_on,
+    clocked, fixed, occupy, within,
 };
-use springtide::testing::ManualClock;
 use springtide::{JobBuilder, JobContext, JobHandle, Overflow, Pool, PoolHandle};
-
-const SECOND: Duration = Duration::from_secs(1);
-
-/// A pool of one worker, and the clock it lives by.
-fn clocked(name: &str) -> (Pool, ManualClock) {
-    let clock = ManualClock::new();
-    let builder = Pool::builder(name).workers(1..=1).queue_capacity(8).clock(clock.clock());
-    (build(builder), clock)
-}
 
 #[test]
 fn a_job_is_not_run_after_its_deadline_however_it_waited() {
     within(PATIENCE, "notafter", || {
-        let (pool, clock) = clocked("notafter");
+        let (pool, clock) = clocked(Pool::builder("notafter").workers(1..=1));
         let held = occupy(&pool, 1);
         let (flag, on_drop) = DropFlag::new();
         let job = pool.job("late").expires_in(SECOND * 9).deadline_in(SECOND);
@@ -49,7 +39,7 @@ fn a_job_is_not_run_after_its_deadline_however_it_waited() {
 #[test]
 fn a_job_that_runs_past_its_deadline_is_told_and_ends_as_timed_out() {
     within(PATIENCE, "runspast", || {
-        let (pool, clock) = clocked("runspast");
+        let (pool, clock) = clocked(Pool::builder("runspast").workers(1..=1));
         let ticking = clock.clone();
         let job = pool.job("long").timeout(SECOND * 9).deadline_in(SECOND * 3);
         let job = job.submit(move |cx| {
@@ -110,7 +100,7 @@ fn what_a_job_submits_inherits_its_deadline_and_the_earliest_wins() {
     within(PATIENCE, "inherits", || {
         let (left, own) = (Some(SECOND * 4), Some(SECOND * 2));
         let expected = [left, own, left, None, left, left, left];
-        let (pool, clock) = clocked("inherits");
+        let (pool, clock) = clocked(Pool::builder("inherits").workers(1..=1));
         let inner = pool.handle();
         let parent = pool.job("parent").deadline_in(SECOND * 5).submit(move |_| {
             clock.advance(SECOND);
@@ -132,7 +122,7 @@ fn what_a_job_submits_inherits_its_deadline_and_the_earliest_wins() {
 #[test]
 fn a_job_inherits_from_its_submitter_and_not_from_who_waits_for_it() {
     within(PATIENCE, "waitsfor", || {
-        let (pool, _clock) = clocked("waitsfor");
+        let (pool, _clock) = clocked(Pool::builder("waitsfor").workers(1..=1));
         let (handles, handed) = mpsc::channel::<JobHandle<Option<Duration>>>();
         let waits = pool.job("waits").deadline_in(SECOND).submit(move |_| {
             // Still queued, so it is run here, in the place of this one.
@@ -152,7 +142,7 @@ fn a_job_inherits_from_its_submitter_and_not_from_who_waits_for_it() {
 #[test]
 fn a_deadline_is_inherited_by_jobs_of_another_pool() {
     within(PATIENCE, "another", || {
-        let (pool, clock) = clocked("another");
+        let (pool, clock) = clocked(Pool::builder("another").workers(1..=1));
         clock.advance(FOREVER * 3);
         let other = fixed("other", 1, 8);
         let others = other.handle();
@@ -174,9 +164,8 @@ fn a_deadline_is_inherited_by_jobs_of_another_pool() {
 #[test]
 fn a_job_that_its_submitter_runs_leaves_its_own_deadline_and_no_other() {
     within(PATIENCE, "byhand", || {
-        let clock = ManualClock::new();
         let builder = Pool::builder("byhand").workers(1..=1).queue_capacity(1);
-        let pool = build(builder.overflow(Overflow::CallerRuns).clock(clock.clock()));
+        let (pool, _clock) = clocked(builder.overflow(Overflow::CallerRuns));
         let held = occupy(&pool, 1);
         pool.execute(|| {}).expect("one place");
         let here = |pool: &PoolHandle, builder: fn(JobBuilder<'_>) -> JobBuilder<'_>| {

@@ -6,19 +6,11 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, mpsc};
 use std::time::Duration;
 
-use common::{DropFlag, Latch, PATIENCE, assert_submitted, block_on, fixed, occupy, until, within};
+use common::{
+    DropFlag, Latch, PATIENCE, assert_submitted, block_on, cancel_reason, fixed, occupy, until,
+    until_told, within,
+};
 use springtide::{CancelReason, FallibleError, JobContext, JobError};
-
-/// Runs until it is told to stop.
-fn until_cancelled(cx: &JobContext<'_>) {
-    while !cx.is_cancelled() {
-        std::thread::yield_now();
-    }
-}
-
-fn reason<T>(outcome: &Result<T, JobError>) -> Option<CancelReason> {
-    outcome.as_ref().err().and_then(JobError::cancel_reason)
-}
 
 #[test]
 fn results_come_in_the_order_of_submission_whatever_the_order_of_completion() {
@@ -115,38 +107,10 @@ fn after_the_first_failure_a_queued_sibling_never_runs() {
         assert!(!ran.load(Ordering::SeqCst) && flag.is_dropped());
         assert_eq!(joined.first_failure, Some(1));
         assert!(matches!(joined.outcomes[0], Ok(Ok(1))), "what succeeded before is kept");
-        assert_eq!(reason(&joined.outcomes[2]), Some(CancelReason::Token));
+        assert_eq!(cancel_reason(&joined.outcomes[2]), Some(CancelReason::Token));
         assert!(matches!(joined.all_ok(), Err(FallibleError::Returned("second"))));
         let stats = assert_submitted(&pool, 4);
         assert_eq!(stats.cancelled, 1);
-    });
-}
-
-#[test]
-fn of_two_failures_the_first_in_time_is_returned_and_both_are_kept() {
-    within(PATIENCE, "two fail", || {
-        let pool = fixed("two fail", 1, 8);
-        let (early, late) = (Latch::new(), Latch::new());
-        let set = pool.job_set();
-        let gate = early.clone();
-        set.submit_fallible(move |_| {
-            gate.wait();
-            Err::<u32, _>("first")
-        })
-        .expect("room");
-        set.submit_fallible(|_| Ok(2)).expect("room");
-        let gate = late.clone();
-        set.submit_fallible(move |_| {
-            gate.wait();
-            Err("second")
-        })
-        .expect("room");
-        early.open();
-        late.open();
-        let joined = set.join_all();
-        assert!(matches!(joined.outcomes[..], [Ok(Err("first")), Ok(Ok(2)), Ok(Err("second"))]));
-        assert!(matches!(joined.all_ok(), Err(FallibleError::Returned("first"))));
-        assert_submitted(&pool, 3);
     });
 }
 
@@ -165,7 +129,11 @@ fn the_first_failure_in_time_is_reported_even_if_it_was_submitted_last() {
         set.submit_fallible(|_| Err("failed first")).expect("room");
         until(|| set.progress().failed == 1);
         latch.open();
-        assert!(matches!(set.join_all().all_ok(), Err(FallibleError::Returned("failed first"))));
+        let joined = set.join_all();
+        let [Ok(Err("submitted first")), Ok(Err("failed first"))] = joined.outcomes[..] else {
+            panic!("both are kept: {:?}", joined.outcomes);
+        };
+        assert!(matches!(joined.all_ok(), Err(FallibleError::Returned("failed first"))));
         assert_submitted(&pool, 2);
     });
 }
@@ -174,19 +142,18 @@ fn the_first_failure_in_time_is_reported_even_if_it_was_submitted_last() {
 fn a_failed_set_is_over_only_when_its_running_jobs_are() {
     within(PATIENCE, "waits", || {
         let pool = fixed("waits", 2, 8);
-        let (started, starts) = mpsc::channel();
+        let (until_told, runs) = until_told();
         let ended = Arc::new(AtomicBool::new(false));
         let set = pool.job_set().fail_fast();
         let seen = Arc::clone(&ended);
         set.submit_fallible(move |cx| {
-            started.send(()).expect("the test listens");
-            until_cancelled(cx);
+            until_told(cx);
             std::thread::yield_now();
             seen.store(true, Ordering::SeqCst);
             Ok("kept")
         })
         .expect("room");
-        starts.recv().expect("it starts");
+        runs.recv().expect("it runs");
         set.submit_fallible(|_| Err("fails")).expect("room");
         let joined = set.join_all();
         assert!(ended.load(Ordering::SeqCst));
@@ -199,15 +166,14 @@ fn a_failed_set_is_over_only_when_its_running_jobs_are() {
 fn an_error_that_follows_from_the_first_failure_is_not_reported_in_its_place() {
     within(PATIENCE, "follows", || {
         let pool = fixed("follows", 2, 8);
-        let (started, starts) = mpsc::channel();
+        let (until_told, runs) = until_told();
         let set = pool.job_set().fail_fast();
         set.submit_fallible(move |cx| {
-            started.send(()).expect("the test listens");
-            until_cancelled(cx);
+            until_told(cx);
             Err::<(), _>("was cancelled")
         })
         .expect("room");
-        starts.recv().expect("it starts");
+        runs.recv().expect("it runs");
         set.submit_fallible(|_| Err("the cause")).expect("room");
         let joined = set.join_all();
         assert!(matches!(joined.outcomes[0], Ok(Err("was cancelled"))));
@@ -220,14 +186,10 @@ fn an_error_that_follows_from_the_first_failure_is_not_reported_in_its_place() {
 fn a_panic_cancels_the_siblings_as_an_error_does() {
     within(PATIENCE, "panics", || {
         let pool = fixed("panics", 2, 8);
-        let (started, starts) = mpsc::channel();
+        let (until_told, runs) = until_told();
         let set = pool.job_set().fail_fast();
-        set.submit(move |cx| {
-            started.send(()).expect("the test listens");
-            until_cancelled(cx);
-        })
-        .expect("room");
-        starts.recv().expect("it starts");
+        set.submit(until_told).expect("room");
+        runs.recv().expect("it runs");
         set.submit(|_| panic!("ran aground")).expect("room");
         let error = set.join_all().all().expect_err("one panicked");
         assert_eq!(error.panic_message(), Some("ran aground"));

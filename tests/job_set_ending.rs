@@ -5,19 +5,11 @@ mod common;
 use std::sync::mpsc;
 use std::time::Duration;
 
-use common::{DropFlag, Latch, PATIENCE, assert_submitted, fixed, occupy, until, within};
-use springtide::{CancelReason, CancelToken, FallibleError, JobContext, JobError};
-
-/// Runs until it is told to stop.
-fn until_cancelled(cx: &JobContext<'_>) {
-    while !cx.is_cancelled() {
-        std::thread::yield_now();
-    }
-}
-
-fn reason<T>(outcome: &Result<T, JobError>) -> Option<CancelReason> {
-    outcome.as_ref().err().and_then(JobError::cancel_reason)
-}
+use common::{
+    DropFlag, Latch, PATIENCE, assert_submitted, cancel_reason, fixed, occupy, until, until_told,
+    within,
+};
+use springtide::{CancelReason, CancelToken, FallibleError, JobError};
 
 #[test]
 fn jobs_that_a_shutdown_cancels_end_as_cancelled() {
@@ -29,7 +21,9 @@ fn jobs_that_a_shutdown_cancels_end_as_cancelled() {
         let report = pool.shutdown_now();
         assert_eq!(report.cancelled, 3);
         let joined = set.join_all();
-        assert!(joined.outcomes.iter().all(|one| reason(one) == Some(CancelReason::Shutdown)));
+        assert!(
+            joined.outcomes.iter().all(|one| cancel_reason(one) == Some(CancelReason::Shutdown))
+        );
     });
 }
 
@@ -39,15 +33,14 @@ fn the_first_success_is_returned_at_once_and_the_losers_are_cancelled() {
         let pool = fixed("wins", 2, 8);
         let (told, hears) = mpsc::channel();
         let set = pool.job_set();
-        let (started, starts) = mpsc::channel();
+        let (until_told, runs) = until_told();
         set.submit_fallible(move |cx| {
-            started.send(()).expect("the test listens");
-            until_cancelled(cx);
+            until_told(cx);
             told.send(()).expect("the test listens");
             Err("lost")
         })
         .expect("room");
-        starts.recv().expect("it starts");
+        runs.recv().expect("it runs");
         set.submit_fallible(|_| Err("failed before")).expect("room");
         set.submit_fallible(|_| Ok("won")).expect("room");
         set.submit_fallible(|_| Ok("won too, or was cancelled")).expect("room");
@@ -90,7 +83,7 @@ fn when_the_time_is_up_what_is_done_is_kept_and_the_rest_is_cancelled() {
         assert!(joined.timed_out);
         assert!(matches!(joined.outcomes[0], Ok(1)));
         assert!(joined.outcomes[1].as_ref().is_err_and(JobError::is_timed_out), "it still runs");
-        assert_eq!(reason(&joined.outcomes[2]), Some(CancelReason::Token));
+        assert_eq!(cancel_reason(&joined.outcomes[2]), Some(CancelReason::Token));
         latch.open();
         assert_eq!(hears.recv(), Ok(true), "it was told to stop");
         let stats = assert_submitted(&pool, 3);
@@ -138,22 +131,21 @@ fn a_parents_token_ends_a_set_with_a_running_and_a_queued_job_before_a_shutdown(
         let pool = fixed("parent", 1, 8);
         let parent = CancelToken::new();
         let set = pool.job("child").token(&parent).set();
-        let (started, starts) = mpsc::channel();
+        let (until_told, runs) = until_told();
         set.submit(move |cx| {
-            started.send(()).expect("the test listens");
-            until_cancelled(cx);
+            until_told(cx);
             "stopped"
         })
         .expect("room");
         set.submit(|_| "queued").expect("room");
-        starts.recv().expect("it starts");
+        runs.recv().expect("it runs");
         parent.cancel();
         let report = pool.shutdown();
         assert_eq!((report.accepted, report.completed, report.cancelled), (2, 1, 1));
         assert_eq!(pool.stats().running, 0);
         let joined = set.join_all();
         assert!(matches!(joined.outcomes[0], Ok("stopped")));
-        assert_eq!(reason(&joined.outcomes[1]), Some(CancelReason::Token));
+        assert_eq!(cancel_reason(&joined.outcomes[1]), Some(CancelReason::Token));
     });
 }
 
@@ -166,7 +158,7 @@ fn cancelling_a_set_leaves_its_parent_alone() {
         one.cancel();
         one.submit(|_| 1).expect("accepted, and never run");
         other.submit(|_| 2).expect("room");
-        assert_eq!(reason(&one.join_all().outcomes[0]), Some(CancelReason::Token));
+        assert_eq!(cancel_reason(&one.join_all().outcomes[0]), Some(CancelReason::Token));
         assert_eq!(other.join_all().all().expect("none fails"), [2]);
         assert!(!parent.is_cancelled());
         assert_submitted(&pool, 2);

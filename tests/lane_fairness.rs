@@ -8,8 +8,7 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
 
-use common::{Latch, PATIENCE, assert_accounts, build, fixed, until, within};
-use springtide::testing::{ManualClock, Parker};
+use common::{Latch, PATIENCE, assert_accounts, by_hand, fixed, until, within};
 use springtide::{CancelToken, JobHandle, Lane, Pool};
 
 type Log<T> = Arc<Mutex<Vec<T>>>;
@@ -157,26 +156,10 @@ fn lanes_share_the_workers_by_their_weights() {
     });
 }
 
-/// Looks at the clock every millisecond, so that a pool notices a clock set by hand.
-struct Impatient;
-
-impl Parker for Impatient {
-    fn timeout(&self, asked: Option<Duration>) -> Option<Duration> {
-        let often = Duration::from_millis(1);
-        Some(asked.map_or(often, |asked| asked.min(often)))
-    }
-}
-
-fn by_hand(name: &str, workers: usize) -> (Pool, ManualClock) {
-    let clock = ManualClock::new();
-    let builder = Pool::builder(name).workers(workers..=workers);
-    (build(builder.clock(clock.clock()).parker(Impatient)), clock)
-}
-
 #[test]
 fn a_flood_starts_no_more_than_its_burst_and_its_rate_times_the_time() {
     within(PATIENCE, "rate", || {
-        let (pool, clock) = by_hand("rate", 2);
+        let (pool, clock) = by_hand(Pool::builder("rate").workers(2..=2));
         let lane = pool.lane("partner").rate(10.0, 3).build().expect("valid");
         let jobs: Vec<_> = (0..40).map(|n| lane.submit(move || n).expect("room")).collect();
         let started = || {
@@ -206,7 +189,7 @@ fn a_flood_starts_no_more_than_its_burst_and_its_rate_times_the_time() {
 #[test]
 fn a_shutdown_waits_for_the_tokens_of_what_waits() {
     within(PATIENCE, "tokens", || {
-        let (pool, clock) = by_hand("tokens", 1);
+        let (pool, clock) = by_hand(Pool::builder("tokens").workers(1..=1));
         let lane = pool.lane("slow").rate(1.0, 1).build().expect("valid");
         let jobs: Vec<_> = (0..5).map(|n| lane.submit(move || n).expect("room")).collect();
         let done = thread::scope(|scope| {
@@ -228,7 +211,7 @@ fn a_shutdown_waits_for_the_tokens_of_what_waits() {
 #[test]
 fn a_faster_rate_wakes_what_waits_for_a_token() {
     within(PATIENCE, "faster", || {
-        let (pool, clock) = by_hand("faster", 1);
+        let (pool, clock) = by_hand(Pool::builder("faster").workers(1..=1));
         let lane = pool.lane("slow").rate(0.001, 1).build().expect("valid");
         let jobs: Vec<_> = (0..3).map(|n| lane.submit(move || n).expect("room")).collect();
         until(|| lane.stats().ok == 1);
@@ -245,7 +228,7 @@ fn a_faster_rate_wakes_what_waits_for_a_token() {
 #[test]
 fn a_lane_that_is_opened_again_has_no_tokens_that_it_had_not_when_it_was_closed() {
     within(PATIENCE, "reopened", || {
-        let (pool, clock) = by_hand("reopened", 1);
+        let (pool, clock) = by_hand(Pool::builder("reopened").workers(1..=1));
         for (name, rate) in [("slow", 1.0), ("stopped", 0.0)] {
             let open = || pool.lane(name).rate(rate, 2).build().expect("valid");
             let lane = open();
@@ -272,7 +255,7 @@ fn a_lane_that_is_opened_again_has_no_tokens_that_it_had_not_when_it_was_closed(
 #[test]
 fn the_wait_of_a_job_is_counted_from_its_submission_to_the_lane() {
     within(PATIENCE, "waited", || {
-        let (pool, clock) = by_hand("waited", 1);
+        let (pool, clock) = by_hand(Pool::builder("waited").workers(1..=1));
         let lane = paused(&pool, "waited");
         let job = lane.submit(|| ()).expect("room");
         clock.advance(Duration::from_secs(5));

@@ -7,15 +7,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Poll, Wake};
 use std::thread;
-use std::time::Duration;
 
 use common::{
-    CountedWaker, DropFlag, PATIENCE, assert_lane, block_on, build, by_hand, fixed, poll_once,
+    CountedWaker, DropFlag, PATIENCE, SECOND, assert_lane, block_on, by_hand, fixed, poll_once,
     until, within,
 };
 use springtide::{CancelToken, Lane, Pool, PoolHandle};
-
-const SECOND: Duration = Duration::from_secs(1);
 
 /// A pool and a lane of it that starts nothing and has room for one, which is taken.
 fn full(name: &str) -> (Pool, Lane) {
@@ -152,8 +149,7 @@ impl Wake for Nosy {
 #[test]
 fn a_waker_may_use_the_pool_and_the_lane_when_a_token_or_the_time_wakes_it() {
     within(PATIENCE, "nosy", || {
-        let (builder, clock) = by_hand(Pool::builder("nosy").workers(1..=1).queue_capacity(1));
-        let pool = build(builder);
+        let (pool, clock) = by_hand(Pool::builder("nosy").workers(1..=1).queue_capacity(1));
         pool.pause();
         pool.execute(|| ()).expect("one place");
         let lane = full_lane(&pool);

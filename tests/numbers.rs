@@ -8,10 +8,9 @@ use std::thread;
 use std::time::Duration;
 
 use common::{
-    FOREVER, PATIENCE, assert_snapshot, assert_submitted, build, fixed, fixed_with, occupy, until,
-    within,
+    FOREVER, PATIENCE, SECOND, assert_snapshot, assert_submitted, build, clocked, fixed,
+    fixed_with, occupy, until, within,
 };
-use springtide::testing::ManualClock;
 use springtide::{Overflow, Pool, WorkerCounts};
 
 #[test]
@@ -163,11 +162,9 @@ fn the_queue_is_as_long_as_what_waits_outside_and_in_every_deque() {
 
 #[test]
 fn the_wait_and_the_run_of_a_job_add_up_to_its_stay() {
-    const SECOND: Duration = Duration::from_secs(1);
     within(PATIENCE, "stay", || {
-        let clock = ManualClock::new();
         let builder = Pool::builder("stay").workers(1..=1).queue_capacity(1);
-        let pool = build(builder.overflow(Overflow::Reject).clock(clock.clock()));
+        let (pool, clock) = clocked(builder.overflow(Overflow::Reject));
         let held = occupy(&pool, 1);
         let ticking = clock.clone();
         let job = pool.submit(move || ticking.advance(SECOND * 2)).expect("one place");

@@ -7,8 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::Duration;
 
-use common::{FakeSpawner, PATIENCE, assert_submitted, build, occupy, until, within};
-use springtide::testing::ManualClock;
+use common::{FakeSpawner, PATIENCE, assert_submitted, build, clocked, occupy, until, within};
 use springtide::{
     Builder, Failure, JobEnded, JobRefused, JobStarting, Observer, Outcome, Overflow, Pool,
     PoolEnded, Refusal, Retry, StopCause, WorkerStarted, WorkerStopped,
@@ -374,9 +373,9 @@ impl Observer for Waits {
 #[test]
 fn the_wait_that_is_told_of_a_job_of_a_lane_begins_when_it_leaves_the_lane() {
     within(PATIENCE, "lane-waits", || {
-        let (waits, clock) = (Arc::new(Waits::default()), ManualClock::new());
+        let waits = Arc::new(Waits::default());
         let builder = Pool::builder("lane-waits").workers(1..=1).observer(waits.clone());
-        let pool = build(builder.clock(clock.clock()));
+        let (pool, clock) = clocked(builder);
         let lane = pool.lane("lane").max_running(0).build().expect("valid");
         let job = |kind: &'static str| lane.job(kind).submit(|_| ()).expect("room");
         let (queued, ran, inside) = (job("queued"), job("ran"), job("inside"));

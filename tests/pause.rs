@@ -45,8 +45,7 @@ fn a_paused_pool_finishes_what_runs_starts_nothing_and_takes_jobs_up_to_its_boun
 #[test]
 fn the_supervisor_of_a_paused_pool_with_jobs_goes_on_looking_and_their_age_grows() {
     within(PATIENCE, "watched", || {
-        let (builder, clock) = by_hand(Pool::builder("watched").workers(1..=1));
-        let pool = build(builder);
+        let (pool, clock) = by_hand(Pool::builder("watched").workers(1..=1));
         pool.pause();
         pool.execute(|| {}).expect("open");
         for minutes in 1..=3 {

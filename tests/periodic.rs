@@ -8,19 +8,16 @@ use std::sync::mpsc;
 use std::time::Duration;
 
 use common::{
-    Bomb, DropFlag, Latch, NoTimer, PATIENCE, assert_submitted, build, by_hand, fixed, occupy,
-    settle, until, within,
+    Bomb, DropFlag, Latch, NoTimer, PATIENCE, SECOND, assert_submitted, build, by_hand, fixed,
+    occupy, settle, until, within,
 };
 use springtide::testing::ManualClock;
 use springtide::{DropPolicy, Overflow, Periodic, Pool, Refusal};
 
-const SECOND: Duration = Duration::from_secs(1);
-
 /// A pool of one worker on a clock set by hand.
 fn small(name: &str) -> (Pool, ManualClock) {
     let builder = Pool::builder(name).workers(1..=1).queue_capacity(1);
-    let (builder, clock) = by_hand(builder.overflow(Overflow::Reject));
-    (build(builder), clock)
+    by_hand(builder.overflow(Overflow::Reject))
 }
 
 #[test]
@@ -66,8 +63,7 @@ fn the_first_run_comes_when_it_is_said_to() {
 fn a_run_longer_than_the_period_is_not_overlapped_and_what_it_missed_is_counted() {
     within(PATIENCE, "slow", || {
         let pool = Pool::builder("slow").workers(2..=2);
-        let (builder, clock) = by_hand(pool);
-        let pool = build(builder);
+        let (pool, clock) = by_hand(pool);
         let (release, released) = mpsc::channel::<()>();
         let (begun, begins) = mpsc::channel();
         let running = AtomicU64::new(0);

@@ -8,18 +8,15 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::Duration;
 
 use common::{
-    Bomb, DropFlag, Latch, PATIENCE, assert_submitted, build, by_hand, fixed, occupy, settle,
+    Bomb, DropFlag, Latch, PATIENCE, SECOND, assert_submitted, by_hand, fixed, occupy, settle,
     until, within,
 };
 use springtide::testing::ManualClock;
 use springtide::{CancelToken, Every, JobContext, Periodic, Pool};
 
-const SECOND: Duration = Duration::from_secs(1);
-
 /// A pool on a clock set by hand.
 fn by_clock(name: &str, workers: usize) -> (Pool, ManualClock) {
-    let (builder, clock) = by_hand(Pool::builder(name).workers(workers..=workers));
-    (build(builder), clock)
+    by_hand(Pool::builder(name).workers(workers..=workers))
 }
 
 /// A series whose runs say that they begin, and go on until they are let go.

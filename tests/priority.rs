@@ -5,7 +5,9 @@ mod common;
 use std::sync::mpsc;
 use std::time::Duration;
 
-use common::{PATIENCE, assert_accounts, assert_snapshot, build, fixed, occupy, until, within};
+use common::{
+    PATIENCE, assert_accounts, assert_snapshot, build, clocked, fixed, occupy, until, within,
+};
 use springtide::testing::ManualClock;
 use springtide::{Builder, JobContext, Pool, PoolHandle, Priority, Weights};
 
@@ -90,10 +92,9 @@ fn with_jobs_of_all_priorities_the_shares_are_those_of_the_weights() {
 #[test]
 fn a_low_job_that_is_too_old_is_the_next_to_start() {
     within(PATIENCE, "old", || {
-        let clock = ManualClock::new();
         let ageing = Duration::from_secs(10);
         let builder = one_worker("old").priorities(Weights::STRICT).ageing(ageing);
-        let pool = build(builder.clock(clock.clock()));
+        let (pool, clock) = clocked(builder);
         let (ran, order) = mpsc::channel();
         let held = occupy(&pool, 1);
         submit(&pool, Priority::Low, 1, &ran);
@@ -114,9 +115,8 @@ fn a_low_job_that_is_too_old_is_the_next_to_start() {
 #[test]
 fn without_ageing_strictly_the_highest_is_next() {
     within(PATIENCE, "strict", || {
-        let clock = ManualClock::new();
         let builder = one_worker("strict").priorities(Weights::STRICT).ageing(Duration::MAX);
-        let pool = build(builder.clock(clock.clock()));
+        let (pool, clock) = clocked(builder);
         let (ran, order) = mpsc::channel();
         let held = occupy(&pool, 1);
         submit(&pool, Priority::Low, 1, &ran);
@@ -232,8 +232,7 @@ fn looking_at_the_oldest(pool: &Pool, clock: &ManualClock) -> impl Fn() -> Durat
 #[test]
 fn the_oldest_job_is_found_although_others_have_overtaken_it() {
     within(PATIENCE, "oldest", || {
-        let clock = ManualClock::new();
-        let pool = build(one_worker("oldest").clock(clock.clock()));
+        let (pool, clock) = clocked(one_worker("oldest"));
         let held = occupy(&pool, 1);
         let oldest = looking_at_the_oldest(&pool, &clock);
         let low = pool.job("low").priority(Priority::Low).submit(|_| ()).expect("there is room");
@@ -254,8 +253,7 @@ fn the_oldest_job_is_found_although_others_have_overtaken_it() {
 #[test]
 fn the_oldest_job_is_found_although_jobs_from_inside_have_overtaken_it() {
     within(PATIENCE, "overtaken", || {
-        let clock = ManualClock::new();
-        let pool = build(one_worker("overtaken").clock(clock.clock()));
+        let (pool, clock) = clocked(one_worker("overtaken"));
         let oldest = looking_at_the_oldest(&pool, &clock);
         let (submit, told) = mpsc::channel::<()>();
         let (begins, begun) = mpsc::channel();

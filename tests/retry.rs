@@ -7,8 +7,8 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use common::{
-    DropFlag, Latch, PATIENCE, assert_submitted, block_on, build, by_hand, fixed, occupy, until,
-    within,
+    DropFlag, Latch, PATIENCE, SECOND, assert_submitted, block_on, build, by_hand, fixed, occupy,
+    until, within,
 };
 use springtide::testing::ManualClock;
 use springtide::{
@@ -16,13 +16,10 @@ use springtide::{
     RetryStop,
 };
 
-const SECOND: Duration = Duration::from_secs(1);
-
 /// A pool of one worker on a clock set by hand, whose retry budget is no matter.
 fn small_with(name: &str, set: impl FnOnce(Builder) -> Builder) -> (Pool, ManualClock) {
     let builder = Pool::builder(name).workers(1..=1).queue_capacity(8);
-    let (builder, clock) = by_hand(set(builder.retry_budget(RetryBudget::unlimited())));
-    (build(builder), clock)
+    by_hand(set(builder.retry_budget(RetryBudget::unlimited())))
 }
 
 fn small(name: &str) -> (Pool, ManualClock) {

@@ -6,14 +6,12 @@ use std::sync::mpsc::{Receiver, channel};
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
-use common::{DropFlag, PATIENCE, assert_submitted, build, by_hand, occupy, until, within};
+use common::{DropFlag, PATIENCE, SECOND, assert_submitted, build, by_hand, occupy, until, within};
 use springtide::testing::ManualClock;
 use springtide::{
     Builder, CancelReason, CancelToken, JobContext, JobEnded, Observer, Pool, PoolHandle, Refusal,
     Retry, RetryBudget, RetryError, RetryHandle, RetryStop, RetryStopped,
 };
-
-const SECOND: Duration = Duration::from_secs(1);
 
 /// A job that was told to have stopped.
 type Stopped = (&'static str, u32, RetryStop, Duration);
@@ -49,8 +47,8 @@ fn small_with(
 ) -> (Pool, ManualClock, Arc<Witness>) {
     let witness = Arc::new(Witness::default());
     let builder = Pool::builder(name).workers(1..=1).retry_budget(RetryBudget::unlimited());
-    let (builder, clock) = by_hand(set(builder.observer(Arc::clone(&witness))));
-    (build(builder), clock, witness)
+    let (pool, clock) = by_hand(set(builder.observer(Arc::clone(&witness))));
+    (pool, clock, witness)
 }
 
 fn small(name: &str) -> (Pool, ManualClock, Arc<Witness>) {

@@ -161,8 +161,7 @@ fn a_scope_inside_a_job_of_the_only_worker_is_run_by_it() {
 #[test]
 fn a_scope_inside_a_job_is_not_bound_by_the_deadline_of_that() {
     within(PATIENCE, "overdue", || {
-        let (builder, clock) = by_hand(Pool::builder("overdue").workers(1..=1));
-        let pool = build(builder);
+        let (pool, clock) = by_hand(Pool::builder("overdue").workers(1..=1));
         let (handle, second) = (pool.handle(), Duration::from_secs(1));
         let job = pool.job("overdue").deadline_in(second).submit(move |_| {
             clock.advance(second * 2);

@@ -4,21 +4,11 @@ mod common;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
 
-use common::{PATIENCE, assert_accounts, build, until, within};
-use springtide::testing::ManualClock;
+use common::{PATIENCE, SECOND, assert_accounts, clocked, until, within};
 use springtide::{InitError, JobHandle, Pool, PoolHandle, Stateful};
 
-const SECOND: Duration = Duration::from_secs(1);
-
 type Outcome = Result<u32, InitError<&'static str>>;
-
-/// A pool of one worker, and the clock it lives by.
-fn clocked(name: &str) -> (Pool, ManualClock) {
-    let clock = ManualClock::new();
-    (build(Pool::builder(name).workers(1..=1).clock(clock.clock())), clock)
-}
 
 fn job(states: &Stateful<u32, &'static str>) -> JobHandle<Outcome> {
     states.submit(|state, _| *state).expect("open")
@@ -37,7 +27,8 @@ fn job_with_a_deadline(
 #[test]
 fn a_job_that_waits_too_long_for_a_state_expires_when_a_worker_takes_it() {
     within(PATIENCE, "expires", || {
-        let ((pool, clock), works) = (clocked("expires"), Arc::new(AtomicBool::new(false)));
+        let ((pool, clock), works) =
+            (clocked(Pool::builder("expires").workers(1..=1)), Arc::new(AtomicBool::new(false)));
         let states = pool.with_state({
             let works = Arc::clone(&works);
             move |_| if works.load(Ordering::SeqCst) { Ok(7) } else { Err("gone") }
@@ -56,7 +47,7 @@ fn a_job_that_waits_too_long_for_a_state_expires_when_a_worker_takes_it() {
 fn a_job_that_expires_while_its_state_is_built_does_not_run_whether_it_is_built_or_not() {
     within(PATIENCE, "slowly", || {
         for works in [true, false] {
-            let (pool, clock) = clocked(&format!("slowly-{works}"));
+            let (pool, clock) = clocked(Pool::builder(format!("slowly-{works}")).workers(1..=1));
             let states = pool.with_state(move |_| {
                 clock.advance(SECOND * 2);
                 if works { Ok(7) } else { Err("gone") }
@@ -72,7 +63,7 @@ fn a_job_that_expires_while_its_state_is_built_does_not_run_whether_it_is_built_
 #[test]
 fn to_build_a_state_counts_as_waiting_and_not_as_running() {
     within(PATIENCE, "building", || {
-        let (pool, clock) = clocked("building");
+        let (pool, clock) = clocked(Pool::builder("building").workers(1..=1));
         let states = pool.with_state(move |_| {
             clock.advance(SECOND * 2);
             Ok::<_, &'static str>(7)

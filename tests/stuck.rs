@@ -8,16 +8,13 @@ use std::sync::{Arc, Mutex, mpsc};
 use std::time::Duration;
 
 use common::{
-    Bomb, FOREVER, Latch, PATIENCE, assert_accounts, assert_submitted, build, fast_time, until,
-    within,
+    Bomb, FOREVER, Latch, PATIENCE, SECOND, assert_accounts, assert_submitted, clocked, fast_time,
+    until, within,
 };
-use springtide::testing::ManualClock;
 use springtide::{
     Builder, JobHandle, MetricsSource, Plan, Pool, PoolHandle, Reason, Sample, ScalingPolicy,
     Stuck, StuckJob,
 };
-
-const SECOND: Duration = Duration::from_secs(1);
 
 /// What a hook was told.
 #[derive(Clone, Default)]
@@ -60,8 +57,7 @@ fn a_job_past_its_timeout_and_grace_is_told_of_once_and_another_worker_serves_th
         let told = Told::default();
         let builder =
             workers("replaced", 1).max_replacements(1).on_stuck(told.hook(Stuck::Replace));
-        let (builder, time) = fast_time(builder);
-        let pool = build(builder);
+        let (pool, time) = fast_time(builder);
         let latch = Latch::new();
         let stuck = ignore(&pool, "stuck", &latch);
         let id = stuck.id();
@@ -94,8 +90,7 @@ fn a_job_past_its_timeout_and_grace_is_told_of_once_and_another_worker_serves_th
 fn a_job_with_more_time_or_without_a_limit_is_not_stuck_when_others_are() {
     within(PATIENCE, "longer", || {
         let told = Told::default();
-        let (builder, time) = fast_time(workers("longer", 4).on_stuck(told.hook(Stuck::Leave)));
-        let pool = build(builder);
+        let (pool, time) = fast_time(workers("longer", 4).on_stuck(told.hook(Stuck::Leave)));
         let latch = Latch::new();
         let wait = || {
             let gate = latch.clone();
@@ -126,8 +121,7 @@ fn a_stuck_job_that_is_left_keeps_its_worker_and_so_does_one_whose_hook_panics()
         let panics: fn(&StuckJob) -> Stuck = |_| panic::panic_any(Bomb(1));
         for hook in [left, panics] {
             let builder = workers("left", 1).max_replacements(3).on_stuck(hook);
-            let (builder, time) = fast_time(builder);
-            let pool = build(builder);
+            let (pool, time) = fast_time(builder);
             let latch = Latch::new();
             let _stuck = ignore(&pool, "stuck", &latch);
             let queued = pool.submit(|| 7).expect("open");
@@ -147,8 +141,7 @@ fn no_more_workers_stand_in_than_were_declared_and_none_unless_some_were() {
     within(PATIENCE, "declared", || {
         for declared in [0, 2] {
             // Without a hook the number says it all.
-            let (builder, time) = fast_time(workers("declared", 3).max_replacements(declared));
-            let pool = build(builder);
+            let (pool, time) = fast_time(workers("declared", 3).max_replacements(declared));
             let latch = Latch::new();
             let inside = Arc::new((AtomicUsize::new(0), AtomicUsize::new(0)));
             let submit = |_| {
@@ -190,8 +183,7 @@ impl ScalingPolicy for Greedy {
 fn whatever_a_policy_asks_for_there_are_never_more_workers_than_were_declared() {
     within(PATIENCE, "greedy", || {
         let builder = workers("greedy", 2).max_replacements(1).policy(Greedy);
-        let (builder, time) = fast_time(builder);
-        let pool = build(builder);
+        let (pool, time) = fast_time(builder);
         let latch = Latch::new();
         let (_stuck, _too) = (ignore(&pool, "stuck", &latch), ignore(&pool, "stuck", &latch));
         until(|| pool.stats().stuck == 2 && pool.stats().workers.total > 2);
@@ -208,8 +200,7 @@ fn one_worker_stands_in_for_a_worker_in_which_a_job_and_the_one_it_waits_for_are
     within(PATIENCE, "bothstuck", || {
         let told = Told::default();
         let builder = workers("bothstuck", 1).max_replacements(8);
-        let (builder, time) = fast_time(builder.on_stuck(told.hook(Stuck::Replace)));
-        let pool = build(builder);
+        let (pool, time) = fast_time(builder.on_stuck(told.hook(Stuck::Replace)));
         let latch = Latch::new();
         let (inner, gate) = (pool.handle(), latch.clone());
         let outer = pool.job("outer").timeout(SECOND).submit(move |_| {
@@ -246,8 +237,7 @@ fn a_hook_may_ask_the_pool_and_submit_to_it() {
             asked.send(answer).expect("the test listens");
             Stuck::Replace
         });
-        let (builder, _time) = fast_time(builder);
-        let pool = build(builder);
+        let (pool, _time) = fast_time(builder);
         *handle.lock().expect("nobody panics") = Some(pool.handle());
         let latch = Latch::new();
         let _stuck = ignore(&pool, "stuck", &latch);
@@ -262,8 +252,7 @@ fn a_hook_may_ask_the_pool_and_submit_to_it() {
 #[test]
 fn a_shutdown_names_a_stuck_job_and_comes_back_when_it_has_ended() {
     within(PATIENCE, "stuckend", || {
-        let (builder, _time) = fast_time(workers("stuckend", 1).max_replacements(1));
-        let pool = build(builder);
+        let (pool, _time) = fast_time(workers("stuckend", 1).max_replacements(1));
         let latch = Latch::new();
         let _stuck = ignore(&pool, "stuck", &latch);
         until(|| pool.stats().stuck == 1);
@@ -282,8 +271,7 @@ fn every_grace_is_legal() {
         for grace in [Duration::ZERO, Duration::from_nanos(1), FOREVER, Duration::MAX] {
             let is_stuck_soon = grace < SECOND;
             let builder = workers("anygrace", 1).stuck_after(grace).max_replacements(1);
-            let (builder, _time) = fast_time(builder);
-            let pool = build(builder);
+            let (pool, _time) = fast_time(builder);
             let latch = Latch::new();
             let stuck = ignore(&pool, "stuck", &latch);
             assert!(stuck.join().expect_err("its time is up").is_timed_out());
@@ -308,9 +296,8 @@ fn more_replacements_than_there_is_room_for_are_a_problem_of_the_settings() {
 #[test]
 fn a_job_that_says_that_it_lives_is_as_old_as_it_last_did_and_the_next_has_not_said_so() {
     within(PATIENCE, "beats", || {
-        let clock = ManualClock::new();
         let builder = Pool::builder("beats").workers(1..=1).metrics(MetricsSource::Captured);
-        let pool = build(builder.clock(clock.clock()));
+        let (pool, clock) = clocked(builder);
         let (beat, beats) = mpsc::channel::<()>();
         let (done, dones) = mpsc::channel();
         let job = pool.job("beats").submit(move |cx| {

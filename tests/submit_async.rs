@@ -11,8 +11,8 @@ use std::thread;
 use std::time::Duration;
 
 use common::{
-    CountedWaker, DropFlag, PATIENCE, assert_submitted, block_on, build, by_hand, fixed,
-    fixed_with, occupy, poll_once, until, within,
+    CountedWaker, DropFlag, PATIENCE, assert_submitted, block_on, by_hand, fixed, fixed_with,
+    occupy, poll_once, until, within,
 };
 use springtide::{Overflow, Pool, PoolHandle};
 
@@ -27,8 +27,7 @@ fn a_waker_that_panics_keeps_nobody_else_from_being_woken_in_time() {
         }
     }
     within(PATIENCE, "waker", || {
-        let (builder, clock) = by_hand(Pool::builder("waker").workers(1..=1).queue_capacity(1));
-        let pool = build(builder);
+        let (pool, clock) = by_hand(Pool::builder("waker").workers(1..=1).queue_capacity(1));
         let held = occupy(&pool, 1);
         pool.execute(|| {}).expect("one place");
         let second = Duration::from_secs(1);

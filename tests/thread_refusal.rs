@@ -92,8 +92,7 @@ fn a_pool_of_none_whose_first_worker_is_refused_runs_the_job_when_it_gets_one() 
     within(PATIENCE, "heals", || {
         let spawner = FakeSpawner::refusing(|n| n == 1);
         let builder = Pool::builder("heals").workers(0..=4).spawner(spawner.clone());
-        let (builder, _time) = fast_time(builder);
-        let pool = build(builder);
+        let (pool, _time) = fast_time(builder);
         let handle = pool.submit(|| 8).expect("accepted with no worker");
         assert_eq!(handle.join().expect("it ran in the end"), 8);
         let stats = assert_submitted(&pool, 1);
@@ -116,8 +115,7 @@ fn whichever_worker_is_refused_all_jobs_are_done_and_no_submission_fails() {
 fn kth_refused(k: usize) {
     let spawner = FakeSpawner::refusing(move |n| n == k);
     let builder = Pool::builder(format!("kth{k}")).workers(0..=16).policy(OneEach);
-    let (builder, _time) = fast_time(builder.spawner(spawner.clone()));
-    let pool = builder.build().expect("no worker is asked for");
+    let (pool, _time) = fast_time(builder.spawner(spawner.clone()));
     let latch = Latch::new();
     let jobs: Vec<_> = (0..100)
         .map(|n| {
@@ -177,8 +175,7 @@ fn handles_of_a_pool_that_gets_no_thread_resolve_and_say_why() {
     within(PATIENCE, "nothreads", || {
         let spawner = FakeSpawner::refusing(|_| true);
         let builder = Pool::builder("nothreads").workers(0..=4).spawner(spawner.clone());
-        let (builder, time) = fast_time(builder);
-        let pool = build(builder);
+        let (pool, time) = fast_time(builder);
         let begun = time.elapsed();
         let handles: Vec<_> = (0..5).map(|_| pool.submit(|| {}).expect("open")).collect();
         pool.execute(|| {}).expect("open");
@@ -202,12 +199,11 @@ fn handles_of_a_pool_that_gets_no_thread_resolve_and_say_why() {
 #[test]
 fn a_pool_that_gets_no_thread_can_be_shut_down_and_dropped() {
     within(PATIENCE, "nodrain", || {
-        let builder = || {
+        let unlucky = || {
             let spawner = FakeSpawner::refusing(|_| true);
             fast_time(Pool::builder("nodrain").workers(0..=4).spawner(spawner))
         };
-        let (first, _time) = builder();
-        let pool = build(first);
+        let (pool, _time) = unlucky();
         let handle = pool.submit(|| {}).expect("open");
         pool.execute(|| {}).expect("open");
         let report = pool.shutdown();
@@ -215,8 +211,7 @@ fn a_pool_that_gets_no_thread_can_be_shut_down_and_dropped() {
         assert_eq!((report.cancelled, report.returned.len()), (1, 1));
         assert!(handle.join().is_err_and(|error| error.is_cancelled()));
         assert_submitted(&pool, 2);
-        let (second, _time) = builder();
-        let pool = build(second);
+        let (pool, _time) = unlucky();
         let handle = pool.handle();
         handle.execute(|| {}).expect("open");
         drop(pool);
@@ -230,8 +225,8 @@ fn a_job_that_owns_its_pool_may_be_dropped_by_the_supervisor() {
     within(PATIENCE, "tidedrop", || {
         let spawner = FakeSpawner::refusing(|_| true);
         let builder = Pool::builder("tidedrop").workers(0..=4).spawner(spawner);
-        let (builder, _time) = fast_time(builder.queue_capacity(1));
-        let pool = Arc::new(build(builder));
+        let (pool, _time) = fast_time(builder.queue_capacity(1));
+        let pool = Arc::new(pool);
         let handle = pool.handle();
         let owner = Arc::clone(&pool);
         let inner = handle.clone();

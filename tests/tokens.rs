@@ -10,26 +10,25 @@ use std::thread;
 use std::time::Duration;
 
 use common::{
-    Bomb, CountedWaker, DropFlag, FOREVER, OnDrop, PATIENCE, assert_submitted, block_on, fixed,
-    fixed_with, occupy, poll_once, until, within,
+    Bomb, CountedWaker, DropFlag, FOREVER, OnDrop, PATIENCE, assert_submitted, block_on,
+    cancel_reason, fixed, fixed_with, occupy, poll_once, until, until_told, within,
 };
 use springtide::{CancelReason, CancelToken, JobHandle, Overflow, PoolHandle};
 
 /// A job that runs until its context says that it is cancelled; returns once it runs.
 fn run_until_told(pool: &PoolHandle, token: &CancelToken) -> JobHandle<&'static str> {
-    let (running, started) = mpsc::channel();
+    let (until_told, runs) = until_told();
     let job = pool.job("told").token(token).submit(move |cx| {
-        running.send(()).expect("the test listens");
-        until(|| cx.is_cancelled());
+        until_told(cx);
         assert!(cx.check().is_err() && cx.token().is_cancelled());
         "told"
     });
-    started.recv().expect("it runs");
+    runs.recv().expect("it runs");
     job.expect("open")
 }
 
 fn is_cancelled_by_token<T: Send + 'static>(job: JobHandle<T>) -> bool {
-    job.join().err().and_then(|error| error.cancel_reason()) == Some(CancelReason::Token)
+    cancel_reason(&job.join()) == Some(CancelReason::Token)
 }
 
 #[test]
@@ -195,14 +194,13 @@ fn a_token_asked_for_after_the_cancel_is_cancelled_and_one_of_a_job_that_ended_w
         let kept = kept.join().expect("it returns");
         assert_eq!(pool.wait_idle(), Ok(()));
         assert!(!kept.is_cancelled(), "{id} ended well");
-        let (running, started) = mpsc::channel();
+        let (until_told, runs) = until_told();
         let asked = pool.job("late").submit(move |cx| {
-            running.send(()).expect("the test listens");
-            until(|| cx.is_cancelled());
+            until_told(cx);
             cx.token().is_cancelled()
         });
         let asked = asked.expect("open");
-        started.recv().expect("it runs");
+        runs.recv().expect("it runs");
         assert!(!asked.cancel());
         assert!(asked.join().expect("it returns"));
     });

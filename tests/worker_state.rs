@@ -11,8 +11,9 @@ use std::sync::{Arc, Mutex};
 use std::thread::{self, ThreadId};
 use std::time::Duration;
 
-use common::{PATIENCE, assert_submitted, build, fixed, fixed_with, occupy, until, within};
-use springtide::testing::ManualClock;
+use common::{
+    PATIENCE, assert_submitted, build, clocked, fixed, fixed_with, occupy, until, within,
+};
 use springtide::{
     FallibleError, InitError, Observer, Overflow, PanicReport, Pool, StateFailure, Stateful,
     Trouble, WorkerStopped,
@@ -245,8 +246,7 @@ fn a_state_may_panic_as_it_is_dropped() {
 #[test]
 fn a_state_that_cannot_be_built_is_an_error_of_the_job_and_is_tried_again_later() {
     within(PATIENCE, "init", || {
-        let clock = ManualClock::new();
-        let pool = build(Pool::builder("init").workers(1..=1).clock(clock.clock()));
+        let (pool, clock) = clocked(Pool::builder("init").workers(1..=1));
         let (tries, works) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicBool::new(false)));
         let states = pool.with_state({
             let (tries, works) = (Arc::clone(&tries), Arc::clone(&works));
@@ -318,8 +318,7 @@ fn workers_that_have_their_state_go_on_where_another_cannot_build_it() {
 #[test]
 fn a_panic_while_a_state_is_built_is_as_an_error_and_is_tried_again_later() {
     within(PATIENCE, "build", || {
-        let clock = ManualClock::new();
-        let pool = build(Pool::builder("build").workers(1..=1).clock(clock.clock()));
+        let (pool, clock) = clocked(Pool::builder("build").workers(1..=1));
         let first = AtomicBool::new(true);
         let states = pool.with_state(move |_| {
             assert!(!first.swap(false, Ordering::SeqCst), "not yet");

@@ -2,9 +2,11 @@
 
 use std::panic;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Condvar, Mutex, mpsc};
+use std::sync::mpsc::{self, Receiver};
+use std::sync::{Arc, Condvar, Mutex};
 
-use springtide::{JobHandle, PoolHandle};
+use super::watchdog::until;
+use springtide::{JobContext, JobHandle, PoolHandle};
 
 /// Closed until it is opened; whoever waits then goes on, and so does whoever comes later.
 #[derive(Clone, Debug, Default)]
@@ -71,6 +73,16 @@ pub(crate) fn occupy(pool: &PoolHandle, workers: usize) -> Held {
     let handles = (0..workers).map(hold).collect();
     starts.iter().take(workers).for_each(drop);
     Held { latch, handles }
+}
+
+/// A job that runs until it is told to stop, and how to learn that it runs.
+pub(crate) fn until_told() -> (impl FnOnce(&JobContext<'_>) + Send + 'static, Receiver<()>) {
+    let (running, runs) = mpsc::channel();
+    let job = move |cx: &JobContext<'_>| {
+        running.send(()).expect("the test listens");
+        until(|| cx.is_cancelled());
+    };
+    (job, runs)
 }
 
 /// Tells from afar whether it has been dropped.

@@ -14,17 +14,21 @@ mod watchdog;
 #[cfg(feature = "prometheus")]
 pub(crate) use endpoint::{LIMIT, alone, recorder};
 pub(crate) use executor::{CountedWaker, block_on, poll_once};
-pub(crate) use hold::{Bomb, DropFlag, Held, Latch, OnDrop, occupy};
-pub(crate) use seams::{FakeSpawner, LossyParker, NoTimer, by_hand, fast_time, settle};
+pub(crate) use hold::{Bomb, DropFlag, Held, Latch, OnDrop, occupy, until_told};
+pub(crate) use seams::{FakeSpawner, LossyParker, NoTimer, by_hand, clocked, fast_time, settle};
 pub(crate) use watchdog::{build, until, within};
 
-use springtide::{Builder, Lane, LaneStats, Overflow, Pool, PoolHandle, Stats};
+use springtide::{
+    Builder, CancelReason, JobError, Lane, LaneStats, Overflow, Pool, PoolHandle, Stats,
+};
 use std::time::Duration;
 
 /// Time enough for anything that is not stuck.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 /// "At once" on a machine that is busy with something else.
 pub(crate) const SOON: Duration = Duration::from_secs(5);
+/// What clocks that are set by hand are moved on by.
+pub(crate) const SECOND: Duration = Duration::from_secs(1);
 /// Longer than any test runs.
 pub(crate) const FOREVER: Duration = Duration::from_secs(3600);
 
@@ -57,6 +61,11 @@ pub(crate) fn assert_submitted(pool: &PoolHandle, submitted: u64) -> Stats {
     let stats = assert_accounts(pool);
     assert_eq!(stats.accepted + stats.refused, submitted, "{stats:?}");
     stats
+}
+
+/// Why a job was cancelled; `None` for one that has a result, or another error.
+pub(crate) fn cancel_reason<T>(outcome: &Result<T, JobError>) -> Option<CancelReason> {
+    outcome.as_ref().err().and_then(JobError::cancel_reason)
 }
 
 /// What holds in every snapshot of a lane.

@@ -7,9 +7,9 @@ use std::thread;
 use std::time::Duration;
 
 use springtide::testing::{ManualClock, Parker, Spawner, SystemSpawner, ThreadHandle};
-use springtide::{Builder, PoolHandle};
+use springtide::{Builder, Pool, PoolHandle};
 
-use super::watchdog::until;
+use super::watchdog::{build, until};
 
 /// Refuses the workers that a rule picks by their number, counted from 1. The supervisor's thread
 /// (`…/tide`) and the timer's (`…/time`) are never refused and do not count.
@@ -101,10 +101,16 @@ impl Drop for FastTime {
     }
 }
 
-/// Gives a pool a clock that the test sets, and that the pool looks at all the time.
-pub(crate) fn by_hand(builder: Builder) -> (Builder, ManualClock) {
+/// A pool on a clock that the test sets. Its threads read it and do not watch it: whoever waits for
+/// a time sleeps until the system's clock says so.
+pub(crate) fn clocked(builder: Builder) -> (Pool, ManualClock) {
     let clock = ManualClock::new();
-    (builder.clock(clock.clock()).parker(Impatient), clock)
+    (build(builder.clock(clock.clock())), clock)
+}
+
+/// As [`clocked`], for what waits for a time: its threads look at the clock all the while.
+pub(crate) fn by_hand(builder: Builder) -> (Pool, ManualClock) {
+    clocked(builder.parker(Impatient))
 }
 
 /// Returns when everything that was due by now, on a clock of the test's, is in the queue.
@@ -115,10 +121,9 @@ pub(crate) fn settle(pool: &PoolHandle, clock: &ManualClock) {
     last.expect("open").detach();
 }
 
-/// Gives a pool a clock on which twenty milliseconds pass in every real one or more.
-pub(crate) fn fast_time(builder: Builder) -> (Builder, FastTime) {
-    let clock = ManualClock::new();
-    let builder = builder.clock(clock.clock()).parker(Impatient);
+/// A pool on a clock on which twenty milliseconds pass in every real one or more.
+pub(crate) fn fast_time(builder: Builder) -> (Pool, FastTime) {
+    let (pool, clock) = by_hand(builder);
     let time = FastTime { stop: Arc::default(), milliseconds: Arc::default() };
     let (stop, milliseconds) = (Arc::clone(&time.stop), Arc::clone(&time.milliseconds));
     thread::spawn(move || {
@@ -128,7 +133,7 @@ pub(crate) fn fast_time(builder: Builder) -> (Builder, FastTime) {
             thread::sleep(Duration::from_millis(1));
         }
     });
-    (builder, time)
+    (pool, time)
 }
 
 /// Refuses the thread that waits for points in time.
