@@ -26,8 +26,8 @@ use crate::run::ticket::KindId;
 use crate::sync::Arc;
 use crate::time::Nanos;
 
-pub use crate::run::parker::{Parker, SystemParker};
-pub use crate::run::spawner::{Spawner, SystemSpawner, ThreadHandle};
+pub use crate::run::parker::{ImpatientParker, Parker, SystemParker};
+pub use crate::run::spawner::{RefusingSpawner, Spawner, SystemSpawner, ThreadHandle};
 pub use crate::time::{Clock, ManualClock};
 
 /// Something as large as what the queue carries.

@@ -2,7 +2,6 @@
 
 mod common;
 
-use std::io;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
@@ -11,7 +10,7 @@ use common::{
     DropFlag, Latch, PATIENCE, SECOND, assert_snapshot, assert_submitted, block_on, build, by_hand,
     cancel_reason, fixed, occupy, until, within,
 };
-use springtide::testing::{ManualClock, Spawner, SystemSpawner, ThreadHandle};
+use springtide::testing::{ManualClock, RefusingSpawner};
 use springtide::{
     Builder, CancelReason, CancelToken, Delayed, DropPolicy, Overflow, Pool, PoolHandle, Refusal,
 };
@@ -234,28 +233,14 @@ fn a_delayed_job_starts_the_first_worker_of_a_pool_without_any() {
     });
 }
 
-/// Refuses the thread of a timer once.
-struct LateTimer(AtomicUsize);
-
-impl Spawner for LateTimer {
-    fn spawn(
-        &self,
-        name: String,
-        stack_size: Option<usize>,
-        body: Box<dyn FnOnce() + Send>,
-    ) -> io::Result<ThreadHandle> {
-        if name.ends_with("/time") && self.0.fetch_add(1, Ordering::SeqCst) == 0 {
-            return Err(io::Error::from(io::ErrorKind::WouldBlock));
-        }
-        SystemSpawner.spawn(name, stack_size, body)
-    }
-}
-
 #[test]
 fn a_refused_thread_refuses_one_job_and_loses_none() {
     within(PATIENCE, "no-timer", || {
-        let builder = Pool::builder("no-timer").workers(1..=1);
-        let pool = build(builder.spawner(LateTimer(AtomicUsize::new(0))));
+        let asked = AtomicUsize::new(0);
+        let late_timer = RefusingSpawner::new(move |name| {
+            name.ends_with("/time") && asked.fetch_add(1, Ordering::SeqCst) == 0
+        });
+        let pool = build(Pool::builder("no-timer").workers(1..=1).spawner(late_timer));
         let later = || pool.job("later").delay(Duration::from_millis(1));
         let refused = later().submit(|_| 1).expect_err("no thread");
         assert_eq!(refused.refusal(), Refusal::NoThread);

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use common::{
     LossyParker, PATIENCE, assert_submitted, build, fixed, until, until_no_thread_is_named, within,
 };
+use springtide::testing::RefusingSpawner;
 use springtide::{BuildError, Fixed, Pool};
 
 /// A rule by which wake-ups get lost, by their number from 1.
@@ -145,25 +146,16 @@ fn two_jobs_that_need_each_other_both_start_though_a_wake_up_is_lost() {
 
 #[test]
 fn a_pool_that_cannot_be_built_goes_away_though_wake_ups_are_lost() {
-    use springtide::testing::{Spawner, SystemSpawner, ThreadHandle};
-    struct NoSupervisor;
-    impl Spawner for NoSupervisor {
-        fn spawn(
-            &self,
-            name: String,
-            stack: Option<usize>,
-            body: Box<dyn FnOnce() + Send>,
-        ) -> std::io::Result<ThreadHandle> {
-            // Late, so that the workers sleep by then.
-            if name.ends_with("/tide") {
-                thread::sleep(Duration::from_millis(50));
-                return Err(std::io::Error::from(std::io::ErrorKind::WouldBlock));
-            }
-            SystemSpawner.spawn(name, stack, body)
-        }
-    }
     within(PATIENCE, "unbuilt", || {
-        let builder = Pool::builder("unbuilt").workers(3..=3).spawner(NoSupervisor);
+        let no_supervisor = RefusingSpawner::new(|name| {
+            let is_supervisor = name.ends_with("/tide");
+            if is_supervisor {
+                // So that the workers sleep by then.
+                thread::sleep(Duration::from_millis(50));
+            }
+            is_supervisor
+        });
+        let builder = Pool::builder("unbuilt").workers(3..=3).spawner(no_supervisor);
         let built = builder.parker(LossyParker::losing(|n| n % 2 == 1)).build();
         assert!(matches!(built, Err(BuildError::Spawn(_))));
         until_no_thread_is_named("unbuilt");

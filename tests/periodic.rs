@@ -8,10 +8,10 @@ use std::sync::mpsc;
 use std::time::Duration;
 
 use common::{
-    Bomb, DropFlag, Latch, NoTimer, PATIENCE, SECOND, assert_submitted, build, by_hand, fixed,
-    occupy, settle, until, within,
+    Bomb, DropFlag, Latch, PATIENCE, SECOND, assert_submitted, build, by_hand, fixed, occupy,
+    settle, until, within,
 };
-use springtide::testing::ManualClock;
+use springtide::testing::{ManualClock, RefusingSpawner};
 use springtide::{DropPolicy, Overflow, Periodic, Pool, Refusal};
 
 /// A pool of one worker on a clock set by hand.
@@ -358,7 +358,8 @@ fn every_end_of_the_pool_ends_a_series_after_the_run_that_has_begun() {
 #[test]
 fn a_refused_thread_gives_the_job_back() {
     within(PATIENCE, "no-timer", || {
-        let pool = build(Pool::builder("no-timer").spawner(NoTimer));
+        let no_timer = RefusingSpawner::new(|name| name.ends_with("/time"));
+        let pool = build(Pool::builder("no-timer").spawner(no_timer));
         let (flag, sets) = DropFlag::new();
         let refused = pool.every(SECOND).start(move |_| _ = &sets).expect_err("no thread");
         assert_eq!((refused.refusal(), flag.is_dropped()), (Refusal::NoThread, false));

@@ -10,7 +10,8 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::mpsc::{Sender, channel};
 use std::time::{Duration, Instant};
 
-use springtide::testing::{ManualClock, Parker, Spawner, SystemSpawner, ThreadHandle};
+use common::LossyParker;
+use springtide::testing::{ManualClock, RefusingSpawner};
 use springtide::{Builder, Overflow, Pool, PoolHandle};
 
 /// Longer than anything here takes on a machine that does much else.
@@ -184,14 +185,8 @@ fn a_burst_is_forgotten_under_a_trickle() {
 
 #[test]
 fn a_lost_wake_up_is_a_delay() {
-    /// Loses every third wake-up.
-    struct Lossy(AtomicU64);
-    impl Parker for Lossy {
-        fn deliver(&self) -> bool {
-            !self.0.fetch_add(1, Ordering::Relaxed).is_multiple_of(3)
-        }
-    }
-    let pool = pool("lossy").workers(2..=2).parker(Lossy(0.into()));
+    let every_third = LossyParker::losing(|number| number % 3 == 1);
+    let pool = pool("lossy").workers(2..=2).parker(every_third);
     let pool = pool.build().expect("it can be built");
     for n in 0..12 {
         assert_eq!(pool.submit(move || n).expect("it is open").join().expect("it returns"), n);
@@ -202,23 +197,10 @@ fn a_lost_wake_up_is_a_delay() {
 
 #[test]
 fn a_refused_thread_means_less_parallel_and_is_counted() {
-    /// Starts so many threads and no more.
-    struct Grudging(AtomicUsize);
-    impl Spawner for Grudging {
-        fn spawn(
-            &self,
-            name: String,
-            stack_size: Option<usize>,
-            body: Box<dyn FnOnce() + Send>,
-        ) -> std::io::Result<ThreadHandle> {
-            let left =
-                self.0.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |n| n.checked_sub(1));
-            left.map_err(|_| std::io::Error::other("as asked"))?;
-            SystemSpawner.spawn(name, stack_size, body)
-        }
-    }
-    // A worker and the supervisor.
-    let pool = pool("refusals").workers(1..=8).cores(8.0).spawner(Grudging(2.into()));
+    // A worker and the supervisor start, and no other thread.
+    let asked = AtomicUsize::new(0);
+    let grudging = RefusingSpawner::new(move |_| asked.fetch_add(1, Ordering::SeqCst) >= 2);
+    let pool = pool("refusals").workers(1..=8).cores(8.0).spawner(grudging);
     let pool = pool.build().expect("two threads are enough");
     let release = hold_a_worker(&pool);
     let handles: Vec<_> = (0..50).map(|n| pool.submit(move || n).expect("it is open")).collect();

@@ -9,9 +9,10 @@ use std::thread;
 use std::time::Duration;
 
 use common::{
-    DropFlag, FOREVER, Latch, NoTimer, PATIENCE, assert_accounts, assert_submitted, build, fixed,
+    DropFlag, FOREVER, Latch, PATIENCE, assert_accounts, assert_submitted, build, fixed,
     fixed_with, occupy, until, within,
 };
+use springtide::testing::RefusingSpawner;
 use springtide::{BuildError, Overflow, Pool, PoolHandle, Refusal, TrySubmitError};
 
 #[test]
@@ -383,7 +384,8 @@ fn each_reason_to_refuse_at_once_is_told_apart_and_has_its_own_words() {
         pool.close();
         let closed = pool.try_submit(|| 7).map(|_| ()).expect_err("it is closed");
         assert!(closed.is_closed() && !closed.is_full());
-        let pool = build(Pool::builder("words").workers(1..=1).spawner(NoTimer));
+        let no_timer = RefusingSpawner::new(|name| name.ends_with("/time"));
+        let pool = build(Pool::builder("words").workers(1..=1).spawner(no_timer));
         let threadless = later(&pool);
         assert!(matches!(threadless, TrySubmitError::NoThread(_)));
         assert!(!threadless.is_full() && !threadless.is_closed());

@@ -11,6 +11,7 @@ use common::{
     FakeSpawner, Latch, PATIENCE, assert_submitted, build, fast_time, until,
     until_no_thread_is_named, within,
 };
+use springtide::testing::RefusingSpawner;
 use springtide::{BuildError, CancelReason, Plan, Pool, Reason, Sample, ScalingPolicy, Trouble};
 
 /// Wants a worker for every job that waits, so that a test need not wait for growth.
@@ -46,23 +47,9 @@ fn a_pool_whose_first_worker_is_refused_is_not_built_and_leaves_nothing() {
 // The supervisor itself
 #[test]
 fn a_pool_whose_supervisor_is_refused_sends_its_workers_home() {
-    use springtide::testing::{Spawner, SystemSpawner, ThreadHandle};
-    struct NoSupervisor;
-    impl Spawner for NoSupervisor {
-        fn spawn(
-            &self,
-            name: String,
-            stack: Option<usize>,
-            body: Box<dyn FnOnce() + Send>,
-        ) -> std::io::Result<ThreadHandle> {
-            if name.ends_with("/tide") {
-                return Err(std::io::Error::from(std::io::ErrorKind::WouldBlock));
-            }
-            SystemSpawner.spawn(name, stack, body)
-        }
-    }
     within(PATIENCE, "notide", || {
-        let builder = Pool::builder("notide").workers(3..=3).spawner(NoSupervisor);
+        let no_supervisor = RefusingSpawner::new(|name| name.ends_with("/tide"));
+        let builder = Pool::builder("notide").workers(3..=3).spawner(no_supervisor);
         assert!(matches!(builder.build(), Err(BuildError::Spawn(_))));
         until_no_thread_is_named("notide");
         let pool = build(Pool::builder("notide").workers(1..=1));

@@ -50,3 +50,32 @@ impl Spawner for SystemSpawner {
         builder.spawn(body).map(ThreadHandle)
     }
 }
+
+/// Starts threads as std does, but for those whose names a rule picks: they are refused, as by a
+/// system that has no more.
+///
+/// A worker's name is the pool's and a number; the supervisor's ends in `/tide`, the timer's in
+/// `/time`.
+#[derive(Clone, Copy, Debug)]
+pub struct RefusingSpawner<R>(R);
+
+impl<R: Fn(&str) -> bool + Send + Sync> RefusingSpawner<R> {
+    /// One that refuses the threads for which `rule` says `true`.
+    pub fn new(rule: R) -> Self {
+        RefusingSpawner(rule)
+    }
+}
+
+impl<R: Fn(&str) -> bool + Send + Sync> Spawner for RefusingSpawner<R> {
+    fn spawn(
+        &self,
+        name: String,
+        stack_size: Option<usize>,
+        body: Box<dyn FnOnce() + Send>,
+    ) -> io::Result<ThreadHandle> {
+        if (self.0)(&name) {
+            return Err(io::ErrorKind::WouldBlock.into());
+        }
+        SystemSpawner.spawn(name, stack_size, body)
+    }
+}

@@ -15,7 +15,7 @@ mod watchdog;
 pub(crate) use endpoint::{LIMIT, alone, recorder};
 pub(crate) use executor::{CountedWaker, block_on, poll_once};
 pub(crate) use hold::{Bomb, DropFlag, Held, Latch, OnDrop, occupy, until_told};
-pub(crate) use seams::{FakeSpawner, LossyParker, NoTimer, by_hand, clocked, fast_time, settle};
+pub(crate) use seams::{FakeSpawner, LossyParker, by_hand, clocked, fast_time, settle};
 pub(crate) use watchdog::{build, until, within};
 
 use springtide::{

@@ -6,7 +6,9 @@ use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::thread;
 use std::time::Duration;
 
-use springtide::testing::{ManualClock, Parker, Spawner, SystemSpawner, ThreadHandle};
+use springtide::testing::{
+    ImpatientParker, ManualClock, Parker, RefusingSpawner, Spawner, ThreadHandle,
+};
 use springtide::{Builder, Pool, PoolHandle};
 
 use super::watchdog::{build, until};
@@ -37,13 +39,10 @@ impl Spawner for FakeSpawner {
         stack_size: Option<usize>,
         body: Box<dyn FnOnce() + Send>,
     ) -> io::Result<ThreadHandle> {
-        if !name.ends_with("/tide") && !name.ends_with("/time") {
-            let number = self.asked.fetch_add(1, Ordering::SeqCst) + 1;
-            if (self.refuses)(number) {
-                return Err(io::Error::from(io::ErrorKind::WouldBlock));
-            }
-        }
-        SystemSpawner.spawn(name, stack_size, body)
+        let is_worker = !name.ends_with("/tide") && !name.ends_with("/time");
+        let refuses =
+            |_: &str| is_worker && (self.refuses)(self.asked.fetch_add(1, Ordering::SeqCst) + 1);
+        RefusingSpawner::new(refuses).spawn(name, stack_size, body)
     }
 }
 
@@ -69,16 +68,6 @@ impl Parker for LossyParker {
     fn deliver(&self) -> bool {
         let number = self.seen.fetch_add(1, Ordering::SeqCst) + 1;
         !(self.loses)(number)
-    }
-}
-
-/// Looks at the clock every millisecond, so that a pool notices a clock set by hand.
-struct Impatient;
-
-impl Parker for Impatient {
-    fn timeout(&self, asked: Option<Duration>) -> Option<Duration> {
-        let often = Duration::from_millis(1);
-        Some(asked.map_or(often, |asked| asked.min(often)))
     }
 }
 
@@ -110,7 +99,7 @@ pub(crate) fn clocked(builder: Builder) -> (Pool, ManualClock) {
 
 /// As [`clocked`], for what waits for a time: its threads look at the clock all the while.
 pub(crate) fn by_hand(builder: Builder) -> (Pool, ManualClock) {
-    clocked(builder.parker(Impatient))
+    clocked(builder.parker(ImpatientParker))
 }
 
 /// Returns when everything that was due by now, on a clock of the test's, is in the queue.
@@ -134,21 +123,4 @@ pub(crate) fn fast_time(builder: Builder) -> (Pool, FastTime) {
         }
     });
     (pool, time)
-}
-
-/// Refuses the thread that waits for points in time.
-pub(crate) struct NoTimer;
-
-impl Spawner for NoTimer {
-    fn spawn(
-        &self,
-        name: String,
-        stack_size: Option<usize>,
-        body: Box<dyn FnOnce() + Send>,
-    ) -> io::Result<ThreadHandle> {
-        match name.ends_with("/time") {
-            true => Err(io::Error::from(io::ErrorKind::WouldBlock)),
-            false => SystemSpawner.spawn(name, stack_size, body),
-        }
-    }
 }

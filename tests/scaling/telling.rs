@@ -1,11 +1,10 @@
 //! What the pool says about itself: why it scaled, what it runs, what is wrong.
 
-use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use springtide::testing::{Spawner, SystemSpawner, ThreadHandle};
+use springtide::testing::RefusingSpawner;
 use springtide::{Decision, Fixed, Pool, Reason, Trouble};
 
 use crate::support::system;
@@ -195,33 +194,19 @@ fn a_job_after_a_long_rest_finds_a_healthy_pool() {
     finish(pool);
 }
 
-/// The system refuses threads, for as long as it is told to.
-#[derive(Clone, Default)]
-struct Stingy(Arc<AtomicBool>);
-
-impl Spawner for Stingy {
-    fn spawn(
-        &self,
-        name: String,
-        stack_size: Option<usize>,
-        body: Box<dyn FnOnce() + Send>,
-    ) -> io::Result<ThreadHandle> {
-        if self.0.load(Ordering::SeqCst) {
-            return Err(io::Error::from(io::ErrorKind::WouldBlock));
-        }
-        SystemSpawner.spawn(name, stack_size, body)
-    }
-}
-
 /// Growth that fails half-way changes nothing but the count of failures, and is made up for later.
 #[test]
 fn refused_threads_are_a_trouble_a_reason_and_a_count_and_lose_no_job() {
     let _watchdog = watchdog();
-    let stingy = Stingy::default();
-    let pool = Pool::builder("stingy").workers(1..=6).spawner(stingy.clone()).build().unwrap();
+    let refuses = Arc::new(AtomicBool::new(false));
+    let stingy = RefusingSpawner::new({
+        let refuses = Arc::clone(&refuses);
+        move |_| refuses.load(Ordering::SeqCst)
+    });
+    let pool = Pool::builder("stingy").workers(1..=6).spawner(stingy).build().unwrap();
     let (crowd, latch) = (Crowd::new(), Latch::new());
     hold(&pool, 2, &crowd, &latch);
-    stingy.0.store(true, Ordering::SeqCst);
+    refuses.store(true, Ordering::SeqCst);
     let settings = pool.settings();
     let begun = Instant::now();
     for _ in 0..4 {
@@ -240,7 +225,7 @@ fn refused_threads_are_a_trouble_a_reason_and_a_count_and_lose_no_job() {
     assert!((1..=4).contains(&failures), "held back a second at a time: {failures}");
     assert!(stats.decisions.iter().any(|(name, _)| *name == "spawn_failed"), "{stats:?}");
     assert_eq!((pool.settings(), system::workers("stingy")), (settings, 2));
-    stingy.0.store(false, Ordering::SeqCst);
+    refuses.store(false, Ordering::SeqCst);
     eventually("the others start after all", || crowd.now() == 6);
     assert!(pool.health().is_healthy(), "{:?}", pool.health());
     latch.open();

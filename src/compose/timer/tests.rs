@@ -1,29 +1,18 @@
-use std::io;
 use std::sync::atomic::AtomicUsize;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::Duration;
 
 use super::*;
 use crate::Pool;
-use crate::run::parker::Parker;
-use crate::run::spawner::{Spawner, SystemSpawner};
+use crate::run::parker::ImpatientParker;
+use crate::run::spawner::RefusingSpawner;
 use crate::time::ManualClock;
 
 const SECOND: Duration = Duration::from_secs(1);
 
-/// Looks at the clock every millisecond, so that a clock set by hand is noticed.
-struct Impatient;
-
-impl Parker for Impatient {
-    fn timeout(&self, asked: Option<Duration>) -> Option<Duration> {
-        let often = Duration::from_millis(1);
-        Some(asked.map_or(often, |asked| asked.min(often)))
-    }
-}
-
 fn by_hand(name: &str) -> (Pool, ManualClock) {
     let clock = ManualClock::new();
-    let builder = Pool::builder(name).workers(0..=1).clock(clock.clock()).parker(Impatient);
+    let builder = Pool::builder(name).workers(0..=1).clock(clock.clock()).parker(ImpatientParker);
     (builder.build().expect("settings that can be used"), clock)
 }
 
@@ -136,30 +125,14 @@ fn a_call_that_panics_keeps_nobody_from_being_called() {
     assert_eq!(called.recv(), Ok(()));
 }
 
-/// Refuses the timer's thread so many times.
-struct Refusing(AtomicUsize);
-
-impl Spawner for Refusing {
-    fn spawn(
-        &self,
-        name: String,
-        stack_size: Option<usize>,
-        body: Box<dyn FnOnce() + Send>,
-    ) -> io::Result<ThreadHandle> {
-        let left = |left: usize| left.checked_sub(1);
-        if name.ends_with("/time")
-            && self.0.fetch_update(Ordering::SeqCst, Ordering::SeqCst, left).is_ok()
-        {
-            return Err(io::Error::from(io::ErrorKind::WouldBlock));
-        }
-        SystemSpawner.spawn(name, stack_size, body)
-    }
-}
-
 #[test]
 fn a_refused_thread_gives_the_call_back_and_the_next_one_asks_again() {
+    let asked = AtomicUsize::new(0);
+    let once = RefusingSpawner::new(move |name| {
+        name.ends_with("/time") && asked.fetch_add(1, Ordering::SeqCst) == 0
+    });
     let builder = Pool::builder("timer-refused").workers(0..=1);
-    let pool = builder.spawner(Refusing(AtomicUsize::new(1))).build().expect("fine settings");
+    let pool = builder.spawner(once).build().expect("fine settings");
     let (sender, called) = channel();
     let (due, refusal) = timer(&pool).at(Nanos(0), sends(&sender, 1)).expect_err("no thread");
     assert_eq!(refusal, Refusal::NoThread);

@@ -1,7 +1,7 @@
 use std::io::{Read, Write};
 
 use super::*;
-use crate::run::spawner::{SystemSpawner, ThreadHandle};
+use crate::run::spawner::RefusingSpawner;
 use crate::sync::plain::AtomicUsize;
 
 fn millis(n: u64) -> Duration {
@@ -21,26 +21,12 @@ fn room_is_made_by_whoever_has_been_waited_for_longest_and_by_nobody_before() {
     assert_eq!(room(&[(server, 100_000)]), Room::Wait(Duration::MAX - millis(100_000)));
 }
 
-/// Refuses threads by their number, counted from 0, which is the one that listens.
-struct Refusing(fn(usize) -> bool, AtomicUsize);
-
-impl Spawner for Refusing {
-    fn spawn(
-        &self,
-        name: String,
-        stack_size: Option<usize>,
-        body: Box<dyn FnOnce() + Send>,
-    ) -> io::Result<ThreadHandle> {
-        if (self.0)(self.1.fetch_add(1, Ordering::SeqCst)) {
-            return Err(io::ErrorKind::WouldBlock.into());
-        }
-        SystemSpawner.spawn(name, stack_size, body)
-    }
-}
-
+/// A server that is refused threads by their number, counted from 0, which is the one that listens.
 fn open(refuses: fn(usize) -> bool, answer: Box<Answer>) -> io::Result<Server> {
     let listener = TcpListener::bind("127.0.0.1:0")?;
-    Server::open(listener, Arc::new(Refusing(refuses, AtomicUsize::new(0))), answer)
+    let asked = AtomicUsize::new(0);
+    let rule = move |_: &str| refuses(asked.fetch_add(1, Ordering::SeqCst));
+    Server::open(listener, Arc::new(RefusingSpawner::new(rule)), answer)
 }
 
 fn ask(server: &Server) -> String {
