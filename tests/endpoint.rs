@@ -16,41 +16,25 @@ use std::time::Duration;
 use springtide::prometheus::{self, Endpoint};
 use springtide::{HistogramSink, Pool};
 
-use common::{LIMIT, alone, build, recorder, until_no_thread_is_named, within};
+use common::{LIMIT, alone, build, get, recorder, send, status, until_no_thread_is_named, within};
 
 fn serve() -> Endpoint {
     prometheus::serve("127.0.0.1:0", recorder()).expect("there is a free port")
 }
 
-/// What a client gets that sends these bytes and then waits. Nothing, if it was cut off.
-fn send(address: SocketAddr, bytes: &[u8]) -> String {
+/// What a client gets that sends these bytes and closes its half.
+fn say_no_more(address: SocketAddr, bytes: &[u8]) -> String {
     let mut stream = TcpStream::connect(address).expect("somebody listens");
-    let mut answer = Vec::new();
-    // Who is refused early may find the connection reset, before or after the answer.
-    let _ = stream.write_all(bytes);
-    let _ = stream.read_to_end(&mut answer);
-    String::from_utf8(answer).expect("it is text")
-}
-
-/// The status of a complete answer, whose text is as long as it says.
-#[track_caller]
-fn status(answer: &str) -> u16 {
-    let (head, text) = answer.split_once("\r\n\r\n").unwrap_or_else(|| panic!("{answer:?}"));
-    let mut lines = head.split("\r\n");
-    let first = lines.next().unwrap_or_default();
-    let headers: Vec<(&str, &str)> =
-        lines.map(|line| line.split_once(": ").expect("a name and a value")).collect();
-    let of = |name| headers.iter().find(|(n, _)| *n == name).map(|(_, value)| *value);
-    assert_eq!(of("Connection"), Some("close"), "{head}");
-    assert_eq!(of("Content-Length"), Some(text.len().to_string().as_str()), "{head}");
-    let code = first.strip_prefix("HTTP/1.1 ").and_then(|rest| rest.get(..3));
-    code.and_then(|code| code.parse().ok()).unwrap_or_else(|| panic!("{first}"))
+    stream.write_all(bytes).expect("it is let in");
+    stream.shutdown(Shutdown::Write).expect("it is open");
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).expect("an answer");
+    answer
 }
 
 #[track_caller]
 fn scrape(address: SocketAddr, path: &str) {
-    let answer = send(address, format!("GET {path} HTTP/1.1\r\nHost: here\r\n\r\n").as_bytes());
-    assert_eq!(status(&answer), 200, "{path}");
+    assert_eq!(get(address, path, "Host: here\r\n").0, 200, "{path}");
 }
 
 /// A pool whose page is larger than all the buffers of a connection.
@@ -227,11 +211,7 @@ fn half_a_request_is_answered_once_the_client_says_no_more() {
     let _alone = alone();
     within(LIMIT, "half a request", || {
         let endpoint = serve();
-        let mut stream = TcpStream::connect(endpoint.local_addr()).expect("somebody listens");
-        stream.write_all(b"GET /metrics HTTP/1.1\r\nHost: x").expect("it is let in");
-        stream.shutdown(Shutdown::Write).expect("it is open");
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).expect("an answer");
+        let answer = say_no_more(endpoint.local_addr(), b"GET /metrics HTTP/1.1\r\nHost: x");
         assert_eq!(status(&answer), 400);
     });
 }
@@ -246,12 +226,7 @@ fn one_request_is_answered_and_nothing_behind_it() {
         let answer = send(address, two);
         assert_eq!((status(&answer), answer.matches("HTTP/1.1").count()), (200, 1), "{answer}");
         // A client that says no more after its request is answered all the same.
-        let mut stream = TcpStream::connect(address).expect("somebody listens");
-        stream.write_all(b"GET /livez HTTP/1.1\r\n\r\n").expect("it is let in");
-        stream.shutdown(Shutdown::Write).expect("it is open");
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).expect("an answer");
-        assert_eq!(status(&answer), 200);
+        assert_eq!(status(&say_no_more(address, b"GET /livez HTTP/1.1\r\n\r\n")), 200);
     });
 }
 
@@ -277,9 +252,8 @@ fn a_path_is_itself_and_nothing_that_comes_to_the_same() {
             ("*", 404),
             ("?", 404),
         ] {
-            let request = format!("GET {target} HTTP/1.1\r\nHost: x\r\n\r\n");
-            let answer = send(endpoint.local_addr(), request.as_bytes());
-            assert_eq!(status(&answer), expected, "{target}");
+            let (status, _) = get(endpoint.local_addr(), target, "Host: x\r\n");
+            assert_eq!(status, expected, "{target}");
         }
     });
 }
@@ -291,8 +265,7 @@ fn an_endpoint_serves_the_sixth_version_of_addresses_too() {
         match Endpoint::builder(recorder()).debug_pools(true).serve("[::1]:0") {
             Ok(endpoint) => {
                 let host = endpoint.local_addr();
-                let request = format!("GET /debug/pools HTTP/1.1\r\nHost: {host}\r\n\r\n");
-                assert_eq!(status(&send(host, request.as_bytes())), 200);
+                assert_eq!(get(host, "/debug/pools", &format!("Host: {host}\r\n")).0, 200);
             }
             Err(error) => eprintln!("skipped, this machine has none: {error}"),
         }
@@ -308,11 +281,10 @@ fn pages_are_whole_while_pools_are_built_and_end() {
         let endpoint = Endpoint::builder(recorder()).debug_pools(true).serve("127.0.0.1:0");
         let endpoint = endpoint.expect("there is a free port");
         let address = endpoint.local_addr();
-        let get = |path: &str| {
-            let request = format!("GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n");
-            let answer = send(address, request.as_bytes());
-            assert!([200, 503].contains(&status(&answer)), "{answer}");
-            answer.split_once("\r\n\r\n").expect("a text").1.to_owned()
+        let whole = |path: &str| {
+            let (status, text) = get(address, path, "Host: 127.0.0.1\r\n");
+            assert!([200, 503].contains(&status), "{status}: {text}");
+            text
         };
         let over = AtomicBool::new(false);
         thread::scope(|scope| {
@@ -326,7 +298,7 @@ fn pages_are_whole_while_pools_are_built_and_end() {
             });
             let mut counted = 0;
             while counted < 100 {
-                let page = get("/metrics");
+                let page = whole("/metrics");
                 let series = page.lines().filter_map(|line| line.rsplit_once(' '));
                 let mut series: Vec<&str> = series.map(|(series, _)| series).collect();
                 let lines = series.len();
@@ -338,9 +310,9 @@ fn pages_are_whole_while_pools_are_built_and_end() {
                 let now = now.map_or(0, |count| count.parse::<u64>().expect("a count"));
                 assert!(now >= counted, "{now} after {counted}");
                 counted = now;
-                let shown = get("/debug/pools");
+                let shown = whole("/debug/pools");
                 assert!(serde_json::from_str::<serde_json::Value>(&shown).is_ok(), "{shown}");
-                get("/healthz");
+                whole("/healthz");
             }
             over.store(true, Ordering::SeqCst);
         });

@@ -6,8 +6,6 @@
 
 mod common;
 
-use std::io::{Read, Write};
-use std::net::{SocketAddr, TcpStream};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -15,22 +13,11 @@ use serde_json::Value;
 use springtide::prometheus::{self, Endpoint};
 use springtide::{DropPolicy, Pool, Trouble};
 
-use common::{LIMIT, Latch, alone, build, fast_time, fixed, occupy, recorder, until, within};
+use common::{LIMIT, Latch, alone, build, fast_time, fixed, get, occupy, recorder, until, within};
 
 fn serve(debug_pools: bool) -> Endpoint {
     let builder = Endpoint::builder(recorder()).debug_pools(debug_pools);
     builder.serve("127.0.0.1:0").expect("there is a free port")
-}
-
-/// Status and text of the answer.
-fn get(address: SocketAddr, path: &str, host: &str) -> (u16, String) {
-    let mut stream = TcpStream::connect(address).expect("somebody listens");
-    write!(stream, "GET {path} HTTP/1.1\r\n{host}\r\n").expect("it is let in");
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).expect("an answer");
-    let (head, text) = answer.split_once("\r\n\r\n").expect("an empty line behind the head");
-    let code = head.strip_prefix("HTTP/1.1 ").and_then(|rest| rest[..3].parse().ok());
-    (code.expect("a status"), text.to_owned())
 }
 
 fn health(endpoint: &Endpoint) -> (u16, String) {

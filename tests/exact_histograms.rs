@@ -8,13 +8,12 @@
 
 mod common;
 
-use std::io::{Read, Write};
-use std::net::{SocketAddr, TcpStream};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use common::{PATIENCE, within};
+use common::{PATIENCE, get, within};
 use springtide::{HistogramSink, JobEnded, Observer, Pool, prometheus};
 
 /// A few seconds of them.
@@ -83,16 +82,11 @@ fn bound(labels: &str) -> Option<f64> {
     (bound != "+Inf").then(|| bound.parse().expect("a number"))
 }
 
-/// The page that the endpoint serves. By HTTP/1.0, so that it ends where the connection does.
+/// The page that the endpoint serves.
 fn scrape(address: SocketAddr) -> String {
-    let mut stream = TcpStream::connect(address).expect("somebody listens");
-    stream.set_read_timeout(Some(PATIENCE)).expect("it is more than zero");
-    write!(stream, "GET /metrics HTTP/1.0\r\nHost: {address}\r\n\r\n").expect("it is open");
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).expect("it is UTF-8");
-    let (head, page) = answer.split_once("\r\n\r\n").expect("it is HTTP");
-    assert!(head.lines().next().is_some_and(|status| status.ends_with("200 OK")), "{head}");
-    page.to_owned()
+    let (status, page) = get(address, "/metrics", "");
+    assert_eq!(status, 200, "{page}");
+    page
 }
 
 /// Two threads submit all jobs, while somebody scrapes.

@@ -13,6 +13,7 @@ use springtide::prometheus::{self, PrometheusBuilder, PrometheusHandle, configur
 use springtide::testing::ManualClock;
 use springtide::{Builder, MetricsSource, Plan, Pool, Reason, Sample, ScalingPolicy, Trouble};
 
+use support::page::own_recorder;
 use support::{
     Crowd, Door, Latch, asleep, asleep_by, at_rest, eventually, finish, hold, millis, watchdog,
 };
@@ -121,10 +122,8 @@ fn a_supervisor_that_rests_is_not_late_however_long() {
 #[test]
 fn the_page_of_one_pool_and_that_of_its_own_recorder_show_it_too() {
     let _watchdog = watchdog();
-    let own = configure(PrometheusBuilder::new()).build_recorder();
-    let handle = own.handle();
-    let to = MetricsSource::Recorder(Arc::new(own));
-    let (apart, clock, door) = rested(Pool::builder("apart").metrics(to));
+    let (own, handle) = own_recorder();
+    let (apart, clock, door) = rested(Pool::builder("apart").metrics(own));
     let shut = door.shut();
     hang(&apart, &clock, &door);
     clock.advance(Duration::from_secs(20));

@@ -7,21 +7,14 @@ mod support;
 use std::collections::BTreeMap;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
-use std::process::{Command, Stdio};
-use std::sync::OnceLock;
 use std::time::Duration;
 
-use springtide::prometheus::{self, PrometheusHandle};
+use springtide::prometheus;
 use springtide::{Builder, Fixed, HistogramSink, Overflow, Pool, Refusal, Stats};
 
+use support::page::{lint, recorder};
 use support::system;
-use support::{Crowd, Latch, at_rest, end, eventually, finish, hold, millis, watchdog};
-
-/// The process's recorder, as `prometheus::install` makes it.
-fn recorder() -> &'static PrometheusHandle {
-    static RECORDER: OnceLock<PrometheusHandle> = OnceLock::new();
-    RECORDER.get_or_init(|| prometheus::install().expect("no other recorder here"))
-}
+use support::{Crowd, Latch, asleep, at_rest, end, eventually, finish, hold, millis, watchdog};
 
 /// One pool's series in a page, without the label `pool`.
 fn series_of(page: &str, pool: &str) -> BTreeMap<String, f64> {
@@ -44,15 +37,6 @@ fn scrape(pool: &str) -> BTreeMap<String, f64> {
 /// What the recorder was told, without anybody asking the pool for it.
 fn told(pool: &str) -> BTreeMap<String, f64> {
     series_of(&recorder().render(), pool)
-}
-
-/// Waits until the supervisor has nothing left to do: what it shows then, it shows for ever.
-fn parked(pool: &Pool) {
-    eventually("its supervisor has gone to rest", || {
-        let looks = pool.stats().evaluations;
-        std::thread::sleep(millis(600));
-        looks == pool.stats().evaluations
-    });
 }
 
 /// Every outcome and every way to be refused or to change something, at least once.
@@ -142,7 +126,7 @@ fn both_sinks_show_what_the_pool_says_once_its_supervisor_sleeps() {
     recorder();
     for (name, sink) in [("facade", HistogramSink::Facade), ("exact", HistogramSink::Exact)] {
         let pool = eventful(Pool::builder(name).histogram_sink(sink));
-        parked(&pool);
+        asleep(&pool);
         let (page, stats) = (scrape(name), pool.stats());
         for (series, value) in expected(&stats) {
             assert_eq!(page.get(series), Some(&value), "{name}: {series}, {stats:?}");
@@ -196,7 +180,7 @@ fn what_happens_while_the_supervisor_sleeps_is_shown() {
         pool.execute(|| std::thread::sleep(millis(20))).unwrap();
     }
     at_rest(&pool);
-    parked(&pool);
+    asleep(&pool);
     let page = told("asleep");
     assert_eq!(page["jobs_completed_total{outcome=\"ok\"}"], 20.0);
     assert_eq!((page["utilization_ratio"], page["workers{state=\"busy\"}"]), (0.0, 0.0));
@@ -209,7 +193,7 @@ fn what_happens_while_the_supervisor_sleeps_is_shown() {
     let rejected = || told("asleep")["config_reloads_total{result=\"rejected\"}"];
     eventually("the change that was not made", || rejected() == 1.0);
     pool.close();
-    parked(&pool);
+    asleep(&pool);
     for n in 1..=500 {
         assert!(pool.execute(|| ()).is_err());
         if n % 100 == 0 {
@@ -237,7 +221,7 @@ fn the_number_of_series_does_not_depend_on_the_load() {
     assert_eq!(names(), before, "under load");
     latch.open();
     at_rest(&pool);
-    parked(&pool);
+    asleep(&pool);
     assert_eq!(names(), before, "after it");
     println!("{} series", before.len());
     assert!((100..=144).contains(&before.len()));
@@ -284,40 +268,14 @@ fn get(address: SocketAddr, path: &str) -> (String, String) {
     (head.to_owned(), body.to_owned())
 }
 
-/// `promtool check metrics` finds nothing to say. Skipped where there is no promtool, unless the
-/// environment insists.
-fn lint(page: &str) {
-    let spawned = Command::new("promtool")
-        .args(["check", "metrics"])
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn();
-    let mut promtool = match spawned {
-        Ok(promtool) => promtool,
-        Err(error) => {
-            let required = std::env::var("SPRINGTIDE_REQUIRE_PROMTOOL").is_ok_and(|v| v == "1");
-            assert!(!required, "promtool is required: {error}");
-            println!("no promtool here: {error}");
-            return;
-        }
-    };
-    let mut stdin = promtool.stdin.take().expect("it was asked for");
-    stdin.write_all(page.as_bytes()).unwrap();
-    drop(stdin);
-    let said = promtool.wait_with_output().unwrap();
-    let text = String::from_utf8_lossy(&[said.stdout, said.stderr].concat()).into_owned();
-    assert!(said.status.success() && text.trim().is_empty(), "{}: {text}", said.status);
-}
-
 #[test]
 fn the_endpoint_serves_a_page_that_promtool_accepts() {
     let _watchdog = watchdog();
     let endpoint = prometheus::serve("127.0.0.1:0", recorder().clone()).unwrap();
     let exact = eventful(Pool::builder("served").histogram_sink(HistogramSink::Exact));
     let facade = eventful(Pool::builder("served2"));
-    parked(&exact);
-    parked(&facade);
+    asleep(&exact);
+    asleep(&facade);
     let (head, page) = get(endpoint.local_addr(), "/metrics");
     assert!(head.starts_with("HTTP/1.1 200"), "{head}");
     assert!(head.to_lowercase().contains("content-type: text/plain; version=0.0.4"), "{head}");

@@ -4,31 +4,13 @@
 
 mod support;
 
-use std::io::Write;
-use std::process::{Command, Stdio};
-use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use springtide::prometheus::{self, PrometheusBuilder, PrometheusHandle, configure};
+use springtide::prometheus;
 use springtide::{HistogramSink, MetricsSource, Overflow, Pool, Refusal};
 
-use support::{Crowd, Latch, at_rest, eventually, finish, hold, watchdog};
-
-/// The process's.
-fn recorder() -> &'static PrometheusHandle {
-    static RECORDER: OnceLock<PrometheusHandle> = OnceLock::new();
-    RECORDER.get_or_init(|| prometheus::install().expect("no other recorder here"))
-}
-
-fn own_recorder() -> (MetricsSource, PrometheusHandle) {
-    let recorder = configure(PrometheusBuilder::new()).build_recorder();
-    let handle = recorder.handle();
-    (MetricsSource::Recorder(Arc::new(recorder)), handle)
-}
-
-fn has(page: &str, line: &str) -> bool {
-    page.lines().any(|l| l == line)
-}
+use support::page::{has, lint, own_recorder, recorder};
+use support::{Crowd, Latch, at_rest, enqueue, eventually, finish, hold, watchdog};
 
 #[test]
 fn two_pools_with_two_recorders_are_each_seen_by_their_own() {
@@ -110,12 +92,7 @@ fn a_page_accounts_for_every_job_also_for_those_that_their_submitter_runs() {
     pool.execute(|| ()).unwrap();
     let page = std::thread::scope(|scope| {
         scope.spawn(|| {
-            let (crowd, latch) = (Arc::clone(&crowd), Arc::clone(&latch));
-            let waits = move || {
-                let _inside = crowd.enter();
-                latch.wait();
-            };
-            pool.execute(waits).unwrap();
+            enqueue(&pool, 1, &crowd, &latch);
         });
         eventually("both run", || crowd.now() == 2);
         let page = pool.render_metrics();
@@ -264,24 +241,4 @@ fn the_histograms_of_a_name_never_fall_from_one_pool_to_the_next() {
         }
         lint(&page);
     }
-}
-
-/// `promtool check metrics` finds nothing to say. Skipped where there is no promtool, unless the
-/// environment insists.
-fn lint(page: &str) {
-    let mut command = Command::new("promtool");
-    command.args(["check", "metrics"]).stdin(Stdio::piped()).stdout(Stdio::piped());
-    let mut promtool = match command.stderr(Stdio::piped()).spawn() {
-        Ok(promtool) => promtool,
-        Err(error) => {
-            let required = std::env::var("SPRINGTIDE_REQUIRE_PROMTOOL").is_ok_and(|v| v == "1");
-            assert!(!required, "promtool is required: {error}");
-            println!("no promtool here: {error}");
-            return;
-        }
-    };
-    promtool.stdin.take().unwrap().write_all(page.as_bytes()).unwrap();
-    let said = promtool.wait_with_output().unwrap();
-    let text = String::from_utf8_lossy(&[said.stdout, said.stderr].concat()).into_owned();
-    assert!(said.status.success() && text.trim().is_empty(), "{}: {text}\n{page}", said.status);
 }

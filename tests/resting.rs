@@ -18,6 +18,7 @@ use springtide::prometheus::{self, Endpoint, PrometheusBuilder, PrometheusHandle
 use springtide::testing::ManualClock;
 use springtide::{Builder, MetricsSource, Observer, Pool, Trouble, WorkerStopped};
 
+use support::page::{has, own_recorder};
 use support::system::{self, Cost};
 use support::{
     Crowd, Door, Latch, asleep, asleep_by, at_rest, eventually, finish, hold, millis, spin,
@@ -52,10 +53,6 @@ fn rested(builder: Builder) -> Pool {
 /// What the pool's threads have cost so far.
 fn costs(pool: &Pool) -> Vec<Option<Cost>> {
     system::threads(pool.name()).iter().map(|thread| thread.cost()).collect()
-}
-
-fn has(page: &str, line: &str) -> bool {
-    page.lines().any(|l| l == line)
 }
 
 /// The counter of a pool that has run five jobs, from its beginning, and one of its gauges.
@@ -180,14 +177,13 @@ impl Observer for Doorkeeper {
 #[test]
 fn a_pool_does_not_rest_before_its_threads_are_gone_and_it_has_said_so() {
     let (_alone, _watchdog) = (alone(), watchdog());
-    let recorder = configure(PrometheusBuilder::new()).build_recorder();
-    let handle = recorder.handle();
+    let (recorder, handle) = own_recorder();
     let latch = Latch::new();
     let pool = Pool::builder("leaving")
         .workers(0..=1)
         .keep_alive(millis(10))
         .observer(Doorkeeper(Arc::clone(&latch)))
-        .metrics(MetricsSource::Recorder(Arc::new(recorder)))
+        .metrics(recorder)
         .build()
         .unwrap();
     pool.execute(|| ()).unwrap();

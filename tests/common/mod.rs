@@ -12,7 +12,7 @@ mod seams;
 mod watchdog;
 
 #[cfg(feature = "prometheus")]
-pub(crate) use endpoint::{LIMIT, alone, recorder};
+pub(crate) use endpoint::{LIMIT, alone, get, recorder, send, status};
 pub(crate) use executor::{CountedWaker, block_on, poll_once};
 pub(crate) use hold::{Bomb, DropFlag, Held, Latch, OnDrop, occupy, until_told};
 pub(crate) use seams::{FakeSpawner, LossyParker, by_hand, clocked, fast_time, settle};

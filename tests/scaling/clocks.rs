@@ -9,7 +9,9 @@ use springtide::testing::{Clock, ManualClock};
 use springtide::{Pool, QueueDepth};
 
 use crate::support::system::{self, Census};
-use crate::support::{Crowd, Latch, at_rest, eventually, finish, hold, millis, spin, watchdog};
+use crate::support::{
+    Crowd, Latch, at_rest, enqueue, eventually, finish, hold, millis, spin, watchdog,
+};
 
 /// A clock that runs like the system's and can be made to jump.
 struct Jumping {
@@ -109,14 +111,7 @@ fn after_a_jump_backward_the_pool_grows_and_shrinks_as_before() {
             hold(&pool, 1, &crowd, &latch);
             clock.back(Duration::from_secs(jump));
             let begun = Instant::now();
-            for _ in 0..40 {
-                let (crowd, latch) = (Arc::clone(&crowd), Arc::clone(&latch));
-                pool.execute(move || {
-                    let _inside = crowd.enter();
-                    latch.wait();
-                })
-                .unwrap();
-            }
+            enqueue(&pool, 40, &crowd, &latch);
             eventually("it grows", || crowd.now() == 8);
             let grown = begun.elapsed();
             clock.back(Duration::from_secs(jump / 2));
@@ -143,14 +138,7 @@ fn after_a_jump_backward_the_jobs_that_wait_already_are_not_forgotten() {
     let pool = pool.clock(clock.clock()).build().unwrap();
     let (crowd, latch) = (Crowd::new(), Latch::new());
     hold(&pool, 1, &crowd, &latch);
-    for _ in 0..7 {
-        let (crowd, latch) = (Arc::clone(&crowd), Arc::clone(&latch));
-        pool.execute(move || {
-            let _inside = crowd.enter();
-            latch.wait();
-        })
-        .unwrap();
-    }
+    enqueue(&pool, 7, &crowd, &latch);
     eventually("they have been seen", || pool.last_decision().is_some_and(|d| d.queued >= 7));
     clock.back(Duration::from_secs(3_600));
     let took = eventually("it grows all the same", || crowd.now() == 8);

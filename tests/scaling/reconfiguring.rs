@@ -1,6 +1,5 @@
 //! Settings change as a whole or not at all, and at once.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
@@ -8,7 +7,7 @@ use springtide::{Overflow, Pool, Refusal, Settings};
 
 use crate::support::system;
 use crate::support::{
-    Crowd, Latch, SetOnDrop, eventually, finish, hold, millis, throughout, watchdog,
+    Crowd, Latch, SetOnDrop, enqueue, eventually, finish, hold, millis, throughout, watchdog,
 };
 
 /// A small generator, so that a failure can be repeated: its seed is printed with it.
@@ -212,14 +211,7 @@ fn a_new_objective_is_followed_from_the_next_look_on() {
     let pool = pool.build().unwrap();
     let (crowd, latch) = (Crowd::new(), Latch::new());
     hold(&pool, 1, &crowd, &latch);
-    for _ in 0..7 {
-        let (crowd, latch) = (Arc::clone(&crowd), Arc::clone(&latch));
-        pool.execute(move || {
-            let _inside = crowd.enter();
-            latch.wait();
-        })
-        .unwrap();
-    }
+    enqueue(&pool, 7, &crowd, &latch);
     throughout(millis(300), "they can wait", || crowd.now() == 1);
     pool.reconfigure(|settings| settings.target_wait = Duration::ZERO).unwrap();
     eventually("they cannot", || crowd.now() == 8);

@@ -8,8 +8,8 @@ use springtide::{Overflow, Pool, Reason};
 
 use crate::support::system::{self, Census};
 use crate::support::{
-    Crowd, Latch, at_rest, end, eventually, finish, hold, holds_within, millis, throughout,
-    watchdog,
+    Crowd, Latch, at_rest, end, enqueue, eventually, finish, hold, holds_within, millis,
+    throughout, watchdog,
 };
 
 /// Every job ends once, and from then on only two run, although 10 000 wait. The jobs themselves
@@ -160,14 +160,7 @@ fn a_higher_maximum_starts_workers_for_the_jobs_that_wait_already() {
     let pool = pool.overflow(Overflow::Reject).build().unwrap();
     let (crowd, latch) = (Crowd::new(), Latch::new());
     hold(&pool, 1, &crowd, &latch);
-    for _ in 0..10 {
-        let (crowd, latch) = (crowd.clone(), latch.clone());
-        pool.execute(move || {
-            let _inside = crowd.enter();
-            latch.wait();
-        })
-        .unwrap();
-    }
+    enqueue(&pool, 10, &crowd, &latch);
     assert!(pool.execute(|| ()).is_err_and(|refused| refused.is_full()));
     throughout(millis(300), "one runs", || crowd.now() == 1);
     let accepted = pool.stats().accepted;
@@ -231,12 +224,7 @@ fn blocked_submitters_wake_when_the_capacity_or_the_maximum_grows() {
     std::thread::scope(|scope| {
         for _ in 0..10 {
             scope.spawn(|| {
-                let (crowd, latch) = (crowd.clone(), latch.clone());
-                pool.execute(move || {
-                    let _inside = crowd.enter();
-                    latch.wait();
-                })
-                .unwrap();
+                enqueue(&pool, 1, &crowd, &latch);
                 admitted.fetch_add(1, Ordering::SeqCst);
             });
         }

@@ -9,7 +9,7 @@ use springtide::{Decision, Fixed, Pool, Reason, Trouble};
 
 use crate::support::system;
 use crate::support::{
-    Crowd, Latch, at_rest, end, eventually, finish, hold, millis, throughout, watchdog,
+    Crowd, Latch, at_rest, end, enqueue, eventually, finish, hold, millis, throughout, watchdog,
 };
 
 /// The ring tells the whole story of a burst: each step begins where the last one ended.
@@ -209,14 +209,7 @@ fn refused_threads_are_a_trouble_a_reason_and_a_count_and_lose_no_job() {
     refuses.store(true, Ordering::SeqCst);
     let settings = pool.settings();
     let begun = Instant::now();
-    for _ in 0..4 {
-        let (crowd, latch) = (crowd.clone(), latch.clone());
-        pool.execute(move || {
-            let _inside = crowd.enter();
-            latch.wait();
-        })
-        .unwrap();
-    }
+    enqueue(&pool, 4, &crowd, &latch);
     eventually("it is told", || pool.health().troubles.contains(&Trouble::ThreadsRefused));
     throughout(millis(1_500), "two work on", || crowd.now() == 2);
     let stats = pool.stats();

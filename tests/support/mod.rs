@@ -3,6 +3,8 @@
 
 #![allow(dead_code, unreachable_pub, reason = "each test program uses a part of it")]
 
+#[cfg(feature = "prometheus")]
+pub mod page;
 pub mod system;
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -256,11 +258,10 @@ impl Drop for Inside {
     }
 }
 
-/// Submits `n` jobs that enter the crowd and wait at the latch, and returns once all are inside:
-/// so many workers run at once.
+/// Submits `n` jobs that enter the crowd, as soon as there are workers for them, and wait there at
+/// the latch.
 #[track_caller]
-pub fn hold(pool: &PoolHandle, n: usize, crowd: &Arc<Crowd>, latch: &Arc<Latch>) {
-    let wanted = crowd.now() + n;
+pub fn enqueue(pool: &PoolHandle, n: usize, crowd: &Arc<Crowd>, latch: &Arc<Latch>) {
     for _ in 0..n {
         let (crowd, latch) = (Arc::clone(crowd), Arc::clone(latch));
         pool.execute(move || {
@@ -269,6 +270,13 @@ pub fn hold(pool: &PoolHandle, n: usize, crowd: &Arc<Crowd>, latch: &Arc<Latch>)
         })
         .expect("the pool is open");
     }
+}
+
+/// As [`enqueue`], and returns once all are inside: so many workers run at once.
+#[track_caller]
+pub fn hold(pool: &PoolHandle, n: usize, crowd: &Arc<Crowd>, latch: &Arc<Latch>) {
+    let wanted = crowd.now() + n;
+    enqueue(pool, n, crowd, latch);
     eventually("all are inside", || crowd.now() >= wanted);
 }
 
