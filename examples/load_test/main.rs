@@ -69,22 +69,16 @@ use args::Args;
 use numbers::Numbers;
 use setup::Setup;
 use summary::Summary;
-use typed::Refusal;
+use typed::{FAILED, WRONG_INPUT, complain};
 use work::Stop;
 
-const FAILED: u8 = 1;
-const WRONG_INPUT: u8 = 2;
 /// What a shell reports for a process that Ctrl-C ended.
 const INTERRUPTED: i32 = 130;
 
 fn main() -> ExitCode {
     let args = match args::parse(std::env::args_os()) {
         Ok(args) => args,
-        Err(Refusal::Help(help)) => {
-            println!("{}", help.to_string().trim_end());
-            return ExitCode::SUCCESS;
-        }
-        Err(Refusal::Wrong(line)) => return complain(&line, WRONG_INPUT),
+        Err(refusal) => return refusal.tell(),
     };
     let setup = match Setup::of(&args) {
         Ok(setup) => setup,
@@ -94,11 +88,6 @@ fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(line) => complain(&line, FAILED),
     }
-}
-
-fn complain(line: &str, status: u8) -> ExitCode {
-    eprintln!("load_test: {line}");
-    ExitCode::from(status)
 }
 
 fn conduct(args: &Args, setup: Setup) -> Result<(), String> {

@@ -1,10 +1,17 @@
-//! Arguments as they are typed: reading them, and one clear line for what is wrong with one.
+//! Arguments as they are typed: reading them, and one clear line for what is wrong with one or with
+//! what came of them.
 
 use std::ops::RangeInclusive;
+use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::ValueEnum;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
+
+/// How a program ends that could not do its work.
+pub(crate) const FAILED: u8 = 1;
+/// How one ends that was asked for what it cannot do.
+pub(crate) const WRONG_INPUT: u8 = 2;
 
 /// Why there are no arguments to work with.
 #[derive(Debug)]
@@ -28,6 +35,23 @@ impl Refusal {
             _ => Refusal::Wrong(one_line(&e)),
         }
     }
+
+    /// Says it to the user, and how the program ends.
+    pub(crate) fn tell(&self) -> ExitCode {
+        match self {
+            Refusal::Help(help) => {
+                println!("{}", help.to_string().trim_end());
+                ExitCode::SUCCESS
+            }
+            Refusal::Wrong(line) => complain(line, WRONG_INPUT),
+        }
+    }
+}
+
+/// Says in the program's name what went wrong.
+pub(crate) fn complain(line: &str, status: u8) -> ExitCode {
+    eprintln!("{}: {line}", env!("CARGO_CRATE_NAME"));
+    ExitCode::from(status)
 }
 
 /// What clap says on several lines, on one.

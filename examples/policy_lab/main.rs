@@ -54,19 +54,12 @@ use args::Args;
 use readable::{counted, grouped};
 use setup::Setup;
 use table::Table;
-use typed::Refusal;
-
-const FAILED: u8 = 1;
-const WRONG_INPUT: u8 = 2;
+use typed::{FAILED, WRONG_INPUT, complain};
 
 fn main() -> ExitCode {
     let args = match args::parse(std::env::args_os()) {
         Ok(args) => args,
-        Err(Refusal::Help(help)) => {
-            println!("{}", help.to_string().trim_end());
-            return ExitCode::SUCCESS;
-        }
-        Err(Refusal::Wrong(line)) => return complain(&line, WRONG_INPUT),
+        Err(refusal) => return refusal.tell(),
     };
     if args.list {
         return done(print(&list::text()));
@@ -79,11 +72,6 @@ fn main() -> ExitCode {
 
 fn done(result: Result<(), String>) -> ExitCode {
     result.map_or_else(|line| complain(&line, FAILED), |()| ExitCode::SUCCESS)
-}
-
-fn complain(line: &str, status: u8) -> ExitCode {
-    eprintln!("policy_lab: {line}");
-    ExitCode::from(status)
 }
 
 fn conduct(args: &Args, mut setup: Setup) -> Result<(), String> {
