@@ -8,7 +8,9 @@ use springtide::{
     JobEnded, JobHandle, Observer, Pool, PoolEnded, PoolHandle, ShutdownReport, Stats,
 };
 
-use crate::harness::{Cargo, Fate, dawdle, explore, over, pool, replay, settle};
+use crate::harness::{
+    Cargo, Fate, dawdle, explore, joined, over, pool, replay, settle, submitters,
+};
 
 /// What one submitter knows about its jobs.
 #[derive(Default)]
@@ -68,16 +70,11 @@ fn check_snapshot(stats: &Stats) {
 
 fn storm(end: fn(&Pool) -> ShutdownReport) {
     let pool = pool(1..=2, |builder| builder.queue_capacity(2));
-    let submitters: Vec<_> = (0..3)
-        .map(|first| {
-            let pool = pool.handle();
-            thread::spawn(move || {
-                let mut submitted = submit_three(&pool, first);
-                join_all(&mut submitted);
-                submitted
-            })
-        })
-        .collect();
+    let submitters = submitters(&pool, 3, |pool, first| {
+        let mut submitted = submit_three(pool, first);
+        join_all(&mut submitted);
+        submitted
+    });
     dawdle();
     let watcher = {
         let pool = pool.handle();
@@ -86,8 +83,7 @@ fn storm(end: fn(&Pool) -> ShutdownReport) {
     let first = end(&pool);
     assert!(over(&first) + first.still_queued <= first.accepted, "{first:?}");
     watcher.join().expect("the watcher");
-    let submitted: Vec<Submitted> =
-        submitters.into_iter().map(|thread| thread.join().expect("a submitter")).collect();
+    let submitted = joined(submitters);
     let last = settle(&pool);
     let accepted: Vec<_> = submitted.iter().flat_map(|submitted| &submitted.accepted).collect();
     assert_eq!(last.accepted, accepted.len() as u64);

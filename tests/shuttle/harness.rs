@@ -10,9 +10,10 @@ use shuttle::scheduler::{
     PctScheduler, RandomScheduler, Schedule, Scheduler, Task, TaskId,
     UncontrolledNondeterminismCheckScheduler,
 };
+use shuttle::thread::JoinHandle;
 use shuttle::{Config, MaxSteps, Runner};
 use springtide::testing::{ManualClock, Parker};
-use springtide::{Builder, KICK_SPACING, Pool, ShutdownReport};
+use springtide::{Builder, KICK_SPACING, Pool, PoolHandle, ShutdownReport};
 
 /// Schedules of each scenario unless `SPRINGTIDE_SCHEDULES` says otherwise.
 const SCHEDULES: usize = 20_000;
@@ -136,6 +137,24 @@ pub(crate) fn dawdle() {
     if random.gen_bool(0.5) {
         (0..random.gen_range(0..50)).for_each(|_| shuttle::thread::yield_now());
     }
+}
+
+/// Starts so many threads that submit to the pool, each told its number.
+pub(crate) fn submitters<T: Send + 'static>(
+    pool: &Pool,
+    threads: usize,
+    submits: fn(&PoolHandle, usize) -> T,
+) -> Vec<JoinHandle<T>> {
+    let start = |number| {
+        let pool = pool.handle();
+        shuttle::thread::spawn(move || submits(&pool, number))
+    };
+    (0..threads).map(start).collect()
+}
+
+/// What they return, in the order of their numbers.
+pub(crate) fn joined<T>(submitters: Vec<JoinHandle<T>>) -> Vec<T> {
+    submitters.into_iter().map(|thread| thread.join().expect("a submitter")).collect()
 }
 
 /// Ends a pool and checks what then holds whatever happened before: the threads are gone, every

@@ -11,7 +11,7 @@ use shuttle::sync::{Condvar, Mutex};
 use shuttle::thread;
 use springtide::{Plan, PredictedWait, Reason, Sample, ScalingPolicy};
 
-use crate::harness::{Cargo, dawdle, explore, pool, settle};
+use crate::harness::{Cargo, dawdle, explore, joined, pool, settle, submitters};
 
 /// Retires whoever is idle and starts a worker whenever a job waits: the least patient of all
 /// policies that keep to the bounds.
@@ -49,23 +49,16 @@ impl ScalingPolicy for Fickle {
 /// Two submitters, two jobs each with pauses in between, on a pool that keeps shrinking to nothing.
 fn submit_while_workers_leave(policy: impl ScalingPolicy + 'static, max: usize) {
     let pool = pool(0..=max, |builder| builder.keep_alive(Duration::ZERO).policy(policy));
-    let submitters: Vec<_> = (0..2)
-        .map(|_| {
-            let pool = pool.handle();
-            thread::spawn(move || {
-                for _ in 0..2 {
-                    dawdle();
-                    let (cargo, fate) = Cargo::new();
-                    let handle = pool.submit(move || cargo.run()).expect("the pool is open");
-                    handle.join().expect("it runs");
-                    assert_eq!((fate.runs(), fate.frees()), (1, 1));
-                }
-            })
-        })
-        .collect();
-    for submitter in submitters {
-        submitter.join().expect("a submitter");
-    }
+    let submitters = submitters(&pool, 2, |pool, _| {
+        for _ in 0..2 {
+            dawdle();
+            let (cargo, fate) = Cargo::new();
+            let handle = pool.submit(move || cargo.run()).expect("the pool is open");
+            handle.join().expect("it runs");
+            assert_eq!((fate.runs(), fate.frees()), (1, 1));
+        }
+    });
+    joined(submitters);
     let report = settle(&pool);
     assert_eq!((report.accepted, report.completed), (4, 4));
 }
@@ -160,22 +153,15 @@ fn a_starting_worker_takes_what_a_busy_one_has_in_its_deque() {
 fn every_submitter_that_waits_for_the_only_place_gets_it() {
     explore(|| {
         let pool = pool(1..=1, |builder| builder.queue_capacity(1));
-        let submitters: Vec<_> = (0..3)
-            .map(|n| {
-                let pool = pool.handle();
-                thread::spawn(move || {
-                    let handle = pool.submit(move || n).expect("the pool is open");
-                    assert_eq!(handle.join().expect("it runs"), n);
-                })
-            })
-            .collect();
+        let submitters = submitters(&pool, 3, |pool, n| {
+            let handle = pool.submit(move || n).expect("the pool is open");
+            assert_eq!(handle.join().expect("it runs"), n);
+        });
         let handle = pool.submit(|| 9).expect("the pool is open");
         // Makes room in another way than a worker does.
         dawdle();
         handle.cancel();
-        for submitter in submitters {
-            submitter.join().expect("a submitter");
-        }
+        joined(submitters);
         settle(&pool);
     });
 }
@@ -184,26 +170,18 @@ fn every_submitter_that_waits_for_the_only_place_gets_it() {
 fn a_submitter_that_gives_up_waiting_passes_its_call_on() {
     explore(|| {
         let pool = pool(1..=1, |builder| builder.queue_capacity(1));
-        let submitters: Vec<_> = (0..3)
-            .map(|n| {
-                let pool = pool.handle();
-                thread::spawn(move || {
-                    let (cargo, fate) = Cargo::new();
-                    let patience = Duration::from_millis(1);
-                    let job = move || cargo.run();
-                    let result =
-                        if n == 0 { pool.submit(job) } else { pool.submit_timeout(job, patience) };
-                    match result {
-                        Ok(handle) => handle.join().expect("it runs"),
-                        Err(refused) => assert!(n > 0 && refused.is_timed_out(), "{refused}"),
-                    }
-                    assert_eq!(fate.frees(), 1);
-                })
-            })
-            .collect();
-        for submitter in submitters {
-            submitter.join().expect("a submitter");
-        }
+        let submitters = submitters(&pool, 3, |pool, n| {
+            let (cargo, fate) = Cargo::new();
+            let patience = Duration::from_millis(1);
+            let job = move || cargo.run();
+            let result = if n == 0 { pool.submit(job) } else { pool.submit_timeout(job, patience) };
+            match result {
+                Ok(handle) => handle.join().expect("it runs"),
+                Err(refused) => assert!(n > 0 && refused.is_timed_out(), "{refused}"),
+            }
+            assert_eq!(fate.frees(), 1);
+        });
+        joined(submitters);
         settle(&pool);
     });
 }
@@ -212,14 +190,9 @@ fn a_submitter_that_gives_up_waiting_passes_its_call_on() {
 fn an_asynchronous_submission_that_is_dropped_passes_its_call_on() {
     explore(|| {
         let pool = pool(1..=1, |builder| builder.queue_capacity(1));
-        let submitters: Vec<_> = (0..2)
-            .map(|n| {
-                let pool = pool.handle();
-                thread::spawn(move || {
-                    pool.submit(move || n).expect("the pool is open").join().expect("it runs")
-                })
-            })
-            .collect();
+        let submitters = submitters(&pool, 2, |pool, n| {
+            pool.submit(move || n).expect("the pool is open").join().expect("it runs")
+        });
         let awaits = {
             let pool = pool.handle();
             thread::spawn(move || {
@@ -232,9 +205,7 @@ fn an_asynchronous_submission_that_is_dropped_passes_its_call_on() {
         dawdle();
         drop((dropped, polled));
         awaits.join().expect("the one that waits");
-        for (n, submitter) in submitters.into_iter().enumerate() {
-            assert_eq!(submitter.join().expect("a submitter"), n);
-        }
+        assert_eq!(joined(submitters), [0, 1]);
         settle(&pool);
     });
 }
@@ -243,25 +214,18 @@ fn an_asynchronous_submission_that_is_dropped_passes_its_call_on() {
 fn jobs_submitted_around_a_pause_run_after_it() {
     explore(|| {
         let pool = pool(1..=2, |builder| builder.queue_capacity(2));
-        let submitters: Vec<_> = (0..2)
-            .map(|_| {
-                let pool = pool.handle();
-                thread::spawn(move || {
-                    for _ in 0..2 {
-                        pool.submit(|| ()).expect("the pool is open").join().expect("it runs");
-                    }
-                })
-            })
-            .collect();
+        let submitters = submitters(&pool, 2, |pool, _| {
+            for _ in 0..2 {
+                pool.submit(|| ()).expect("the pool is open").join().expect("it runs");
+            }
+        });
         for _ in 0..2 {
             dawdle();
             pool.pause();
             dawdle();
             pool.resume();
         }
-        for submitter in submitters {
-            submitter.join().expect("a submitter");
-        }
+        joined(submitters);
         let report = settle(&pool);
         assert_eq!((report.accepted, report.completed), (4, 4));
     });
