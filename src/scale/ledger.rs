@@ -18,6 +18,8 @@ pub(crate) const ELAPSED_MAX: Duration = Duration::from_secs(1);
 pub(crate) struct Counts {
     pub(crate) at: Nanos,
     pub(crate) accepted: u64,
+    /// Turned away for want of room in the queue.
+    pub(crate) refused: u64,
     pub(crate) left: u64,
     pub(crate) completed: u64,
     pub(crate) busy_ns: u64,
@@ -45,6 +47,7 @@ impl Ledger {
             queued: counts.accepted - counts.left + outside,
             oldest_age: self.arrivals.observe(counts.at, counts.accepted, counts.left),
             arrivals: counts.accepted - last.accepted,
+            refused: counts.refused - last.refused,
             dequeues: counts.left - last.left,
             completions: counts.completed - last.completed,
             busy_time: Duration::from_nanos(counts.busy_ns - last.busy_ns),

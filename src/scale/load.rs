@@ -21,8 +21,9 @@ const WEIGHT_MIN: f64 = 1e-9;
 pub(crate) struct Estimates {
     /// Time, arrivals, completions and seconds inside jobs.
     flow: Decayed<4>,
-    /// The same for longer, because whoever scales machines by it only looks now and then.
-    demand: Decayed<4>,
+    /// The same for longer, because whoever scales machines by it only looks now and then; and what
+    /// was refused.
+    demand: Decayed<5>,
     /// Seconds inside jobs, and those of them that wanted a core, both as seen at evaluations.
     runnable: Decayed<2>,
     /// Sum of log2 of the run times in nanoseconds, and completions.
@@ -57,7 +58,8 @@ impl Estimates {
         let busy_s = sample.busy_time.as_secs_f64();
         let flow = [dt_s, sample.arrivals as f64, completions, busy_s];
         self.flow.add(dt, flow);
-        self.demand.add(dt, flow);
+        let refused = sample.refused as f64;
+        self.demand.add(dt, [dt_s, sample.arrivals as f64, completions, busy_s, refused]);
 
         let [_, _, completed, occupied_s] = self.flow.sums();
         if completed >= 1.0 {
@@ -126,8 +128,13 @@ impl Estimates {
     /// no machine starts within milliseconds, and a queue that is to be gone by then asks for a
     /// worker for each of its jobs. A fleet sized by that went from 5 pods to 40 where 11 were
     /// needed (simulated, `tests/fleet.rs`).
+    ///
+    /// A full queue lets in no more than the workers take out, so without what it refused the upper
+    /// bound would cap the demand. It counts for no more than what was accepted: whoever tries
+    /// again at once is refused a thousand times for one job.
     fn demand(&self, sample: &Sample, constants: &Constants) -> f64 {
-        let [time, arrivals, completions, busy_s] = self.demand.sums();
+        let [time, arrivals, completions, busy_s, refused] = self.demand.sums();
+        let arrivals = arrivals + refused.min(arrivals);
         let service_s = busy_s / completions.max(1.0);
         let offered = if time > 0.0 { arrivals / time * service_s } else { 0.0 };
         // No job is worth more than one worker, which also holds if there is no time at all.

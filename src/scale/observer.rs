@@ -7,6 +7,7 @@ use super::ledger::{Counts, ELAPSED_MAX, Ledger};
 use super::probe::Probe;
 use super::sample::Sample;
 use crate::config::Settings;
+use crate::outcome::Refusal;
 use crate::run::job::Job;
 use crate::run::shared::Shared;
 use crate::sync::atomic::Ordering;
@@ -109,9 +110,11 @@ impl Observer {
         let in_progress = ages.fold(0, u64::saturating_add);
         let sum = shared.roster.sum();
         let (accepted, left) = shared.gate.counts();
+        let refused = [Refusal::QueueFull, Refusal::Deadline].map(|r| shared.outside.refusals(r));
         let counts = Counts {
             at: steady,
             accepted,
+            refused: refused.iter().sum(),
             left,
             completed: sum.outcomes.iter().sum(),
             busy_ns: sum.busy_ns.saturating_add(in_progress).max(self.ledger.last().busy_ns),

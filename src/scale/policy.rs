@@ -68,8 +68,8 @@ pub struct Plan {
     pub drain: u32,
     /// Why.
     pub reason: Reason,
-    /// Workers the load of the last seconds needs, not capped by the upper bound: the number to
-    /// scale machines by, summed over the pools.
+    /// Workers the load of the last seconds needs, what a full queue refused too, and not capped
+    /// by the upper bound: the number to scale machines by, summed over the pools.
     pub demand: u32,
     /// The policy knows that jobs wait in vain. The supervisor adds its own word: none has left the
     /// queue for far longer than jobs take, and no worker was added.

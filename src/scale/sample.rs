@@ -51,6 +51,8 @@ pub struct Sample {
     pub oldest_age: Duration,
     /// Jobs accepted since.
     pub arrivals: u64,
+    /// Submissions refused since because the queue was full, or stayed full until their deadline.
+    pub refused: u64,
     /// Jobs that left the queue since: started, cancelled or expired.
     pub dequeues: u64,
     /// Jobs that ran to their end since.
@@ -105,6 +107,7 @@ impl Default for Sample {
             queued: 0,
             oldest_age: Duration::ZERO,
             arrivals: 0,
+            refused: 0,
             dequeues: 0,
             completions: 0,
             busy_time: Duration::ZERO,

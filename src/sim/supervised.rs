@@ -106,6 +106,7 @@ impl Supervised {
         let counts = Counts {
             at: Nanos(nanos(pool.now)),
             accepted: pool.arrivals - outside,
+            refused: 0,
             left: pool.dequeues,
             completed: pool.completions,
             busy_ns: nanos(pool.busy_time),

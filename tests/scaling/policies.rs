@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use springtide::{Fixed, MetricsSource, Plan, Pool, Reason, Sample, ScalingPolicy};
 
@@ -57,6 +57,34 @@ fn a_law_that_asks_for_no_further_look_is_not_asked_all_the_time() {
     assert!(looks <= 8, "{looks} looks in a second");
     latch.open();
     finish(pool);
+}
+
+/// A law that tells how many machines there should be has to know what the queue had no room for,
+/// and what waited for room until its deadline; but not what was refused for another reason.
+#[test]
+fn a_law_sees_what_a_full_queue_refused() {
+    let _watchdog = watchdog();
+    let seen = Arc::new(AtomicUsize::new(0));
+    let sum = Arc::clone(&seen);
+    let law = Law(move |sample: &Sample| {
+        sum.fetch_add(sample.refused as usize, Ordering::Relaxed);
+        Plan::hold(Reason::Steady)
+    });
+    let pool = Pool::builder("full").workers(1..=1).queue_capacity(1).policy(law).build().unwrap();
+    let (crowd, latch) = (Crowd::new(), Latch::new());
+    hold(&pool, 1, &crowd, &latch);
+    pool.execute(|| ()).unwrap();
+    for _ in 0..3 {
+        assert!(pool.try_submit(|| ()).unwrap_err().is_full());
+    }
+    let late = pool.job("late").deadline(Instant::now() + millis(1));
+    assert!(late.submit(|_| ()).unwrap_err().is_timed_out());
+    eventually("four", || seen.load(Ordering::Relaxed) == 4);
+    pool.close();
+    assert!(pool.try_submit(|| ()).unwrap_err().is_closed());
+    latch.open();
+    finish(pool);
+    assert_eq!(seen.load(Ordering::Relaxed), 4);
 }
 
 /// A pool that may have no workers starts one for a job, whatever its law thinks of it.

@@ -48,3 +48,21 @@ fn demand_is_the_load_also_where_jobs_take_longer_than_the_policy_remembers() {
     let settled = &told[120..];
     assert!(settled.iter().all(|demand| (7..=9).contains(demand)), "{settled:?}");
 }
+
+#[test]
+fn demand_counts_what_a_full_queue_refuses_but_not_each_time_that_it_is_tried_again() {
+    // Ten workers serve jobs of 100 ms; so ten are let in within 100 ms, and the others are not.
+    for (refused, demand) in [(0, 10), (5, 15), (10, 20), (30, 20), (1_000_000, 20)] {
+        let mut story = Story::new();
+        story.levels.max = 10;
+        story.workers(10, 0).queue(1, 0);
+        let mut plan = None;
+        for _ in 0..100 {
+            plan = Some(story.step(millis(100), |sample| {
+                (sample.arrivals, sample.dequeues, sample.completions) = (10, 10, 10);
+                (sample.refused, sample.busy_time) = (refused, secs(1));
+            }));
+        }
+        assert_eq!(plan.map(|plan| plan.demand), Some(demand), "{refused} refused");
+    }
+}
