@@ -97,6 +97,8 @@ const ask = (text, ...list) => substitute(text, list, time);
 same(ask('x{pool=~"$pool"}', variable("pool", ["$__all"], { allValue: ".+" })), 'x{pool=~".+"}');
 same(ask('x{pool=~"${pool:regex}"}', variable("pool", ["$__all"])), 'x{pool=~"(a|b\\\\.c)"}');
 same(ask("[[pool]]", variable("pool", ["a+b"])), "a\\\\+b");
+// The quote and the break of the line are for the string; the backslash for the expression in it, too.
+same(ask("$pool", variable("pool", ['a"\n\\'])), 'a\\"\\n\\\\\\\\');
 same(ask("$pool $poolside $$", variable("pool", ["a"])), "a $poolside $$");
 same(ask("[$__rate_interval] [$__range] $__interval_ms $__range_s"), "[4s] [4s] 1000 4");
 same(substitute("$__rate_interval", [], { ...time, step: 60, scrape: 15 }), "75s");

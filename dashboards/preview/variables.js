@@ -24,9 +24,10 @@ export async function load(list, prometheus, time) {
   }
 }
 
-/** As Grafana escapes what goes between quotes and is an expression there. */
+/** For between quotes, and as an expression there that means nothing but itself. */
 function escaped(value) {
-  return value.replace(/[\\^$.*+?()[\]{}|]/g, "\\\\$&");
+  const expression = value.replace(/[\\^$.*+?()[\]{}|]/g, "\\$&");
+  return expression.replace(/[\\"]/g, "\\$&").replace(/\n/g, "\\n");
 }
 
 function value(variable) {
