@@ -257,7 +257,8 @@ pub enum Trouble {
     /// in a hundred take, and no worker could be added. Before the first job has ended nobody knows
     /// how long they take: then for half a minute.
     Stalled,
-    /// The system refused the last thread that was asked for.
+    /// Jobs wait, and the system has just refused a thread for them. The workers that there are go
+    /// on, and the pool asks again each second for as long as it wants another.
     ThreadsRefused,
     /// Jobs wait and there is no worker.
     NoWorkers,
@@ -301,7 +302,7 @@ pub(crate) fn health(core: &Core) -> Health {
         (shared.gate.is_closed(), Trouble::Closed),
         (queued && shared.is_paused(), Trouble::Paused),
         (queued && stalled, Trouble::Stalled),
-        (refused, Trouble::ThreadsRefused),
+        (queued && refused, Trouble::ThreadsRefused),
         (queued && shared.sleep.look().live() == 0, Trouble::NoWorkers),
         (shared.roster.any_state_missing(), Trouble::StateFailed),
         (queued && silent, Trouble::SupervisorSilent),

@@ -18,6 +18,16 @@ use springtide::{BuildError, CancelReason, Plan, Pool, Reason, Sample, ScalingPo
 #[derive(Debug)]
 struct OneEach;
 
+/// Wants another worker for as long as that is so.
+struct While(Arc<AtomicBool>);
+
+impl ScalingPolicy for While {
+    fn decide(&mut self, _: Duration, sample: &Sample) -> Plan {
+        let wants = self.0.load(Ordering::SeqCst) && sample.queued > 0;
+        if wants { Plan::add(1, Reason::Grow) } else { Plan::hold(Reason::Steady) }
+    }
+}
+
 impl ScalingPolicy for OneEach {
     fn decide(&mut self, _now: Duration, sample: &Sample) -> Plan {
         let wanted = sample.busy + sample.queued.min(1_000) as u32;
@@ -123,6 +133,29 @@ fn kth_refused(k: usize) {
     assert_eq!((stats.ok, stats.spawn_failures), (100, 1), "k = {k}");
 }
 
+// A pod that a balancer left for this would get no jobs, and so never have a thread to ask for
+#[test]
+fn a_refusal_is_a_trouble_only_for_as_long_as_a_thread_is_wanted() {
+    within(PATIENCE, "wanted", || {
+        let wants = Arc::new(AtomicBool::new(true));
+        let spawner = FakeSpawner::refusing(|n| n > 1);
+        let builder = Pool::builder("wanted").workers(1..=4).policy(While(Arc::clone(&wants)));
+        let pool = build(builder.spawner(spawner));
+        let is_told = || pool.health().troubles.contains(&Trouble::ThreadsRefused);
+        let (open, latch) = mpsc::channel::<()>();
+        let holds = pool.submit(move || latch.recv().is_err()).expect("open");
+        let waits = pool.submit(|| ()).expect("open");
+        until(is_told);
+        wants.store(false, Ordering::SeqCst);
+        until(|| !is_told());
+        assert_eq!(pool.stats().queued, 1, "it waits still");
+        drop(open);
+        assert!(holds.join().expect("it returns"));
+        waits.join().expect("it returns");
+        assert_submitted(&pool, 2);
+    });
+}
+
 // An attempt a second, not a livelock
 #[test]
 fn two_seconds_of_refusals_are_few_attempts_and_the_living_worker_goes_on() {
@@ -144,7 +177,7 @@ fn two_seconds_of_refusals_are_few_attempts_and_the_living_worker_goes_on() {
         assert!((1..=allowed).contains(&attempts), "{attempts} attempts, {allowed} allowed");
         let stats = pool.stats();
         assert_eq!((stats.spawn_failures, stats.ok), (attempts as u64, done));
-        assert!(pool.health().troubles.contains(&Trouble::ThreadsRefused));
+        assert!(pool.health().is_healthy(), "nothing waits for a thread: {:?}", pool.health());
         refusing.store(false, Ordering::SeqCst);
         // Two jobs that need each other: there must be a second worker soon.
         let (send, receive) = mpsc::channel();

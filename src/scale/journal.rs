@@ -51,7 +51,7 @@ pub(crate) struct Journal {
     pub(crate) reloads: [u64; 2],
     pub(crate) tick: Cells,
     pub(crate) noted: Noted,
-    /// The system refused a thread at the last attempt.
+    /// The system refused a thread at the last attempt, a moment ago.
     pub(crate) spawn_refused: bool,
 }
 

@@ -264,6 +264,8 @@ impl Supervisor {
     fn write_down(&mut self, now: Nanos, steady: Nanos, sample: &Sample, plan: &Plan) {
         let took = self.core.shared.now().since(now).as_nanos() as u64;
         let mut journal = self.core.journal.lock();
+        // Whoever still wants a thread by then has asked again.
+        journal.spawn_refused &= steady < self.hold_until;
         journal.record(steady.as_duration(), sample, plan);
         journal.tick.record(took);
         journal.noted.target = plan.target(sample.workers);
