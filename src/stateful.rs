@@ -18,7 +18,6 @@ use crate::run::panics::{catch, contain, halt};
 use crate::run::shared::Shared;
 use crate::run::submit;
 use crate::run::terms::Terms;
-use crate::sync::plain::Ordering;
 use crate::sync::{Arc, Weak};
 use crate::time::Nanos;
 
@@ -88,8 +87,8 @@ const LONGEST_HOLD: Duration = Duration::from_secs(10);
 /// An error and a panic of what builds it are the same: the worker has no state, and tries again
 /// after 10 ms, and twice as long after each further failure in a row, up to 10 s. What becomes of
 /// the jobs meanwhile is [`Stateful::on_failure`]. Either way [`Trouble::StateFailed`] shows in
-/// [`health`](PoolHandle::health) until it is built, and the observer is told of each failure
-/// ([`Observer::state_failed`](crate::Observer::state_failed)).
+/// [`health`](PoolHandle::health) until it is built, or nobody has tried for half a minute, and the
+/// observer is told of each failure ([`Observer::state_failed`](crate::Observer::state_failed)).
 ///
 /// [`Trouble::StateFailed`]: crate::Trouble::StateFailed
 pub struct Stateful<S: 'static, E: 'static> {
@@ -170,15 +169,15 @@ struct Missing {
 }
 
 impl Missing {
-    fn at(shared: &Arc<Shared>, worker: usize) -> Missing {
-        shared.roster.slot(worker).states_missing.fetch_add(1, Ordering::Relaxed);
+    fn since(now: Nanos, shared: &Arc<Shared>, worker: usize) -> Missing {
+        shared.roster.slot(worker).misses_state(now);
         Missing { shared: Arc::clone(shared), worker }
     }
 }
 
 impl Drop for Missing {
     fn drop(&mut self) {
-        self.shared.roster.slot(self.worker).states_missing.fetch_sub(1, Ordering::Relaxed);
+        self.shared.roster.slot(self.worker).misses_state_no_more();
     }
 }
 
@@ -340,9 +339,9 @@ where
                 Err(report) => Cause::Panicked(Arc::new(report)),
             };
             let times = times.saturating_add(1);
-            let (retry_in, shared) = (hold(times), &self.pool.core.shared);
-            let _missing = worker.map(|worker| Missing::at(shared, worker));
-            let (until, again) = (now().after(retry_in), cause.clone());
+            let (retry_in, shared, now) = (hold(times), &self.pool.core.shared, now());
+            let _missing = worker.map(|worker| Missing::since(now, shared, worker));
+            let (until, again) = (now.after(retry_in), cause.clone());
             *slot = Slot::Failed(Failed { cause: again, times, until, _missing });
             news::state_failed(shared, worker, (times, retry_in), cause.failure());
             return Err(InitError { cause, held_off: false, retry_in });

@@ -262,8 +262,12 @@ pub enum Trouble {
     ThreadsRefused,
     /// Jobs wait and there is no worker.
     NoWorkers,
-    /// A worker could not build the state that its jobs need when it last tried, and takes none of
-    /// them, or fails them, until it can: see [`StateFailure`](crate::StateFailure).
+    /// A worker could not build the state that its jobs need when it last tried, less than half a
+    /// minute ago, and takes none of them, or fails them, until it can: see
+    /// [`StateFailure`](crate::StateFailure).
+    ///
+    /// A worker that holds tries each ten seconds or more often. One that fails jobs tries only
+    /// with the next of them, and nobody knows until then whether it still could not.
     StateFailed,
     /// Jobs wait, and the supervisor has been at one look, or late for the next, for seconds.
     ///
@@ -289,6 +293,10 @@ impl Trouble {
 
 /// How late the supervisor may be while jobs are queued: many times its slowest tick.
 const SILENT_AFTER: Duration = Duration::from_secs(5);
+/// For how long a state that could not be built is held against a pool. A program that a balancer
+/// leaves for that gets no jobs, and where jobs fail for it only a job makes a worker try again: so
+/// it must get some, now and then. Three times as long as a worker that holds waits at most.
+const STATE_FAILED_FOR: Duration = Duration::from_secs(30);
 
 pub(crate) fn health(core: &Core) -> Health {
     let shared = &core.shared;
@@ -298,13 +306,15 @@ pub(crate) fn health(core: &Core) -> Health {
         (journal.noted.stalled, journal.spawn_refused)
     };
     let silent = core.supervisor_late() > SILENT_AFTER;
+    let failed_at = shared.roster.state_failed_at();
+    let state_failed = failed_at.is_some_and(|at| shared.now().since(at) < STATE_FAILED_FOR);
     let troubles = [
         (shared.gate.is_closed(), Trouble::Closed),
         (queued && shared.is_paused(), Trouble::Paused),
         (queued && stalled, Trouble::Stalled),
         (queued && refused, Trouble::ThreadsRefused),
         (queued && shared.sleep.look().live() == 0, Trouble::NoWorkers),
-        (shared.roster.any_state_missing(), Trouble::StateFailed),
+        (state_failed, Trouble::StateFailed),
         (queued && silent, Trouble::SupervisorSilent),
     ];
     Health {

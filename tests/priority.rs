@@ -292,7 +292,8 @@ fn a_shutdown_ends_the_jobs_of_every_priority() {
             .flat_map(|priority| [priority; 4])
             .map(|priority| pool.job("queued").priority(priority).submit(|_| ()).expect("room"))
             .collect();
-        let report = pool.shutdown_now();
+        pool.shutdown_now();
+        let report = pool.shutdown();
         // The end of the pool is the end of the pause, so the worker may have been in time for one.
         assert_eq!((report.cancelled + report.completed, report.ended), (12, true));
         let cancelled = handles.into_iter().filter_map(|handle| handle.join().err());
