@@ -15,7 +15,6 @@ use crate::run::locals::{self, Kept, Owner};
 use crate::run::need::Need;
 use crate::run::news;
 use crate::run::panics::{catch, contain, halt};
-use crate::run::shared::Shared;
 use crate::run::submit;
 use crate::run::terms::Terms;
 use crate::sync::{Arc, Weak};
@@ -86,9 +85,9 @@ const LONGEST_HOLD: Duration = Duration::from_secs(10);
 ///
 /// An error and a panic of what builds it are the same: the worker has no state, and tries again
 /// after 10 ms, and twice as long after each further failure in a row, up to 10 s. What becomes of
-/// the jobs meanwhile is [`Stateful::on_failure`]. Either way [`Trouble::StateFailed`] shows in
-/// [`health`](PoolHandle::health) until it is built, or nobody has tried for half a minute, and the
-/// observer is told of each failure ([`Observer::state_failed`](crate::Observer::state_failed)).
+/// the jobs meanwhile is [`Stateful::on_failure`]. The observer is told of each failure
+/// ([`Observer::state_failed`](crate::Observer::state_failed)), and where all workers wait for it
+/// [`Trouble::StateFailed`] shows in [`health`](PoolHandle::health).
 ///
 /// [`Trouble::StateFailed`]: crate::Trouble::StateFailed
 pub struct Stateful<S: 'static, E: 'static> {
@@ -159,26 +158,6 @@ struct Failed<E> {
     /// In a row.
     times: u32,
     until: Nanos,
-    _missing: Option<Missing>,
-}
-
-/// While it lives, its worker is known to lack a state.
-struct Missing {
-    shared: Arc<Shared>,
-    worker: usize,
-}
-
-impl Missing {
-    fn since(now: Nanos, shared: &Arc<Shared>, worker: usize) -> Missing {
-        shared.roster.slot(worker).misses_state(now);
-        Missing { shared: Arc::clone(shared), worker }
-    }
-}
-
-impl Drop for Missing {
-    fn drop(&mut self) {
-        self.shared.roster.slot(self.worker).misses_state_no_more();
-    }
 }
 
 /// How long to wait after so many failures in a row.
@@ -222,7 +201,6 @@ where
     /// let eager = stores.clone().on_failure(StateFailure::Fail);
     /// let error = eager.submit(|_store, _cx| 7)?.join_flat().unwrap_err();
     /// assert!(error.to_string().contains("no route to the store"));
-    /// assert!(!pool.health().is_healthy());
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     #[must_use]
@@ -339,10 +317,9 @@ where
                 Err(report) => Cause::Panicked(Arc::new(report)),
             };
             let times = times.saturating_add(1);
-            let (retry_in, shared, now) = (hold(times), &self.pool.core.shared, now());
-            let _missing = worker.map(|worker| Missing::since(now, shared, worker));
-            let (until, again) = (now.after(retry_in), cause.clone());
-            *slot = Slot::Failed(Failed { cause: again, times, until, _missing });
+            let (retry_in, shared) = (hold(times), &self.pool.core.shared);
+            let (until, again) = (now().after(retry_in), cause.clone());
+            *slot = Slot::Failed(Failed { cause: again, times, until });
             news::state_failed(shared, worker, (times, retry_in), cause.failure());
             return Err(InitError { cause, held_off: false, retry_in });
         }

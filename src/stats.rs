@@ -260,14 +260,11 @@ pub enum Trouble {
     /// Jobs wait, and the system has just refused a thread for them. The workers that there are go
     /// on, and the pool asks again each second for as long as it wants another.
     ThreadsRefused,
-    /// Jobs wait and there is no worker.
+    /// Jobs wait and there is no worker. A pool of `0..=n` says so also for the moment in which its
+    /// first one starts.
     NoWorkers,
-    /// A worker could not build the state that its jobs need when it last tried, less than half a
-    /// minute ago, and takes none of them, or fails them, until it can: see
-    /// [`StateFailure`](crate::StateFailure).
-    ///
-    /// A worker that holds tries each ten seconds or more often. One that fails jobs tries only
-    /// with the next of them, and nobody knows until then whether it still could not.
+    /// No worker could build the state that its jobs need, so that each holds and takes none until
+    /// it can: see [`StateFailure::Hold`](crate::StateFailure::Hold). Each tries again by itself.
     StateFailed,
     /// Jobs wait, and the supervisor has been at one look, or late for the next, for seconds.
     ///
@@ -293,10 +290,6 @@ impl Trouble {
 
 /// How late the supervisor may be while jobs are queued: many times its slowest tick.
 const SILENT_AFTER: Duration = Duration::from_secs(5);
-/// For how long a state that could not be built is held against a pool. A program that a balancer
-/// leaves for that gets no jobs, and where jobs fail for it only a job makes a worker try again: so
-/// it must get some, now and then. Three times as long as a worker that holds waits at most.
-const STATE_FAILED_FOR: Duration = Duration::from_secs(30);
 
 pub(crate) fn health(core: &Core) -> Health {
     let shared = &core.shared;
@@ -306,15 +299,14 @@ pub(crate) fn health(core: &Core) -> Health {
         (journal.noted.stalled, journal.spawn_refused)
     };
     let silent = core.supervisor_late() > SILENT_AFTER;
-    let failed_at = shared.roster.state_failed_at();
-    let state_failed = failed_at.is_some_and(|at| shared.now().since(at) < STATE_FAILED_FOR);
+    let (held, live) = (shared.held(), shared.sleep.look().live());
     let troubles = [
         (shared.gate.is_closed(), Trouble::Closed),
         (queued && shared.is_paused(), Trouble::Paused),
         (queued && stalled, Trouble::Stalled),
         (queued && refused, Trouble::ThreadsRefused),
-        (queued && shared.sleep.look().live() == 0, Trouble::NoWorkers),
-        (state_failed, Trouble::StateFailed),
+        (queued && live == 0, Trouble::NoWorkers),
+        (held > 0 && held >= live, Trouble::StateFailed),
         (queued && silent, Trouble::SupervisorSilent),
     ];
     Health {

@@ -139,6 +139,7 @@ fn what_is_in_the_deque_of_a_worker_that_holds_others_run_in_its_turn() {
         first.join_flat().expect("by the worker that has a state");
         others.into_iter().for_each(|job| job.join().expect("it returns"));
         assert!(order.lock().expect("no panics").is_sorted(), "{order:?}");
+        assert!(held(&pool) == 1 && pool.health().is_healthy(), "the other works");
         // Until here, or the worker would not have to hold.
         drop(states);
         assert_accounts(&pool);
@@ -169,7 +170,7 @@ fn under_the_other_rule_a_job_fails_at_once_and_the_worker_takes_the_next_one() 
         assert!((0..10).map(|_| job(&states)).all(is_without_state));
         assert_eq!(pool.submit(|| 7).expect("open").join().expect("it needs no state"), 7);
         assert_eq!(held(&pool), 0);
-        assert_eq!(pool.health().troubles, [Trouble::StateFailed]);
+        assert!(pool.health().is_healthy(), "{:?}", pool.health());
         let stats = assert_accounts(&pool);
         assert_eq!((stats.errored, stats.ok), (10, 1));
     });

@@ -16,7 +16,7 @@ use common::{
 };
 use springtide::{
     FallibleError, InitError, Observer, Overflow, PanicReport, Pool, StateFailure, Stateful,
-    Trouble, WorkerStopped,
+    WorkerStopped,
 };
 
 /// Counts the states of a test.
@@ -268,7 +268,7 @@ fn a_state_that_cannot_be_built_is_an_error_of_the_job_and_is_tried_again_later(
         };
         failed(1, false, 10);
         failed(1, true, 10);
-        assert_eq!(pool.health().troubles, [Trouble::StateFailed]);
+        assert!(pool.health().is_healthy(), "jobs fail, and the pool does what it can");
         clock.advance(Duration::from_millis(9));
         failed(1, true, 1);
         clock.advance(Duration::from_millis(1));
@@ -310,8 +310,6 @@ fn workers_that_have_their_state_go_on_where_another_cannot_build_it() {
         }
         let stats = assert_submitted(&pool, 221);
         assert_eq!(stats.errored as usize, results.iter().filter(|r| r.is_err()).count());
-        let is_told = pool.health().troubles == [Trouble::StateFailed];
-        assert_eq!(is_told, stats.errored > 0, "{stats:?}");
     });
 }
 

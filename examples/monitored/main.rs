@@ -31,7 +31,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use springtide::Pool;
-use springtide::prometheus::{self, DEFAULT_ADDR};
+use springtide::prometheus::{self, DEFAULT_ADDR, Endpoint};
 
 use truth::Truth;
 
@@ -86,7 +86,7 @@ fn run(mut words: impl Iterator<Item = String>) -> Result<(), Box<dyn std::error
     // Some jobs panic on purpose: their messages are not news.
     std::panic::set_hook(Box::new(|_| {}));
 
-    let endpoint = prometheus::serve(address, prometheus::install()?)?;
+    let endpoint = Endpoint::builder(prometheus::install()?).debug_pools(true).serve(address)?;
     let pools: [(Pool, Load); 8] = [
         (requests::pool()?, requests::load),
         (batch::pool()?, batch::load),

@@ -6,7 +6,6 @@ use super::current::Running;
 use super::meter::MeterSum;
 use super::slot::{Slot, State};
 use crate::sync::plain::{AtomicUsize, Ordering};
-use crate::time::Nanos;
 
 /// The table of slots. Its length is the ceiling given when the pool was built; `used` bounds
 /// every scan, so a large table costs a small pool nothing.
@@ -64,11 +63,6 @@ impl Roster {
             meter.add_to(&mut sum);
         }
         sum
-    }
-
-    /// When a worker last failed to build a state that it misses still.
-    pub(crate) fn state_failed_at(&self) -> Option<Nanos> {
-        self.used().filter_map(|(_, slot)| slot.state_failed_at()).max()
     }
 
     /// Whether any slot still has a thread.

@@ -6,7 +6,7 @@ use super::meter::Meter;
 use super::spawner::ThreadHandle;
 use super::stuck::Stuck;
 use crate::sync::atomic::AtomicU8;
-use crate::sync::plain::{AtomicU32, AtomicU64, Ordering};
+use crate::sync::plain::{AtomicU32, Ordering};
 use crate::sync::{Arc, Mutex, OnceLock, thread};
 use crate::time::Nanos;
 
@@ -42,9 +42,6 @@ pub(crate) struct Slot {
     /// The system's number of the thread, 0 where it is not known.
     pub(crate) thread_id: AtomicU32,
     pub(crate) thread: Mutex<Option<ThreadHandle>>,
-    /// How many states it could not build when it last tried, and when it last failed.
-    states_missing: AtomicU32,
-    state_failed_at: AtomicU64,
     /// Jobs with a timeout or a deadline running here, outermost first.
     pub(crate) timed: Mutex<Vec<Timed>>,
 }
@@ -81,29 +78,8 @@ impl Slot {
             building: Current::default(),
             thread_id: AtomicU32::new(0),
             thread: Mutex::new(None),
-            states_missing: AtomicU32::new(0),
-            state_failed_at: AtomicU64::new(0),
             timed: Mutex::new(Vec::new()),
         }
-    }
-
-    /// Its worker has tried to build a state and could not.
-    pub(crate) fn misses_state(&self, now: Nanos) {
-        self.state_failed_at.store(now.0, Ordering::Relaxed);
-        // Release: pairs with `state_failed_at`.
-        self.states_missing.fetch_add(1, Ordering::Release);
-    }
-
-    /// It has the state, or needs it no more.
-    pub(crate) fn misses_state_no_more(&self) {
-        self.states_missing.fetch_sub(1, Ordering::Release);
-    }
-
-    /// When its worker last failed to build a state, if it misses any.
-    pub(crate) fn state_failed_at(&self) -> Option<Nanos> {
-        // Acquire: pairs with `misses_state`, so who sees that it misses one sees since when.
-        let misses = self.states_missing.load(Ordering::Acquire) > 0;
-        misses.then(|| Nanos(self.state_failed_at.load(Ordering::Relaxed)))
     }
 
     pub(crate) fn state(&self) -> State {
