@@ -66,7 +66,8 @@ impl Pool {
     }
 
     /// Cancels what is queued and asks the running jobs to stop, without waiting for those that do
-    /// not: [`Pool::shutdown_timeout`] without patience.
+    /// not: [`Pool::shutdown_timeout`] without patience. Workers that look for jobs as it begins
+    /// may be in time for some, also in a paused pool, for that ends the pause.
     pub fn shutdown_now(&self) -> ShutdownReport {
         let core = &self.handle.core;
         ending::stop_and_notice(&core.shared);

@@ -255,7 +255,8 @@ impl PoolHandle {
 
     /// Lets running jobs end and starts no others, until [`PoolHandle::resume`]. Submissions are
     /// accepted up to the bound. A job that joins a queued one still runs it: that is part of
-    /// letting the first one end.
+    /// letting the first one end. A worker that was looking for a job as the pause came may have
+    /// been in time for one.
     pub fn pause(&self) {
         control::pause(&self.core);
     }

@@ -210,13 +210,18 @@ fn a_paused_pool_ends_like_any_other_and_a_pause_after_that_is_none() {
             let pool = fixed("paused", 1, 64);
             pool.pause();
             let jobs: Vec<_> = (0..10).map(|n| pool.submit(move || n).expect("open")).collect();
-            let report = if now { pool.shutdown_now() } else { pool.shutdown() };
-            assert!(!pool.is_paused());
-            assert!(if now { pool.shutdown().ended } else { report.ended }, "{report:?}");
-            assert_eq!(report.cancelled, if now { 10 } else { 0 });
+            if now {
+                pool.shutdown_now();
+            }
+            let report = pool.shutdown();
+            assert!(report.ended && !pool.is_paused(), "{report:?}");
             pool.pause();
             assert!(!pool.is_paused());
-            assert!(jobs.into_iter().all(|job| job.join().is_ok() != now));
+            // The end of the pool is the end of the pause, so the worker may have been in time for
+            // some of those that are to be cancelled.
+            let cancelled = jobs.into_iter().filter_map(|job| job.join().err()).count() as u64;
+            assert_eq!((report.cancelled, report.completed), (cancelled, 10 - cancelled));
+            assert!(now || cancelled == 0);
             assert_submitted(&pool, 10);
         }
     });

@@ -15,11 +15,12 @@ use springtide::{CancelReason, CancelToken, FallibleError, JobError};
 fn jobs_that_a_shutdown_cancels_end_as_cancelled() {
     within(PATIENCE, "shut down", || {
         let pool = fixed("shut down", 1, 8);
-        pool.pause();
+        let held = occupy(&pool, 1);
         let set = pool.job_set();
         (0..3).for_each(|n| set.submit(move |_| n).expect("room"));
         let report = pool.shutdown_now();
         assert_eq!(report.cancelled, 3);
+        held.release();
         let joined = set.join_all();
         assert!(
             joined.outcomes.iter().all(|one| cancel_reason(one) == Some(CancelReason::Shutdown))

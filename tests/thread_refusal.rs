@@ -93,7 +93,9 @@ fn a_pool_of_none_whose_first_worker_is_refused_runs_the_job_when_it_gets_one() 
         let handle = pool.submit(|| 8).expect("accepted with no worker");
         assert_eq!(handle.join().expect("it ran in the end"), 8);
         let stats = assert_submitted(&pool, 1);
-        assert_eq!((spawner.asked(), stats.spawn_failures, stats.ok), (2, 1, 1));
+        assert_eq!((stats.spawn_failures, stats.ok), (1, 1));
+        // Time flies, so the job may have waited long enough for a third.
+        assert!((2..=4).contains(&spawner.asked()), "{} asked for", spawner.asked());
         assert!(pool.health().is_healthy(), "{:?}", pool.health());
     });
 }
