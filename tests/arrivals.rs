@@ -205,7 +205,8 @@ fn each_attempt_and_each_run_of_a_series_is_told_of() {
         let told = witness.of("retried");
         let attempts: Vec<_> = told.iter().map(|job| (job.attempt, job.delay)).collect();
         assert_eq!(attempts, [(1, None), (2, Some(SECOND)), (3, Some(SECOND))]);
-        assert!(told[1..].iter().all(|job| job.thread == "again-0"), "{told:?}");
+        // The first may be over before its submitter, who then goes on with it, has returned.
+        assert_eq!(told[2].thread, "again-0", "{told:?}");
         let series = pool.every(SECOND).kind("series").start(|_| ()).expect("open");
         for run in 1..=3 {
             clock.advance(SECOND);
